@@ -1,0 +1,122 @@
+"""The main job from end to end: make data, train, serve, ask. `make demo` runs it.
+
+It runs the project's own commands as processes, as a user would type them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from recommender.container import BASE_DIR, Container
+from recommender.service.process import Server, running_server
+
+HERE = Path(__file__).parent
+
+
+@click.command()
+@click.option("--root", type=click.Path(file_okay=False, path_type=Path), default=Path("build/demo"), show_default=True,
+              help="SAGEMAKER_BASE_DIR of the demo.")  # fmt: skip
+def main(root: Path) -> None:
+    """Make a synthetic fashion data set, train on it, serve it and ask for recommendations."""
+    started = time.monotonic()
+    container = Container(root.resolve())
+    heading("1. A synthetic fashion data set")
+    run("-m", "recommender.data.synthetic", "--output", root)
+    heading("2. Train, as a SageMaker training job would")
+    write_hyperparameters(container)
+    run("train.py", base_dir=container.base_dir)
+    heading("3. Serve, as a SageMaker endpoint would")
+    click.echo(f"$ {BASE_DIR}={root} python serve.py")
+    with running_server(container.base_dir) as server:
+        ask_for_recommendations(server, container)
+    click.echo(f"\nThe server has stopped (exit code {server.process.returncode}).")
+    report_figures(container)
+    click.echo(f"Done in {time.monotonic() - started:.0f} s. The model is in {root}/model; serve it again: see 3.")
+
+
+def heading(text: str) -> None:
+    """Print the title of a step."""
+    click.secho(f"\n{text}", bold=True)
+
+
+def run(*arguments: object, base_dir: Path | None = None) -> None:
+    """Show and run one of the project's commands; end with its exit code where it fails."""
+    words = [str(argument) for argument in arguments]
+    variables = {} if base_dir is None else {BASE_DIR: str(base_dir)}
+    shown = [f"{name}={os.path.relpath(value)}" for name, value in variables.items()]
+    click.echo(" ".join(["$", *shown, "python", *words]))
+    code = subprocess.run([sys.executable, *words], cwd=HERE, env=os.environ | variables).returncode  # noqa: S603
+    if code:
+        sys.exit(code)
+
+
+def write_hyperparameters(container: Container) -> None:
+    """As SageMaker writes them: every value a string. The catalogue is small, so are the embeddings."""
+    container.hyperparameters_file.parent.mkdir(parents=True, exist_ok=True)
+    container.hyperparameters_file.write_text(json.dumps({"embedding_dim": "32"}))
+
+
+def ask_for_recommendations(server: Server, container: Container) -> None:
+    """Ask for two known users, a new one with a history and an unknown one."""
+    train = pd.read_csv(container.channel("train") / "train.csv", keep_default_na=False)
+    items = pd.read_csv(container.channel("items") / "items.csv", keep_default_na=False)
+    titles = dict(zip(items["item_id"], items["title"], strict=True))
+    known, another, donor = train["user_id"].drop_duplicates().iloc[[0, 1, 2]]
+
+    ask(server, titles, "A user of the training data", {"user_id": known}, events_of(train, known))
+    newer = events_of(train, donor)[:1]
+    ask(server, titles, "The same for a user who has just rated one more product",
+        {"user_id": another, "history": newer}, events_of(train, another) + newer)  # fmt: skip
+    handful = events_of(train, donor)[:3]
+    ask(server, titles, "A new user, with a handful of ratings in the request",
+        {"user_id": "a-new-shopper", "history": handful}, handful)  # fmt: skip
+    ask(server, titles, "A user of whom nothing is known", {"user_id": "somebody"}, [])
+
+
+def events_of(train: pd.DataFrame, user_id: str) -> list[dict[str, Any]]:
+    """The user's ratings, oldest first, as a request's history has them."""
+    own = train[train["user_id"] == user_id].sort_values("timestamp")
+    return [
+        {"item_id": item_id, "rating": rating} for item_id, rating in zip(own["item_id"], own["rating"], strict=True)
+    ]
+
+
+def ask(
+    server: Server, titles: dict[str, str], who: str, question: dict[str, Any], history: list[dict[str, Any]]
+) -> None:
+    """Ask for recommendations and print the history and the answer."""
+    click.secho(f"\n{who}", bold=True)
+    click.echo(textwrap.shorten(f"POST /invocations {json.dumps(question)}", 110, placeholder=" ..."))
+    for event in history[-4:]:
+        click.echo(f"    rated {event['rating']:.0f}  {titles[event['item_id']] or event['item_id']}")
+    status, answer = server.invoke(question)
+    if status != 200:
+        raise click.ClickException(f"the server answered {status}: {answer}")
+    click.echo(f"  source: {answer['source']}")
+    for place, item in enumerate(answer["items"], start=1):
+        click.echo(f"  {place}. {item['title'] or item['item_id']}")
+        reason = f"because of: {titles[item['because']]}" if item["because"] else "popular with everybody"
+        click.secho(
+            f"     score {item['score']:.3f}, predicted rating {item['predicted_rating']:.2f}, {reason}", dim=True
+        )
+
+
+def report_figures(container: Container) -> None:
+    """Print what training measured on the held-out ratings."""
+    metrics = json.loads(container.metrics_file.read_text())
+    click.echo(
+        f"On {metrics['num_test_ratings']:,} held-out ratings: RMSE {metrics['test_rmse']:.3f}, "
+        f"hit rate at 10 {metrics['test_hit_rate_at_10']:.3f} (popularity {metrics['popularity_hit_rate_at_10']:.3f})."
+    )
+
+
+if __name__ == "__main__":
+    main()

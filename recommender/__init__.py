@@ -1,0 +1,1 @@
+"""A two-stage product recommender: matrix factorization proposes, product titles decide."""

@@ -1,0 +1,1 @@
+"""Raw reviews -> clean interactions -> splits."""

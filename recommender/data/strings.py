@@ -1,0 +1,81 @@
+"""Millions of strings in two arrays that can be memory-mapped, and ids numbered through them."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class StringTable(Sequence[bytes]):
+    """Strings as one run of UTF-8 bytes and where each begins.
+
+    Attributes:
+        blob: (number of bytes,) uint8.
+        offsets: (number of strings + 1,) int64; string i is blob[offsets[i]:offsets[i + 1]].
+    """
+
+    blob: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def from_strings(cls, strings: Iterable[str]) -> "StringTable":
+        """The table of these strings, in this order."""
+        encoded = [text.encode() for text in strings]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(text) for text in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        """The string's UTF-8 bytes."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self.blob[self.offsets[index] : self.offsets[index + 1]].tobytes()
+
+    def text(self, index: int) -> str:
+        """The string."""
+        return self[index].decode()
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Ids of users or of items and their row numbers.
+
+    An id's number is its rank in the order of code points, so that numbers, and with them every tie
+    that is broken by number, do not depend on the order of the input. A look-up is a binary search in
+    the mapped table, O(log n) and without a dictionary in memory: a dictionary of 2 million ids would
+    cost every worker 330 MB.
+
+    Attributes:
+        table: the ids, strictly ascending.
+    """
+
+    table: StringTable
+
+    @classmethod
+    def from_sorted(cls, ids: Iterable[str]) -> "Vocabulary":
+        """The vocabulary of distinct ids that are in order of code points already."""
+        return cls(StringTable.from_strings(ids))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def id(self, number: int) -> str:
+        """The id with this row number."""
+        return self.table.text(number)
+
+    def number(self, identifier: str) -> int | None:
+        """The id's row number, or None where it is unknown."""
+        key = identifier.encode(errors="surrogatepass")
+        number = bisect_left(self.table, key)
+        return number if number < len(self.table) and self.table[number] == key else None

@@ -1,0 +1,1 @@
+"""A synthetic fashion data set of any size in the raw schema of Amazon Reviews 2023, and as channels."""

@@ -1,0 +1,1 @@
+"""Interactions -> factors. Only `als` imports torch; `factors` is what serving shares."""

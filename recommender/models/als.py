@@ -1,0 +1,161 @@
+"""The biased matrix factorization by exact alternating least squares (PyTorch).
+
+Minimises over all embeddings p, q and biases b, c
+
+    sum over ratings (r_ui - mean - b_u - c_i - p_u . q_i)^2
+        + regularization (sum |p_u|^2 + sum |q_i|^2) + user_reg sum b_u^2 + item_reg sum c_i^2
+
+by solving all items for fixed users, then all users for fixed items (a sweep). Each row is solved
+exactly, embedding and bias together. With n ratings x_1..x_n (rows of X, n x d) and residuals y:
+
+    (X X'/reg + 11'/bias_reg + I) a = y,    p = X'a / reg,    b = 1'a / bias_reg     n x n, for n <= d
+    the normal equations of the same problem                                       (d+1) x (d+1), for n > d
+
+A sweep costs O(sum over rows of n d min(n, d)) and the rows of equal n are solved as one batch. Always
+by Cholesky: the systems are symmetric positive definite, and torch's batched LU hangs at 151 and more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recommender.config import TrainConfig
+from recommender.data.interactions import Interactions, row_offsets
+from recommender.errors import FitError
+from recommender.models.factors import Factors, factorize_items
+
+INITIAL_STD = 0.1
+BATCH_FLOATS = 16_000_000  # gathered numbers in one batch, 64 MB
+
+
+@dataclass(frozen=True)
+class Side:
+    """Users or items: embedding (num_rows, embedding_dim) and bias (num_rows,), float32, changed in place."""
+
+    embedding: Tensor
+    bias: Tensor
+
+    def copy(self) -> "Side":
+        """An independent copy."""
+        return Side(self.embedding.clone(), self.bias.clone())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows with the same number n of ratings: row (B,), other side's rows (B, n), ratings (B, n)."""
+
+    row: Tensor
+    other: Tensor
+    rating: Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """The fit after a sweep."""
+
+    sweep: int
+    mean: float
+    users: Side
+    items: Side
+
+    def predict(self, user_num: Tensor, item_num: Tensor) -> Tensor:
+        """Predicted ratings of pairs, (n,) float32."""
+        product = (self.users.embedding[user_num] * self.items.embedding[item_num]).sum(dim=1)
+        return self.mean + self.users.bias[user_num] + self.items.bias[item_num] + product
+
+    def factors(self) -> Factors:
+        """The plain arrays.
+
+        Raises:
+            FitError: a number is not finite.
+        """
+        sides = {"user": self.users, "item": self.items}
+        for name, side in sides.items():
+            if not (side.embedding.isfinite().all() and side.bias.isfinite().all()):
+                raise FitError(
+                    f"the fit ended with {name} factors that are not finite after sweep {self.sweep}: "
+                    "expected finite numbers; raise the regularization hyper-parameters"
+                )
+        direction, direction_num, scale = factorize_items(self.items.embedding.numpy())
+        return Factors(
+            self.mean, self.users.embedding.numpy(), self.users.bias.numpy(),
+            direction, direction_num, scale, self.items.bias.numpy(),
+        )  # fmt: skip
+
+
+def sweeps(data: Interactions, config: TrainConfig) -> Iterator[State]:
+    """The state after each of at most `config.max_sweeps` sweeps; its arrays go on changing with the next.
+
+    A sweep ends with the users, so that every user is the exact answer to the user's own ratings, which
+    is what `factors.fold_in` gives for them. The same seed, data and thread count give the same bytes.
+    """
+    mean = float(data.rating.mean(dtype=np.float64))
+    rating = data.rating - np.float32(mean)
+    generator = torch.Generator().manual_seed(config.seed)
+    users = _side(len(data.users), config.embedding_dim)
+    users.embedding.normal_(std=INITIAL_STD, generator=generator)
+    items = _side(len(data.items), config.embedding_dim)
+    by_item = batches(data.item_num, data.user_num, rating, len(data.items), config.embedding_dim)
+    by_user = batches(data.user_num, data.item_num, rating, len(data.users), config.embedding_dim)
+    without_ratings = torch.from_numpy(np.bincount(data.user_num, minlength=len(data.users)) == 0)
+    users.embedding[without_ratings] = 0
+    for sweep in range(1, config.max_sweeps + 1):
+        half_step(items, users, by_item, config.regularization, config.item_bias_regularization)
+        half_step(users, items, by_user, config.regularization, config.user_bias_regularization)
+        yield State(sweep, mean, users, items)
+
+
+def batches(row: np.ndarray, other: np.ndarray, rating: np.ndarray, num_rows: int, embedding_dim: int) -> list[Batch]:
+    """Group the ratings by row, and the rows by their number of ratings; rows without any are left out."""
+    order = np.argsort(row, kind="stable")
+    offsets = row_offsets(row, num_rows)
+    counts = np.diff(offsets)
+    result = []
+    for count in np.unique(counts[counts > 0]):
+        rows = np.flatnonzero(counts == count)
+        at_once = max(1, BATCH_FLOATS // (int(count) * embedding_dim))
+        for some in np.split(rows, range(at_once, len(rows), at_once)):
+            entries = order[offsets[some][:, None] + np.arange(count)]
+            result.append(Batch(*map(torch.from_numpy, (some, other[entries], rating[entries]))))
+    return result
+
+
+def half_step(target: Side, other: Side, batched: list[Batch], reg: float, bias_reg: float) -> None:
+    """Solve every row of `target` for a fixed `other`, in place."""
+    for batch in batched:
+        design = other.embedding[batch.other]
+        residual = batch.rating - other.bias[batch.other]
+        count, dim = design.shape[1:]
+        solve = _solve_one if count == 1 else _solve_in_rating_space if count <= dim else _solve_in_factor_space
+        target.embedding[batch.row], target.bias[batch.row] = solve(design, residual, reg, bias_reg)
+
+
+def _side(num_rows: int, embedding_dim: int) -> Side:
+    return Side(torch.zeros(num_rows, embedding_dim), torch.zeros(num_rows))
+
+
+def _solve_one(design: Tensor, residual: Tensor, reg: float, bias_reg: float) -> tuple[Tensor, Tensor]:
+    """The closed form for rows with a single rating, nine items in ten."""
+    vector = design[:, 0]
+    dual = residual[:, 0] / (1 + 1 / bias_reg + vector.square().sum(dim=1) / reg)
+    return vector * (dual / reg)[:, None], dual / bias_reg
+
+
+def _solve_in_rating_space(design: Tensor, residual: Tensor, reg: float, bias_reg: float) -> tuple[Tensor, Tensor]:
+    bias_part = torch.tensor(1 / bias_reg).expand(1, 1, 1)
+    gram = torch.baddbmm(bias_part, design, design.mT, alpha=1 / reg)
+    gram.diagonal(dim1=1, dim2=2).add_(1)
+    dual = torch.cholesky_solve(residual[:, :, None], torch.linalg.cholesky(gram))
+    return (design.mT @ dual)[:, :, 0] / reg, dual.sum(dim=(1, 2)) / bias_reg
+
+
+def _solve_in_factor_space(design: Tensor, residual: Tensor, reg: float, bias_reg: float) -> tuple[Tensor, Tensor]:
+    bias_column = design.new_full((*design.shape[:2], 1), bias_reg**-0.5)
+    scaled = torch.cat([design * reg**-0.5, bias_column], dim=2)
+    gram = scaled.mT @ scaled
+    gram.diagonal(dim1=1, dim2=2).add_(1)
+    solution = torch.cholesky_solve(scaled.mT @ residual[:, :, None], torch.linalg.cholesky(gram))[:, :, 0]
+    return solution[:, :-1] * reg**-0.5, solution[:, -1] * bias_reg**-0.5

@@ -1,0 +1,148 @@
+"""What a fit leaves behind, in plain arrays: the only thing that training and serving share of a model.
+
+Predicted rating (the paper's Bias MF, section 3.2.1):
+
+    r_ui = global_mean + user_bias_u + item_bias_i + user_embedding_u . item_embedding_i
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A fitted biased matrix factorization.
+
+    Item embeddings are kept as `item_scale[i] * item_direction[item_direction_num[i]]`. Least squares
+    leaves every item with a single rating on the line through its rater's embedding, and nine items in
+    ten have a single rating (measured on the paper's split), so there are far fewer lines than items:
+    14 thousand for 52 thousand. Recall multiplies by the lines and is 3.6 times shorter for it. A model
+    without such structure has one line for every item and loses nothing but 8 bytes an item.
+
+    Attributes:
+        global_mean: mean of the training ratings.
+        user_embedding: (num_users, embedding_dim) float32.
+        user_bias: (num_users,) float32.
+        item_direction: (num_directions, embedding_dim) float32, rows of length 1 or 0.
+        item_direction_num: (num_items,) int32, row of `item_direction`.
+        item_scale: (num_items,) float32.
+        item_bias: (num_items,) float32.
+    """
+
+    global_mean: float
+    user_embedding: Floats
+    user_bias: Floats
+    item_direction: Floats
+    item_direction_num: NDArray[np.int32]
+    item_scale: Floats
+    item_bias: Floats
+
+    @property
+    def num_users(self) -> int:
+        """Rows of the user tables."""
+        return len(self.user_bias)
+
+    @property
+    def num_items(self) -> int:
+        """Rows of the item tables."""
+        return len(self.item_bias)
+
+    def item_embedding(self, item_num: NDArray[np.integer]) -> NDArray[np.float64]:
+        """(len(item_num), embedding_dim) float64."""
+        return self.item_direction[self.item_direction_num[item_num]] * self.item_scale[item_num, None].astype(float)
+
+    def item_score(self, user_embedding: Floats, item_num: NDArray[np.integer]) -> NDArray[np.float64]:
+        """What of the predicted rating depends on the item: item_bias + the inner product, (n,) float64.
+
+        Every row is summed in the same order wherever it stands, so equal items have equal scores to the bit.
+        """
+        product = self.item_embedding(item_num) * user_embedding
+        return product.sum(axis=1) + self.item_bias[item_num]
+
+    def predict(self, user_num: NDArray[np.integer], item_num: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Predicted ratings of pairs, not clipped to the scale, (n,) float64.
+
+        A number of -1 stands for an unknown user or item, whose bias and embedding are 0.
+        """
+        user_bias = np.where(user_num < 0, 0, self.user_bias[user_num]).astype(float)
+        item_bias = np.where(item_num < 0, 0, self.item_bias[item_num]).astype(float)
+        product = (self.user_embedding[user_num] * self.item_embedding(item_num)).sum(axis=1)
+        known = (user_num >= 0) & (item_num >= 0)
+        return self.global_mean + user_bias + item_bias + np.where(known, product, 0)
+
+
+def factorize_items(item_embedding: Floats) -> tuple[Floats, NDArray[np.int32], Floats]:
+    """Find the rows that lie on one line and keep each line once.
+
+    Rows are compared with the neighbour that is nearest in one random projection of their unit vectors,
+    and join its line where they differ by less than float32 can resolve after a division (1e-6 of their
+    length); a pair that is missed costs space and time, never correctness. O(n d + n log n).
+
+    Returns:
+        `(item_direction, item_direction_num, item_scale)`, see `Factors`.
+    """
+    length = np.sqrt(np.einsum("ij,ij->i", item_embedding, item_embedding))
+    unit = item_embedding / np.maximum(length, np.finfo(np.float32).tiny)[:, None]
+    projection = unit @ np.random.default_rng(0).standard_normal(unit.shape[1], dtype=np.float32)
+    sign = np.where(projection < 0, np.float32(-1), np.float32(1))
+    unit *= sign[:, None]
+    order = np.argsort(np.abs(projection), kind="stable")
+    begins = np.append(True, ~_same_line(unit, order[1:], order[:-1]))
+    # A run of tiny steps can drift: a row that does not fit the first row of its line begins another.
+    while (drifted := ~_same_line(unit, order, order[begins][np.cumsum(begins) - 1])).any():
+        begins |= drifted
+    item_direction_num = np.empty(len(unit), np.int32)
+    item_direction_num[order] = np.cumsum(begins) - 1
+    return unit[order[begins]], item_direction_num, length * sign
+
+
+def _same_line(unit: Floats, row: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which pairs of unit rows are equal to the last digits of float32."""
+    result = np.empty(len(row), bool)
+    for begin in range(0, len(row), 4096):  # small enough to stay in the cache
+        some = slice(begin, begin + 4096)
+        result[some] = np.abs(unit[row[some]] - unit[other[some]]).max(axis=1, initial=0) <= 1e-6
+    return result
+
+
+def fold_in(
+    item_embedding: NDArray[np.float64],
+    item_bias: NDArray[np.float64],
+    rating: NDArray[np.float64],
+    regularization: float,
+    bias_regularization: float,
+) -> tuple[Floats, float]:
+    """Embedding and bias of a user whom the fit has not seen, from the ratings alone.
+
+    The minimum over p and b of
+
+        sum_i (rating_i - item_bias_i - b - p . q_i)^2 + regularization |p|^2 + bias_regularization b^2
+
+    which is the user half-step of the fit (`als.half_step`) for one row, so a stored user gets the
+    stored vector back. Solved in the smaller of rating space (n x n) and factor space; O(n d min(n, d)).
+
+    Args:
+        item_embedding: (n, embedding_dim).
+        item_bias: (n,).
+        rating: (n,), the global mean taken off.
+        regularization: weight of the squared length of the embedding, above 0.
+        bias_regularization: weight of the squared bias, above 0.
+
+    Returns:
+        `(user_embedding, user_bias)`: (embedding_dim,) float32 and a float.
+    """
+    num_ratings, dim = item_embedding.shape
+    bias_column = np.full((num_ratings, 1), bias_regularization**-0.5)
+    design = np.hstack([item_embedding * regularization**-0.5, bias_column])
+    residual = rating - item_bias
+    if num_ratings <= dim:
+        gram = design @ design.T + np.eye(num_ratings)
+        solution = design.T @ np.linalg.solve(gram, residual)
+    else:
+        gram = design.T @ design + np.eye(dim + 1)
+        solution = np.linalg.solve(gram, design.T @ residual)
+    return (solution[:-1] * regularization**-0.5).astype(np.float32), float(solution[-1] * bias_regularization**-0.5)

@@ -1,0 +1,233 @@
+"""From a shopper to recommendations: look up or fold in -> recall -> rerank -> reasons.
+
+No Flask and no torch here: the same object answers HTTP requests and is what `evaluation` measures.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender import artifacts
+from recommender.artifacts import Model
+from recommender.config import SERVE
+from recommender.errors import RequestError
+from recommender.models.factors import Floats, fold_in
+from recommender.recall.exact import ExactRecall
+from recommender.recall.popularity import Popularity
+from recommender.rerank.order import rank
+
+NOTHING, NOTHING_RATED = np.empty(0, np.int32), np.empty(0, np.float32)
+
+
+class Source(StrEnum):
+    """Where an answer comes from: the trained user, a user solved on the spot, or popularity."""
+
+    MODEL = "model"
+    FOLD_IN = "fold_in"
+    POPULAR = "popular"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A rating that comes with the request."""
+
+    item_id: str
+    rating: float
+
+
+@dataclass(frozen=True)
+class RecommendedItem:
+    """One recommendation.
+
+    Attributes:
+        item_id: the item.
+        title: None where unknown.
+        score: what the final order is by; descending, but for items without a title, which follow
+            the others when the rerank goes by titles alone.
+        predicted_rating: of the model, not clipped to the rating scale.
+        similarity: cosine of the title and the shopper's profile, 0..1; None where either is unknown.
+        because: item_id of the shopper's history whose title weighs most; None where no title does.
+    """
+
+    item_id: str
+    title: str | None
+    score: float
+    predicted_rating: float
+    similarity: float | None
+    because: str | None
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """An answer: items, best first, and where they come from."""
+
+    user_id: str
+    source: Source
+    items: list[RecommendedItem]
+
+
+@dataclass(frozen=True)
+class _Shopper:
+    """A user as the model sees one: history (oldest first), embedding and bias."""
+
+    source: Source
+    item_num: NDArray[np.int32]
+    rating: Floats
+    embedding: Floats
+    bias: float
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """The candidates in the final order, (n,) each; the similarity is NaN where there is none."""
+
+    item_num: NDArray[np.int64]
+    score: NDArray[np.float64]
+    predicted_rating: NDArray[np.float64]
+    similarity: NDArray[np.float64]
+
+    def first(self, count: int) -> Iterator[tuple[int, float, float, float]]:
+        """The first `count` as plain Python numbers."""
+        columns = (self.item_num, self.score, self.predicted_rating, self.similarity)
+        return zip(*(column[:count].tolist() for column in columns), strict=True)
+
+
+class Recommender:
+    """Answers for any user of a loaded model; stateless between calls."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._recall = ExactRecall(model.factors)
+        self._popularity = Popularity(model.item_count)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """From a model folder.
+
+        Raises:
+            ArtifactError: see `artifacts.load`.
+        """
+        return cls(artifacts.load(folder))
+
+    def recommend(
+        self,
+        user_id: str,
+        history: Sequence[Event] = (),
+        *,
+        top_k: int = SERVE.top_k,
+        num_candidates: int = SERVE.num_candidates,
+        exclude_seen: bool = SERVE.exclude_seen,
+    ) -> Recommendations:
+        """Recommend at most `top_k` items; fewer only where the catalogue has no more.
+
+        Args:
+            user_id: any string; an unknown one is not an error.
+            history: events that the model has not seen, oldest first. They are added to a known user's
+                own; the newest rating of an item wins; unknown items are left out.
+            top_k: items in the answer.
+            num_candidates: items that recall hands to the rerank.
+            exclude_seen: leave out the items of the shopper's history.
+
+        Raises:
+            RequestError: a rating of `history` is out of the model's range.
+        """
+        shopper = self._shopper(user_id, history)
+        if shopper is None:
+            return Recommendations(user_id, Source.POPULAR, self._popular(top_k))
+        ranked = self._rank(shopper, num_candidates, exclude_seen)
+        items = [self._describe(shopper, *place) for place in ranked.first(top_k)]
+        return Recommendations(user_id, shopper.source, items)
+
+    def ranked_items(self, user_id: str, num_candidates: int) -> NDArray[np.int64]:
+        """Item numbers in the final order, as `recommend` answers them, without their descriptions."""
+        shopper = self._shopper(user_id, ())
+        if shopper is None:
+            return self._popularity.top(num_candidates)[0]
+        return self._rank(shopper, num_candidates, exclude_seen=True).item_num
+
+    def _shopper(self, user_id: str, history: Sequence[Event]) -> _Shopper | None:
+        user_num = self.model.users.number(user_id)
+        events = self._known_events(history)
+        factors = self.model.factors
+        if user_num is None:
+            return self._folded_in(events, NOTHING, NOTHING_RATED) if events else None
+        item_num, rating = self.model.histories.of(user_num)
+        if not events:
+            bias = float(factors.user_bias[user_num])
+            return _Shopper(Source.MODEL, item_num, rating, factors.user_embedding[user_num], bias)
+        kept = ~np.isin(item_num, list(events))
+        return self._folded_in(events, item_num[kept], rating[kept])
+
+    def _known_events(self, history: Sequence[Event]) -> dict[int, float]:
+        config = self.model.config
+        events: dict[int, float] = {}
+        for position, event in enumerate(history):
+            if not config.rating_min <= event.rating <= config.rating_max:
+                raise RequestError(
+                    f"history[{position}].rating",
+                    f"expected a number from {config.rating_min:g} to {config.rating_max:g}, got {event.rating:g}",
+                )
+            item_num = self.model.items.number(event.item_id)
+            if item_num is not None:
+                events.pop(item_num, None)  # the newest rating takes the newest place
+                events[item_num] = event.rating
+        return events
+
+    def _folded_in(self, events: dict[int, float], item_num: NDArray[np.int32], rating: Floats) -> _Shopper:
+        """The shopper whose history is `item_num` and `rating`, then the newer events."""
+        item_num = np.append(item_num, np.fromiter(events.keys(), np.int32))
+        rating = np.append(rating, np.fromiter(events.values(), np.float32))
+        factors, config = self.model.factors, self.model.config
+        embedding, bias = fold_in(
+            factors.item_embedding(item_num),
+            factors.item_bias[item_num].astype(np.float64),
+            rating.astype(np.float64) - factors.global_mean,
+            config.regularization,
+            config.user_bias_regularization,
+        )
+        return _Shopper(Source.FOLD_IN, item_num, rating, embedding, bias)
+
+    def _rank(self, shopper: _Shopper, num_candidates: int, exclude_seen: bool) -> _Ranked:
+        seen = shopper.item_num if exclude_seen else None
+        item_num, recall_score = self._recall.top(shopper.embedding, num_candidates, seen)
+        vectors = self.model.title_vectors
+        profile = vectors.profile(shopper.item_num, shopper.rating)
+        has_title = vectors.known(item_num)
+        similarity = None if profile is None else vectors.similarity(item_num, profile)
+        ranking = rank(recall_score, similarity, has_title, self.model.config.rerank_weight)
+        if similarity is None:
+            similarity = np.full(len(item_num), np.nan)
+        predicted = recall_score + (self.model.factors.global_mean + shopper.bias)
+        order = ranking.position
+        return _Ranked(item_num[order], ranking.score, predicted[order], np.where(has_title, similarity, np.nan)[order])
+
+    def _describe(
+        self, shopper: _Shopper, item_num: int, score: float, predicted_rating: float, similarity: float
+    ) -> RecommendedItem:
+        compared = similarity == similarity  # not NaN
+        because = self.model.title_vectors.heaviest(item_num, shopper.item_num, shopper.rating) if compared else None
+        return RecommendedItem(
+            item_id=self.model.items.id(item_num),
+            title=self._title(item_num),
+            score=score,
+            predicted_rating=predicted_rating,
+            similarity=similarity if compared else None,
+            because=None if because is None else self.model.items.id(because),
+        )
+
+    def _popular(self, top_k: int) -> list[RecommendedItem]:
+        factors = self.model.factors
+        item_num, share = self._popularity.top(top_k)
+        predicted = factors.global_mean + factors.item_bias[item_num].astype(float)
+        return [
+            RecommendedItem(self.model.items.id(number), self._title(number), score, rating, None, None)
+            for number, score, rating in zip(item_num.tolist(), share.tolist(), predicted.tolist(), strict=True)
+        ]
+
+    def _title(self, item_num: int) -> str | None:
+        return self.model.titles.text(item_num) or None

@@ -1,0 +1,1 @@
+"""Candidates and titles -> the final order."""

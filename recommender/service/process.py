@@ -1,0 +1,98 @@
+"""Run serve.py as its users do, in a process of its own: for the demo, the tests and the benchmarks."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from recommender.container import BASE_DIR, BIND_TO_PORT
+
+SERVE = Path(__file__).parents[2] / "serve.py"
+START_SECONDS = 60
+
+
+class ServerFailedError(Exception):
+    """The server ended before it was ready, or was not ready in time."""
+
+
+@contextmanager
+def running_server(
+    base_dir: Path,
+    environment: Mapping[str, str] = {},
+    prefix: Sequence[str] = (),
+    command: Sequence[str] = (sys.executable, str(SERVE)),
+) -> Iterator["Server"]:
+    """A server that answers /ping; it gets SIGTERM at the end of the block.
+
+    Args:
+        base_dir: its SAGEMAKER_BASE_DIR.
+        environment: more variables.
+        prefix: put before the command, such as `taskset -c 0`.
+        command: what to run.
+
+    Raises:
+        ServerFailedError: it did not get ready.
+    """
+    port = free_port()
+    variables = {**os.environ, BASE_DIR: str(base_dir), BIND_TO_PORT: str(port), **environment}
+    process = subprocess.Popen([*prefix, *command], env=variables)  # noqa: S603 - our own command
+    server = Server(process, port)
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+class Server:
+    """A running server: its process and what to ask it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
+        self.process = process
+        self.port = port
+
+    def wait_until_ready(self) -> None:
+        """Return when /ping answers 200."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if (code := self.process.poll()) is not None:
+                raise ServerFailedError(f"the server ended with exit code {code} before it was ready")
+            try:
+                if self.request("GET", "/ping")[0] == 200:
+                    return
+            except ConnectionError:
+                time.sleep(0.05)
+        raise ServerFailedError(f"the server was not ready after {START_SECONDS} s")
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
+    ) -> tuple[int, bytes]:
+        """One request on a connection of its own: status and body."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def invoke(self, value: object) -> tuple[int, Any]:
+        """POST a JSON value to /invocations: status and the decoded answer."""
+        headers = {"Content-Type": "application/json"}
+        status, body = self.request("POST", "/invocations", json.dumps(value).encode(), headers)
+        return status, json.loads(body)
+
+
+def free_port() -> int:
+    """A TCP port of this host that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

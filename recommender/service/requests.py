@@ -1,0 +1,95 @@
+"""The body of a request -> checked values."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json
+
+from recommender.config import SERVE
+from recommender.errors import RequestError
+from recommender.pipeline import Event
+from recommender.validation import first_problem, shown
+
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+_Identifier = Annotated[str, Field(min_length=1)]
+
+
+class HistoryEvent(BaseModel):
+    """One rating of the request's `history`."""
+
+    model_config = _STRICT
+
+    item_id: _Identifier
+    rating: float
+
+
+class RecommendRequest(BaseModel):
+    """One question: for whom, and how many."""
+
+    model_config = _STRICT
+
+    user_id: _Identifier
+    history: Annotated[list[HistoryEvent], Field(max_length=SERVE.max_history)] = []
+    top_k: int = Field(SERVE.top_k, ge=1, le=SERVE.max_top_k)
+    num_candidates: int = Field(SERVE.num_candidates, ge=1, le=SERVE.max_num_candidates)
+    exclude_seen: bool = SERVE.exclude_seen
+
+    @model_validator(mode="after")
+    def _candidates_suffice(self) -> Self:
+        if "num_candidates" in self.model_fields_set and self.num_candidates < self.top_k:
+            raise ValueError(f"expected num_candidates of at least top_k, which is {self.top_k}")
+        return self
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value
+        """From a decoded JSON value.
+
+        Raises:
+            RequestError: names the field and what was expected.
+        """
+        if not isinstance(value, dict):
+            raise RequestError("", f'expected a JSON object like {{"user_id": "..."}}, got {shown(value)}')
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise RequestError(*first_problem(error, cls)) from None
+
+    @property
+    def events(self) -> list[Event]:
+        """The history as the pipeline takes it."""
+        return [Event(event.item_id, event.rating) for event in self.history]
+
+    @property
+    def candidates(self) -> int:
+        """`num_candidates`, where it is left out at least `top_k`."""
+        return max(self.num_candidates, self.top_k)
+
+
+def decode(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """The JSON value of a body; depth is bounded and NaN and Infinity are refused.
+
+    Raises:
+        RequestError: the body is empty or not JSON.
+    """
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise RequestError("", f"expected a JSON body: {error}") from None
+
+
+def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value
+    """The entries of `{"instances": [...]}`; None where the value is not of that form.
+
+    Raises:
+        RequestError: there are too many, or something stands beside them.
+    """
+    if not (isinstance(value, dict) and "instances" in value):
+        return None
+    entries = value["instances"]
+    if not isinstance(entries, list):
+        raise RequestError("instances", f"expected a list, got {shown(entries)}")
+    if len(entries) > SERVE.max_instances:
+        raise RequestError("instances", f"expected at most {SERVE.max_instances} entries, got {len(entries)}")
+    if others := sorted(value.keys() - {"instances"}):
+        raise RequestError(others[0], "expected no field beside 'instances': each instance has its own")
+    return entries

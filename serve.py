@@ -1,0 +1,29 @@
+"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and POST /invocations.
+
+SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on port 8080
+"""
+
+import sys
+
+from recommender.container import Container, ServerSettings
+from recommender.errors import RecommenderError
+from recommender.pipeline import Recommender
+from recommender.service.app import create_app
+from recommender.service.server import run
+
+
+def main() -> int:
+    """Load the model and serve it. Returns the exit code when there is nothing to serve."""
+    try:
+        settings = ServerSettings.from_environment()
+        recommender = Recommender.load(Container.from_environment().model_dir)
+    except RecommenderError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"serving {recommender.model.factors.num_items:,} items on port {settings.port}", flush=True)
+    run(create_app(recommender), settings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

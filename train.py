@@ -1,0 +1,126 @@
+"""Train a recommender as a SageMaker training job does: channels in, model folder and metrics out.
+
+    SAGEMAKER_BASE_DIR=my-job python train.py      # my-job/input/data/train/*.csv -> my-job/model
+
+See README.md for the channels, the hyper-parameters and the metrics.
+"""
+
+import json
+import sys
+import time
+import traceback
+
+import numpy as np
+import pandas as pd
+
+from recommender import artifacts
+from recommender.config import TrainConfig
+from recommender.container import Container
+from recommender.data.channels import read_ratings, read_titles
+from recommender.data.interactions import Histories, Interactions
+from recommender.data.strings import StringTable
+from recommender.errors import RecommenderError
+from recommender.evaluation.evaluate import Metrics, evaluate
+from recommender.evaluation.metrics import metric_lines
+from recommender.models.factors import Factors
+from recommender.models.training import choose_sweeps, fit
+from recommender.pipeline import Recommender
+from recommender.progress import progress, say
+from recommender.rerank.titles import fit_titles
+
+
+def main() -> int:
+    """Train, and report a failure where SageMaker looks for it. Returns the exit code."""
+    container = Container.from_environment()
+    try:
+        train(container)
+    except Exception as error:  # noqa: BLE001 - the one place where any failure becomes the job's failure
+        message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, RecommenderError | OSError | MemoryError):
+            traceback.print_exc()  # a bug of ours: the log needs it, the failure file does not
+        print(f"error: {message}", file=sys.stderr)
+        artifacts.clear(container.model_dir)
+        container.write_failure(message)
+        return 1
+    return 0
+
+
+def train(container: Container) -> None:
+    """Read, choose the number of sweeps, fit, write the model folder, evaluate once on `test` if it is there."""
+    artifacts.clear(container.model_dir)  # whatever happens, no older model passes for this job's
+    container.failure_file.unlink(missing_ok=True)
+    watch = Stopwatch()
+    config = TrainConfig.from_hyperparameters(container.read_hyperparameters(), str(container.hyperparameters_file))
+    ratings = read_ratings(container.required_channel("train"), config.rating_min, config.rating_max)
+    items, test = container.channel("items"), container.channel("test")
+    titles = read_titles(items) if items.is_dir() else None
+    test_ratings = read_ratings(test, config.rating_min, config.rating_max) if test.is_dir() else None
+    data = Interactions.from_frame(ratings)
+    say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
+    watch.lap("read")
+
+    choice = choose_sweeps(data, config, report_sweep)
+    watch.lap("choose_sweeps")
+    factors = fit(data, config, choice.num_sweeps)
+    watch.lap("fit")
+    artifacts.save(build_model(config, data, factors, titles), container.model_dir)
+    watch.lap("save")
+
+    metrics: Metrics = {"num_sweeps": choice.num_sweeps, "num_validation_ratings": choice.num_validation}
+    if choice.rmse:
+        metrics["validation_rmse"] = min(choice.rmse)
+    recommender = Recommender.load(container.model_dir)
+    watch.lap("load")
+    if test_ratings is not None:
+        metrics |= evaluate(recommender, test_ratings, lambda users: progress(users, "evaluating users"))
+        watch.lap("evaluate")
+    sizes: Metrics = {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
+    metrics |= sizes | {"model_bytes": artifacts.num_bytes(container.model_dir)} | watch.seconds
+    say(metric_lines({name: value for name, value in metrics.items() if not isinstance(value, list)}))
+    container.metrics_file.parent.mkdir(parents=True, exist_ok=True)
+    container.metrics_file.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+
+
+def build_model(
+    config: TrainConfig, data: Interactions, factors: Factors, titles: pd.DataFrame | None
+) -> artifacts.Model:
+    """Everything the server needs. Of an item's titles the first that is not empty counts."""
+    known: dict[str, str] = {}
+    if titles is not None:
+        named = titles[titles["title"].str.strip() != ""].drop_duplicates("item_id")
+        known = dict(zip(named["item_id"], named["title"], strict=True))
+    item_titles = [known.get(data.items.id(number), "") for number in range(len(data.items))]
+    say(f"{sum(map(bool, item_titles)):,} of {len(item_titles):,} items have a title")
+    return artifacts.Model(
+        config=config,
+        users=data.users,
+        items=data.items,
+        factors=factors,
+        histories=Histories.from_interactions(data),
+        titles=StringTable.from_strings(item_titles),
+        title_vectors=fit_titles(item_titles),
+        item_count=np.bincount(data.item_num, minlength=len(data.items)).astype(np.int32),
+    )
+
+
+def report_sweep(sweep: int, validation_rmse: float) -> None:
+    """One line a sweep of the validation fit."""
+    say(metric_lines({"sweep": sweep, "sweep_validation_rmse": validation_rmse}))
+
+
+class Stopwatch:
+    """Seconds between laps, as `seconds_<lap>`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a lap."""
+        now = time.perf_counter()
+        self.seconds[f"seconds_{name}"] = round(now - self._last, 3)
+        self._last = now
+
+
+if __name__ == "__main__":
+    sys.exit(main())
