@@ -1,5 +1,6 @@
 """The files of a channel -> one checked pandas frame; every problem names file, row and value."""
 
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ def channel_files(channel: Path) -> Sequence[Path]:
 
 
 def _read_file(path: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
-    header = _read_csv(path, nrows=0)
+    header = _read_csv(path, {}, nrows=0)
     for name, column in columns.items():
         if column.required and name not in header.columns:
             found = ", ".join(map(shown, header.columns[:20]))
@@ -109,31 +110,35 @@ def _read_file(path: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     present = {name: column for name, column in columns.items() if name in header.columns}
     # Fast path: numbers are parsed as numbers. Only a file with something wrong is read as text.
     frame = _read_csv(path, {name: np.float64 if column.numeric else str for name, column in present.items()})
-    for name, column in present.items():
-        frame[name] = _checked(frame[name], column, path)
-    return frame
+    return pd.DataFrame({name: _checked(frame[name], column, path) for name, column in present.items()})
 
 
-def _read_csv(path: Path, dtypes: Mapping[str, type] | None = None, nrows: int | None = None) -> pd.DataFrame:
+def _read_csv(path: Path, dtypes: Mapping[str, type], nrows: int | None = None) -> pd.DataFrame:
+    """All columns, so that pandas refuses a row with more fields than the header; with `usecols` it does not."""
     try:
-        return pd.read_csv(
-            path,
-            usecols=None if dtypes is None else list(dtypes),
-            dtype=str if dtypes is None else dict(dtypes),
-            nrows=nrows,
-            keep_default_na=False,  # an id may be "NA" or "null"
-            encoding="utf-8",
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                path,
+                dtype=dict(dtypes),
+                nrows=nrows,
+                index_col=False,
+                keep_default_na=False,  # an id may be "NA" or "null"
+                low_memory=False,
+                encoding="utf-8",
+            )
     except pd.errors.EmptyDataError:
         raise DataError(f"{path}: expected a header and rows, the file is empty") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: can't be read: {error}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected UTF-8 text: {error}") from None
+    except pd.errors.ParserWarning:
+        raise DataError(f"{path}: expected as many fields in a row as in the header, got more") from None
     except pd.errors.ParserError as error:
         raise DataError(f"{path}: expected CSV: {str(error).strip()}") from None
     except ValueError:
-        if dtypes is None or all(kind is str for kind in dtypes.values()):
+        if all(kind is str for kind in dtypes.values()):
             raise
         return _read_csv(path, dict.fromkeys(dtypes, str))
 
@@ -149,6 +154,6 @@ def _checked(values: pd.Series, column: Column, path: Path) -> pd.Series:
         row = int(np.argmin(good.to_numpy()))
         raise DataError(
             f"{path}: row {row + 1} below the header, column {values.name!r}: "
-            f"expected {column.expected}, got {shown(values.iloc[row])}"
+            f"expected {column.expected}, got {shown(values.tolist()[row])}"
         )
     return numbers

@@ -28,6 +28,7 @@ from recommender.errors import FitError
 from recommender.models.factors import Factors, factorize_items
 
 INITIAL_STD = 0.1
+FINITE = "expected finite numbers; lower the scale of the ratings or raise the regularization hyper-parameters"
 BATCH_FLOATS = 16_000_000  # gathered numbers in one batch, 64 MB
 
 
@@ -76,8 +77,7 @@ class State:
         for name, side in sides.items():
             if not (side.embedding.isfinite().all() and side.bias.isfinite().all()):
                 raise FitError(
-                    f"the fit ended with {name} factors that are not finite after sweep {self.sweep}: "
-                    "expected finite numbers; raise the regularization hyper-parameters"
+                    f"the fit ended with {name} factors that are not finite after sweep {self.sweep}: {FINITE}"
                 )
         direction, direction_num, scale = factorize_items(self.items.embedding.numpy())
         return Factors(
@@ -124,13 +124,20 @@ def batches(row: np.ndarray, other: np.ndarray, rating: np.ndarray, num_rows: in
 
 
 def half_step(target: Side, other: Side, batched: list[Batch], reg: float, bias_reg: float) -> None:
-    """Solve every row of `target` for a fixed `other`, in place."""
+    """Solve every row of `target` for a fixed `other`, in place.
+
+    Raises:
+        FitError: numbers have grown beyond what float32 holds.
+    """
     for batch in batched:
         design = other.embedding[batch.other]
         residual = batch.rating - other.bias[batch.other]
         count, dim = design.shape[1:]
         solve = _solve_one if count == 1 else _solve_in_rating_space if count <= dim else _solve_in_factor_space
-        target.embedding[batch.row], target.bias[batch.row] = solve(design, residual, reg, bias_reg)
+        try:
+            target.embedding[batch.row], target.bias[batch.row] = solve(design, residual, reg, bias_reg)
+        except torch.linalg.LinAlgError:
+            raise FitError(f"the fit met numbers that are not finite: {FINITE}") from None
 
 
 def _side(num_rows: int, embedding_dim: int) -> Side:

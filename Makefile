@@ -1,0 +1,60 @@
+# make demo    from a fresh clone: install, make data, train, serve, recommend
+# make test    install what the tests need and run them
+# make check   format, lint, strict types and tests: what CI runs
+#
+# On Linux without a GPU add TORCH=cpu: torch without CUDA is 200 MB instead of several GB.
+# Any build on https://download.pytorch.org/whl/ can be named (cpu, cu130, ...); once installed it stays.
+
+PYTHON ?= python3
+TORCH ?=
+DEMO_ROOT ?= build/demo
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+       $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
+
+.PHONY: demo test check format benchmark clean
+
+demo: .venv/installed
+	$(BIN)/python demo.py --root $(DEMO_ROOT)
+
+test: .venv/installed-dev
+	$(BIN)/pytest
+
+check: .venv/installed-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+format: .venv/installed-dev
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+# An hour on 2 cores; see benchmarks/README.md for each of them.
+benchmark: .venv/installed-benchmarks
+	$(BIN)/python -m benchmarks.fit
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.serve
+	$(BIN)/python -m benchmarks.scale
+
+clean:
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version): make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt | .venv/bin/python
+	@echo "Installing requirements.txt into .venv (torch is the large one) ..."
+	$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+.venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed
+	$(PIP) -r benchmarks/requirements.txt
+	@touch $@

@@ -1,0 +1,67 @@
+"""Fixtures: a small job that train.py has trained, and what serves it."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import settings
+from job import ROOT, Job
+
+from recommender.container import BASE_DIR
+from recommender.pipeline import Recommender
+from recommender.service.app import create_app
+
+settings.register_profile("default", deadline=None)  # a slow machine is not a wrong answer
+settings.load_profile("default")
+
+REAL_DATA = ROOT / os.environ.get("RECOMMENDER_DATA", "../shared/data")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not REAL_DATA.is_dir():
+        reason = f"RECOMMENDER_DATA: there is no folder {REAL_DATA}"
+        for item in items:
+            if item.get_closest_marker("real_data"):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """An empty job; train.main() and serve.main() called in this process use it too."""
+    monkeypatch.setenv(BASE_DIR, str(tmp_path))
+    return Job(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A job after train.py; not to be changed."""
+    trained = Job(tmp_path_factory.mktemp("trained"))
+    trained.write_synthetic(users=300, items=250, ratings=4_000)
+    trained.write_hyperparameters(embedding_dim="16")
+    result = trained.train()
+    assert result.returncode == 0, result.stderr
+    return trained
+
+
+@pytest.fixture
+def trained_copy(trained: Job, tmp_path: Path) -> Job:
+    """A copy of `trained` that a test may damage."""
+    shutil.copytree(trained.base_dir, tmp_path / "job")
+    return Job(tmp_path / "job")
+
+
+@pytest.fixture(scope="session")
+def recommender(trained: Job) -> Recommender:
+    return Recommender.load(trained.container.model_dir)
+
+
+@pytest.fixture
+def client(recommender: Recommender) -> FlaskClient:
+    return create_app(recommender).test_client()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    return REAL_DATA

@@ -1,0 +1,119 @@
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from job import Job
+
+from recommender.data.channels import read_ratings, read_titles
+from recommender.errors import DataError
+
+HEADER = "user_id,item_id,rating,timestamp\n"
+
+
+def ratings_of(job: Job) -> list[list[object]]:
+    return read_ratings(job.container.channel("train"), 1, 5).to_numpy().tolist()
+
+
+def test_files_are_read_in_order_of_name_plain_and_compressed(job: Job) -> None:
+    job.write("train/b.csv", HEADER + "u2,i2,2,20\n")
+    job.write("train/a.csv.gz", gzip.compress((HEADER + "u1,i1,1.5,10\n").encode()))
+    assert ratings_of(job) == [["u1", "i1", 1.5, 10], ["u2", "i2", 2.0, 20]]
+
+
+def test_other_columns_and_hidden_files_are_ignored(job: Job) -> None:
+    job.write("train/a.csv", ",rating,item_id,colour,user_id\n0,5,i,red,u\n")
+    job.write("train/.a.csv.tmp", "not for us")
+    job.write("train/_SUCCESS", "")
+    frame = read_ratings(job.container.channel("train"), 1, 5)
+    assert frame.to_dict("records") == [{"user_id": "u", "item_id": "i", "rating": 5.0}]
+
+
+@pytest.mark.parametrize("identifier", ["NA", "null", "01", "1e5", "True", " x", "é", "日本", '"', "a,b", "nan"])
+def test_an_id_stays_what_the_file_says(job: Job, identifier: str) -> None:
+    quoted = '"' + identifier.replace('"', '""') + '"'
+    job.write("train/a.csv", f"{HEADER}{quoted},{quoted},3,1\n")
+    assert ratings_of(job)[0][:2] == [identifier, identifier]
+
+
+def test_titles_may_be_empty(job: Job) -> None:
+    job.write("items/a.csv", "item_id,title\na,\nb,Red shirt\nc\n")
+    assert read_titles(job.container.channel("items")).to_numpy().tolist() == [["a", ""], ["b", "Red shirt"], ["c", ""]]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("user_id,item_id\nu,i\n", ["column 'rating' is missing", "'user_id', 'item_id'"]),
+        (HEADER + "u,i,5,1\nu,i,6,1\n", ["row 2", "'rating'", "from 1 to 5", "6.0"]),
+        (HEADER + "u,i,nan,1\n", ["row 1", "'rating'", "'nan'"]),
+        (HEADER + "u,i,,1\n", ["row 1", "'rating'", "''"]),
+        (HEADER + "u,i,five,1\n", ["row 1", "'rating'", "'five'"]),
+        (HEADER + "u,i,inf,1\n", ["row 1", "'rating'", "inf"]),
+        (HEADER + ",i,3,1\n", ["row 1", "'user_id'", "a text that is not empty", "''"]),
+        (HEADER + "u,i,3,yesterday\n", ["row 1", "'timestamp'", "'yesterday'"]),
+        (HEADER + "u,i,3,1e300\n", ["row 1", "'timestamp'", "1e+300"]),
+        (HEADER + "row,u,i,3,1\nrow,u,i,3,1\n", ["as many fields in a row as in the header"]),
+        (HEADER + "u,i,3,1\nu,i,3,1,surplus\n", ["line 3", "saw 5"]),
+        (HEADER + "u,i\n", ["row 1", "'rating'"]),
+        (HEADER + '"u,i,3,1\n', ["expected CSV"]),
+        (HEADER, ["at least one row"]),
+        ("", ["the file is empty"]),
+        (b"user_id,item_id,rating\n\xff\xfe,i,3\n", ["UTF-8"]),
+    ],
+)
+def test_an_error_names_file_row_column_value_and_what_was_expected(
+    job: Job, content: str | bytes, expected: list[str]
+) -> None:
+    file = job.write("train/a.csv", content)
+    with pytest.raises(DataError) as error:
+        ratings_of(job)
+    message = str(error.value)
+    assert str(file.parent) in message
+    assert [words for words in expected if words not in message] == []
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-12], lambda data: b"not gzip", lambda data: data[:30] + b"x" * 30]
+)
+def test_a_damaged_gzip_file_is_named(job: Job, damage: object) -> None:
+    assert callable(damage)
+    rows = "".join(f"u{number},i,3,1\n" for number in range(1000))
+    job.write("train/a.csv.gz", damage(gzip.compress((HEADER + rows).encode())))
+    with pytest.raises(DataError, match=r"a\.csv\.gz: can't be read"):
+        ratings_of(job)
+
+
+def test_a_file_of_another_kind_is_named(job: Job) -> None:
+    job.write("train/a.parquet", b"PAR1")
+    with pytest.raises(DataError, match=r"a\.parquet: expected a name that ends in \.csv or \.csv\.gz"):
+        ratings_of(job)
+
+
+def test_a_column_that_only_some_files_have_is_named(job: Job) -> None:
+    job.write("train/a.csv", HEADER + "u,i,3,1\n")
+    job.write("train/b.csv", "user_id,item_id,rating\nu,j,3\n")
+    with pytest.raises(DataError, match=r"b\.csv: column 'timestamp' is missing, but .*a\.csv has it"):
+        ratings_of(job)
+
+
+def test_a_huge_value_is_cut_in_the_message(job: Job) -> None:
+    job.write("train/a.csv", HEADER + f"u,i,{'x' * 1_000_000},1\n")
+    with pytest.raises(DataError) as error:
+        ratings_of(job)
+    assert len(str(error.value)) < 500
+
+
+@given(content=st.binary(max_size=200))
+def test_whatever_a_file_holds_the_answer_is_rows_or_a_data_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    folder: Path = tmp_path_factory.mktemp("channel")
+    (folder / "a.csv").write_bytes(HEADER.encode() + content)
+    try:
+        frame = read_ratings(folder, 1, 5)
+    except DataError as error:
+        assert str(folder) in str(error)
+    else:
+        assert frame["rating"].between(1, 5).all()

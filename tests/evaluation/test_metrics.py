@@ -1,0 +1,62 @@
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import ndcg_score, root_mean_squared_error
+
+from recommender.evaluation.metrics import (
+    METRIC_NAMES,
+    NOT_RANKED,
+    hit_rate_at_k,
+    interval,
+    metric_definitions,
+    metric_lines,
+    ndcg_at_k,
+    rmse,
+)
+
+ranks = st.lists(st.integers(0, 19) | st.just(NOT_RANKED), min_size=1, max_size=30)
+
+
+@given(ranks, st.integers(1, 20))
+def test_ndcg_is_that_of_scikit_learn(rank: list[int], k: int) -> None:
+    relevance = np.zeros((len(rank), 20))
+    for row, place in enumerate(rank):
+        if place < 20:
+            relevance[row, place] = 1
+    order = np.tile(-np.arange(20.0), (len(rank), 1))
+    assert ndcg_at_k(np.array(rank), k) == pytest.approx(ndcg_score(relevance, order, k=k))
+
+
+@given(ranks, st.integers(1, 20))
+def test_the_hit_rate_is_the_share_of_items_among_the_first_k(rank: list[int], k: int) -> None:
+    assert hit_rate_at_k(np.array(rank), k) == pytest.approx(sum(place < k for place in rank) / len(rank))
+
+
+@given(st.lists(st.tuples(st.floats(-10, 10), st.floats(1, 5)), min_size=1))
+def test_rmse_is_that_of_scikit_learn(pairs: list[tuple[float, float]]) -> None:
+    predicted, actual = np.array(pairs).T
+    assert rmse(predicted, actual) == pytest.approx(root_mean_squared_error(actual, predicted))
+
+
+def test_the_interval_covers_the_mean_as_often_as_it_says() -> None:
+    random = np.random.default_rng(0)
+    intervals = [interval(random.normal(1, 2, 100), resamples=300) for _ in range(300)]
+    covered = np.mean([low <= 1 <= high for low, high in intervals])
+    assert 0.90 < covered < 0.98
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.0, 0.0, 0.0]])
+def test_the_interval_of_equal_values_is_the_value(values: list[float]) -> None:
+    assert interval(np.array(values)) == (values[0], values[0])
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_metric_is_read_back_from_its_line(value: float) -> None:
+    line = metric_lines({name: value + number for number, name in enumerate(METRIC_NAMES)})
+    for number, definition in enumerate(metric_definitions()):
+        match = re.findall(definition["Regex"], line)
+        assert len(match) == 1, definition
+        assert float(match[0]) == pytest.approx(value + number, rel=1e-5)

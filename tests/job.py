@@ -1,0 +1,64 @@
+"""A training job's directory tree, as a test writes and reads it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recommender.container import BASE_DIR, Container
+from recommender.data.synthetic.generate import generate
+from recommender.data.synthetic.write import write_channels
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Job:
+    base_dir: Path
+
+    @property
+    def container(self) -> Container:
+        return Container(self.base_dir)
+
+    def write(self, path: str, content: str | bytes) -> Path:
+        """Write a file of a channel: `write("train/a.csv", ...)`."""
+        file = self.base_dir / "input" / "data" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return file
+
+    def write_synthetic(self, users: int, items: int, ratings: int, seed: int = 0) -> None:
+        write_channels(generate(users, items, ratings, seed), self.base_dir / "input" / "data")
+
+    def write_hyperparameters(self, **values: object) -> None:
+        file = self.container.hyperparameters_file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+
+    def train(self) -> "subprocess.CompletedProcess[str]":
+        """Run train.py as SageMaker does, as a process."""
+        return subprocess.run(
+            [sys.executable, str(ROOT / "train.py")],
+            env=os.environ | {BASE_DIR: str(self.base_dir)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    @property
+    def failure(self) -> str | None:
+        file = self.container.failure_file
+        return file.read_text() if file.exists() else None
+
+    @property
+    def model_files(self) -> list[str]:
+        folder = self.container.model_dir
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return dict(json.loads(self.container.metrics_file.read_text()))
