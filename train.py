@@ -17,7 +17,8 @@ from recommender import artifacts
 from recommender.config import TrainConfig
 from recommender.container import Container
 from recommender.data.channels import read_ratings, read_titles
-from recommender.data.interactions import Histories, Interactions
+from recommender.data.histories import Histories
+from recommender.data.interactions import Interactions
 from recommender.data.strings import StringTable
 from recommender.errors import RecommenderError
 from recommender.evaluation.evaluate import Metrics, evaluate

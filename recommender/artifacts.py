@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from recommender.config import TrainConfig
-from recommender.data.interactions import Histories
+from recommender.data.histories import Histories
 from recommender.data.strings import StringTable, Vocabulary
 from recommender.errors import ArtifactError, ConfigError
 from recommender.models.factors import Factors

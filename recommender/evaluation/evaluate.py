@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recommender.data.strings import Vocabulary
 from recommender.evaluation.metrics import NOT_RANKED, hit_rate_at_k, interval, ndcg_at_k, rmse
+from recommender.models.factors import Factors
 from recommender.pipeline import Recommender
 from recommender.recall.popularity import Popularity
 
@@ -35,8 +36,8 @@ def evaluate(
         progress: wraps the users that are gone through.
     """
     model = recommender.model
+    predicted = predicted_ratings(model.users, model.items, model.factors, test)
     user_num, item_num = _numbers(model.users, test["user_id"]), _numbers(model.items, test["item_id"])
-    predicted = model.factors.predict(user_num, item_num)
     rating = test["rating"].to_numpy(np.float64)
     low, high = interval((predicted - rating) ** 2)
     rank, popular_rank = _ranks(recommender, test["user_id"].to_numpy(), user_num, item_num, progress)
@@ -51,6 +52,13 @@ def evaluate(
         "num_test_unknown_users": int((user_num < 0).sum()),
         "num_test_unknown_items": int((item_num < 0).sum()),
     }
+
+
+def predicted_ratings(
+    users: Vocabulary, items: Vocabulary, factors: Factors, ratings: pd.DataFrame
+) -> NDArray[np.float64]:
+    """The prediction for each row's user and item, (n,) float64; see `Factors.predict`."""
+    return factors.predict(_numbers(users, ratings["user_id"]), _numbers(items, ratings["item_id"]))
 
 
 def _numbers(vocabulary: Vocabulary, ids: "pd.Series[str]") -> NDArray[np.int64]:

@@ -21,9 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # not re-exported, but documented
 
 from recommender.config import TrainConfig
-from recommender.data.interactions import Interactions, row_offsets
+from recommender.data.histories import row_offsets
+from recommender.data.interactions import Interactions
 from recommender.errors import FitError
 from recommender.models.factors import Factors, factorize_items
 
@@ -136,7 +138,7 @@ def half_step(target: Side, other: Side, batched: list[Batch], reg: float, bias_
         solve = _solve_one if count == 1 else _solve_in_rating_space if count <= dim else _solve_in_factor_space
         try:
             target.embedding[batch.row], target.bias[batch.row] = solve(design, residual, reg, bias_reg)
-        except torch.linalg.LinAlgError:
+        except LinAlgError:
             raise FitError(f"the fit met numbers that are not finite: {FINITE}") from None
 
 

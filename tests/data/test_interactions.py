@@ -3,7 +3,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.data.interactions import Histories, Interactions
+from recommender.data.histories import Histories
+from recommender.data.interactions import Interactions
 
 events = st.lists(
     st.tuples(st.sampled_from("uvwxyz"), st.sampled_from("abcdefgh"), st.integers(1, 5), st.integers(0, 9)), min_size=1

@@ -1,6 +1,6 @@
 """The solver against independent references: stacked least squares, the objective, planted answers."""
 
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
@@ -20,7 +20,7 @@ from recommender.models.training import choose_sweeps, fit
 Array = NDArray[np.float64]
 
 
-def interactions(user: Any, item: Any, rating: Any) -> Interactions:
+def interactions(user: ArrayLike, item: ArrayLike, rating: ArrayLike) -> Interactions:
     frame = pd.DataFrame({"user_id": user, "item_id": item, "rating": rating})
     frame = frame.astype({"user_id": int, "item_id": int})
     frame["user_id"] = frame["user_id"].map("u{:05d}".format)
@@ -103,7 +103,7 @@ def test_no_sweep_makes_the_objective_worse(seed: int, embedding_dim: int, reg: 
         embedding_dim=embedding_dim, regularization=reg, user_bias_regularization=bias_reg, max_sweeps=5, seed=seed
     )
     values = [objective(data, state, config) for state in als.sweeps(data, config)]
-    assert all(later <= earlier * (1 + 1e-5) for earlier, later in zip(values, values[1:], strict=False))
+    assert all(later <= earlier * (1 + 1e-5) for earlier, later in pairwise(values))
 
 
 def test_batches_hold_every_rating_once_and_rows_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:

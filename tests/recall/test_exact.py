@@ -1,6 +1,7 @@
 """Exactness: the top of the list equals that of sorting every score, ties by item number."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -11,7 +12,7 @@ from recommender.models.factors import Factors
 from recommender.recall.exact import ExactRecall
 
 
-def factors_of(direction: NDArray[np.floating], line: NDArray[np.integer], scale: object, bias: object) -> Factors:
+def factors_of(direction: NDArray[Any], line: NDArray[np.integer], scale: object, bias: object) -> Factors:
     return Factors(
         global_mean=3.0,
         user_embedding=np.zeros((1, direction.shape[1]), np.float32),
@@ -29,9 +30,7 @@ def sorted_by_score(score: NDArray[np.float64], seen: NDArray[np.integer], count
 
 
 @given(st.integers(0, 10_000), st.integers(1, 700), st.integers(1, 8), st.integers(1, 800), st.data())
-def test_the_top_is_exact_with_many_ties(
-    seed: int, num_items: int, dim: int, count: int, data: st.DataObject
-) -> None:
+def test_the_top_is_exact_with_many_ties(seed: int, num_items: int, dim: int, count: int, data: st.DataObject) -> None:
     """Small whole numbers: every score is exact in float64 and equal ones abound."""
     random = np.random.default_rng(seed)
     direction = random.integers(-2, 3, (5, dim))
@@ -41,9 +40,7 @@ def test_the_top_is_exact_with_many_ties(
     seen = np.array(data.draw(st.lists(st.integers(0, num_items - 1), max_size=num_items)), np.int64)
     score = (direction[line] * scale[:, None] @ user + bias).astype(float)
 
-    found, found_score = ExactRecall(factors_of(direction, line, scale, bias)).top(
-        user.astype(np.float32), count, seen
-    )
+    found, found_score = ExactRecall(factors_of(direction, line, scale, bias)).top(user.astype(np.float32), count, seen)
     assert found.tolist() == sorted_by_score(score, seen, count)
     assert found_score.tolist() == score[found].tolist()
 

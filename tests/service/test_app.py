@@ -1,0 +1,250 @@
+"""The HTTP contract: what is answered, and that no input gets a 500 or a stack trace."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from job import Job
+
+from recommender.config import SERVE
+from recommender.data.channels import read_ratings
+from recommender.pipeline import Recommender
+from recommender.service.app import create_app
+
+
+def post(client: FlaskClient, value: object) -> tuple[int, Any]:
+    response = client.post("/invocations", data=json.dumps(value), content_type="application/json")
+    assert response.mimetype == "application/json"
+    return response.status_code, response.get_json()
+
+
+def post_bytes(client: FlaskClient, body: bytes, **headers: str) -> tuple[int, Any]:
+    response = client.post("/invocations", data=body, headers={"Content-Type": "application/json"} | headers)
+    return response.status_code, response.get_json()
+
+
+@pytest.fixture(scope="module")
+def user_id(trained: Job) -> str:
+    return str(read_ratings(trained.container.channel("train"), 1, 5)["user_id"].iloc[0])
+
+
+@pytest.fixture(scope="module")
+def item_id(trained: Job) -> str:
+    return str(read_ratings(trained.container.channel("train"), 1, 5)["item_id"].iloc[0])
+
+
+def test_ping_is_200(client: FlaskClient) -> None:
+    assert client.get("/ping").status_code == 200
+
+
+def test_an_answer_has_ids_and_items_and_its_source(client: FlaskClient, user_id: str) -> None:
+    status, answer = post(client, {"user_id": user_id})
+    assert status == 200
+    assert list(answer) == ["user_id", "recommended_items", "items", "source"]
+    assert (answer["user_id"], answer["source"]) == (user_id, "model")
+    assert answer["recommended_items"] == [item["item_id"] for item in answer["items"]]
+    assert len(set(answer["recommended_items"])) == 5
+    for item in answer["items"]:
+        assert list(item) == ["item_id", "title", "score", "predicted_rating", "similarity", "because"]
+
+
+def test_a_new_user_with_a_history_is_folded_in(client: FlaskClient, item_id: str) -> None:
+    status, answer = post(client, {"user_id": "new", "history": [{"item_id": item_id, "rating": 5}]})
+    assert (status, answer["source"]) == (200, "fold_in")
+    assert item_id not in answer["recommended_items"]
+
+
+@pytest.mark.parametrize("history", [[], [{"item_id": "no such item", "rating": 5}]])
+def test_being_new_is_never_an_error(client: FlaskClient, history: list[object]) -> None:
+    status, answer = post(client, {"user_id": "new", "history": history})
+    assert (status, answer["source"], len(answer["items"])) == (200, "popular", 5)
+
+
+def test_options_are_obeyed(client: FlaskClient, recommender: Recommender, user_id: str) -> None:
+    assert len(post(client, {"user_id": user_id, "top_k": 7})[1]["items"]) == 7
+    assert len(post(client, {"user_id": user_id, "top_k": 150})[1]["items"]) == 150  # more than the 100 candidates
+    assert len(post(client, {"user_id": user_id, "top_k": 3, "num_candidates": 3})[1]["items"]) == 3
+    model = recommender.model
+    history = {model.items.id(int(number)) for number in model.histories.of(model.users.number(user_id) or 0)[0]}
+    everything = post(client, {"user_id": user_id, "top_k": 1000, "exclude_seen": False})[1]["recommended_items"]
+    unseen = post(client, {"user_id": user_id, "top_k": 1000})[1]["recommended_items"]
+    assert set(everything) - set(unseen) == history
+
+
+def test_each_instance_gets_its_answer_and_an_error_is_an_entry(client: FlaskClient, user_id: str) -> None:
+    entries = [{"user_id": user_id}, {"user": "x"}, 7, {"user_id": "new"}, {"user_id": user_id, "top_k": 0}]
+    status, answer = post(client, {"instances": entries})
+    assert status == 200
+    known, wrong, number, new, zero = answer["predictions"]
+    assert known == post(client, {"user_id": user_id})[1]
+    assert new["source"] == "popular"
+    assert [entry["field"] for entry in (wrong, number, zero)] == ["user_id", "", "top_k"]
+    assert all("expected" in entry["error"] or "required" in entry["error"] for entry in (wrong, number, zero))
+
+
+def test_no_instances_are_no_predictions(client: FlaskClient) -> None:
+    assert post(client, {"instances": []}) == (200, {"predictions": []})
+
+
+EVENT = {"item_id": "a", "rating": 5}
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "expected"),
+    [
+        ({}, "user_id", "required"),
+        ({"user_id": 5}, "user_id", "expected a valid string, got 5"),
+        ({"user_id": ""}, "user_id", "at least 1 character"),
+        ({"user_id": None}, "user_id", "got None"),
+        ({"user_id": "u", "top_k": 0}, "top_k", "greater than or equal to 1, got 0"),
+        ({"user_id": "u", "top_k": SERVE.max_top_k + 1}, "top_k", "less than or equal to 1000"),
+        ({"user_id": "u", "top_k": "5"}, "top_k", "valid integer, got '5'"),
+        ({"user_id": "u", "top_k": 5.5}, "top_k", "valid integer"),
+        ({"user_id": "u", "top_k": True}, "top_k", "valid integer"),
+        ({"user_id": "u", "num_candidates": 10**30}, "num_candidates", "less than or equal to 10000"),
+        ({"user_id": "u", "num_candidates": 3}, "", "num_candidates of at least top_k, which is 5"),
+        ({"user_id": "u", "exclude_seen": "no"}, "exclude_seen", "valid boolean, got 'no'"),
+        ({"user_id": "u", "colour": "red"}, "colour", "unknown name; known here are user_id"),
+        ({"user_id": "u", "history": {}}, "history", "valid list"),
+        ({"user_id": "u", "history": [EVENT, 5]}, "history[1]", "got 5"),
+        ({"user_id": "u", "history": [EVENT, {"item_id": "a"}]}, "history[1].rating", "required"),
+        ({"user_id": "u", "history": [{"item_id": "a", "rating": "5"}]}, "history[0].rating", "valid number"),
+        ({"user_id": "u", "history": [{"item_id": "a", "rating": 6}]}, "history[0].rating", "from 1 to 5, got 6"),
+        ({"user_id": "u", "history": [EVENT | {"when": 1}]}, "history[0].when", "unknown name"),
+        ({"user_id": "u", "history": [EVENT] * (SERVE.max_history + 1)}, "history", "at most 1000"),
+        ([], "", "JSON object"),
+        ("u", "", "JSON object"),
+        (None, "", "JSON object"),
+        ({"instances": {}}, "instances", "expected a list"),
+        ({"instances": [{}] * (SERVE.max_instances + 1)}, "instances", "at most 1000"),
+        ({"instances": [], "top_k": 3}, "top_k", "no field beside 'instances'"),
+    ],
+)
+def test_a_bad_value_is_a_400_that_names_the_field(
+    client: FlaskClient, value: object, field: str, expected: str
+) -> None:
+    status, answer = post(client, value)
+    assert status == 400
+    assert answer["field"] == field
+    assert expected in answer["error"]
+    assert answer["error"].startswith(field)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"user_id=u",
+        b"\xff\xfe",
+        b'{"user_id": "u"} x',
+        b'{"user_id": NaN}',
+        b'{"user_id": "u", "history": [{"item_id": "a", "rating": Infinity}]}',
+        b'{"user_id": "u", "history": [{"item_id": "a", "rating": 1e999}]}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"user_id": "\\ud800"}',
+        b"9" * 100_000,
+    ],
+)
+def test_a_body_that_is_not_json_is_a_400(client: FlaskClient, body: bytes) -> None:
+    status, answer = post_bytes(client, body)
+    assert status == 400
+    assert len(answer["error"]) < 500
+    assert "Traceback" not in answer["error"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=10,
+)
+fields = st.sampled_from(["user_id", "history", "top_k", "num_candidates", "exclude_seen", "instances", "item_id"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(fields, json_values) | json_values)
+def test_any_json_is_answered_or_refused(client: FlaskClient, value: object) -> None:
+    status, answer = post(client, value)
+    assert status in (200, 400)
+    assert ("error" in answer) == (status == 400)
+
+
+def test_a_body_that_is_too_large_is_a_413(client: FlaskClient) -> None:
+    status, answer = post_bytes(client, b" " * (SERVE.max_body_bytes + 1))
+    assert status == 413
+    assert str(SERVE.max_body_bytes) in answer["error"]
+
+
+def test_a_body_of_the_largest_size_is_taken(client: FlaskClient) -> None:
+    body = b'{"user_id": "u"}'
+    assert post_bytes(client, body + b" " * (SERVE.max_body_bytes - len(body)))[0] == 200
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "application/x-npy", "", "text/html; charset=utf-8"])
+def test_another_content_type_is_a_415(client: FlaskClient, media_type: str) -> None:
+    status, answer = post_bytes(client, b'{"user_id": "u"}', **{"Content-Type": media_type})
+    assert status == 415
+    assert "application/json" in answer["error"]
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON"])
+def test_json_may_come_with_parameters(client: FlaskClient, media_type: str) -> None:
+    assert post_bytes(client, b'{"user_id": "u"}', **{"Content-Type": media_type})[0] == 200
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "image/png, text/*;q=0.5", "application/json;q=0"])
+def test_another_accept_is_a_406(client: FlaskClient, accept: str) -> None:
+    status, answer = post_bytes(client, b'{"user_id": "u"}', Accept=accept)
+    assert status == 406
+    assert "application/json" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "accept", ["*/*", "application/json", "application/*", "text/html, application/json;q=0.1", ""]
+)
+def test_an_accept_that_allows_json_is_fine(client: FlaskClient, accept: str) -> None:
+    assert post_bytes(client, b'{"user_id": "u"}', Accept=accept)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allowed"),
+    [
+        ("GET", "/", 404, None),
+        ("POST", "/../../etc/passwd", 404, None),
+        ("GET", "/invocations", 405, "POST"),
+        ("PUT", "/invocations", 405, "POST"),
+        ("POST", "/ping", 405, "GET"),
+    ],
+)
+def test_other_paths_and_methods_are_refused_in_json(
+    client: FlaskClient, method: str, path: str, status: int, allowed: str | None
+) -> None:
+    response = client.open(path, method=method)
+    assert response.status_code == status
+    assert "/invocations" in response.get_json()["error"]
+    assert allowed is None or allowed in response.headers["Allow"]
+
+
+def test_a_bug_is_a_500_without_a_stack_trace(trained: Job, capfd: pytest.CaptureFixture[str]) -> None:
+    """A model whose arrays contradict each other, as no checksum can see."""
+    broken = Recommender.load(trained.container.model_dir)
+    object.__setattr__(broken.model.histories, "item_num", np.full(10**6, 10**6, np.int32))
+    client = create_app(broken).test_client()
+    status, answer = post(client, {"user_id": broken.model.users.id(0)})
+    assert status == 500
+    assert answer == {"error": "internal error; the server's log has the details", "field": ""}
+    assert client.get("/ping").status_code == 200
+
+
+def test_answers_are_plain_json_without_nan(client: FlaskClient, user_id: str) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    response = client.post("/invocations", json={"user_id": user_id, "top_k": 200})
+    json.loads(response.get_data(), parse_constant=refuse)
+    assert response.status_code == 200

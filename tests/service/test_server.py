@@ -1,0 +1,150 @@
+"""serve.py as a real process: start, load, stop."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.client import HTTPConnection
+
+import pytest
+from job import ROOT, Job
+
+from recommender.container import BASE_DIR, BIND_TO_PORT, MODEL_SERVER_WORKERS
+from recommender.service.process import Server, free_port, running_server
+
+
+def start(job: Job, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(ROOT / "serve.py")],
+        env=os.environ | {BASE_DIR: str(job.base_dir), BIND_TO_PORT: str(free_port())} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_server_without_a_model_ends_with_the_reason(job: Job) -> None:
+    result = start(job)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert "config.json: is missing" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_server_with_a_damaged_model_ends_with_the_files_name(trained_copy: Job) -> None:
+    file = trained_copy.container.model_dir / "user_embedding.npy"
+    file.write_bytes(file.read_bytes()[:-4])
+    result = start(trained_copy)
+    assert result.returncode == 1
+    assert "user_embedding.npy: has" in result.stderr
+    assert "truncated" in result.stderr
+
+
+def test_a_server_with_a_bad_port_ends_with_its_name(trained: Job) -> None:
+    result = start(trained, **{BIND_TO_PORT: "http"})
+    assert result.returncode == 1
+    assert f"{BIND_TO_PORT}: expected a whole number" in result.stderr
+
+
+def test_a_port_that_is_taken_is_named(trained: Job) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = start(trained, **{BIND_TO_PORT: str(port)})
+    assert result.returncode != 0
+    assert str(port) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def slow_question(server: Server, num_instances: int) -> bytes:
+    instances = [{"user_id": f"new-{number}", "top_k": 200} for number in range(num_instances)]
+    headers = {"Content-Type": "application/json"}
+    return server.request("POST", "/invocations", json.dumps({"instances": instances}).encode(), headers)[1]
+
+
+def test_ping_is_answered_while_slow_invocations_are_under_way(trained: Job) -> None:
+    """One worker, batches of hundreds: a ping must not wait for a batch to end."""
+    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
+        began = time.monotonic()
+        slow_question(server, 200)
+        one_batch = time.monotonic() - began
+        threads = [threading.Thread(target=slow_question, args=(server, 200)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        pings = []
+        while any(thread.is_alive() for thread in threads):
+            began = time.monotonic()
+            assert server.request("GET", "/ping")[0] == 200
+            pings.append(time.monotonic() - began)
+        assert len(pings) > 10
+        assert sorted(pings)[len(pings) // 2] < one_batch / 4
+
+
+def test_a_client_that_sends_slowly_holds_up_nobody(trained: Job) -> None:
+    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
+        connections = []
+        for _ in range(50):
+            connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+            connection.putrequest("POST", "/invocations")
+            connection.putheader("Content-Length", "100")
+            connection.endheaders()
+            connections.append(connection)
+        assert server.invoke({"user_id": "new"})[0] == 200
+        assert server.request("GET", "/ping")[0] == 200
+        for connection in connections:
+            connection.close()
+
+
+def test_sigterm_lets_the_answer_under_way_finish_and_ends_with_0(trained: Job) -> None:
+    answers: list[bytes] = []
+    with running_server(trained.base_dir) as server:
+        thread = threading.Thread(target=lambda: answers.append(slow_question(server, 1000)))
+        thread.start()
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        thread.join()
+        assert server.process.wait(timeout=30) == 0
+    assert len(json.loads(answers[0])["predictions"]) == 1000
+
+
+def test_sigterm_right_after_the_start_is_not_lost(trained: Job) -> None:
+    """A worker that is still starting hears it too; without that the master waits for 25 s."""
+    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "4"}) as server:
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=30) == 0
+        assert time.monotonic() - began < 15
+
+
+def test_a_worker_that_is_killed_is_replaced(trained: Job) -> None:
+    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
+        children = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True)
+        os.kill(int(children.stdout), signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                if server.invoke({"user_id": "new"})[0] == 200:
+                    break
+            except OSError:
+                time.sleep(0.1)
+        assert server.invoke({"user_id": "new"})[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/ping", "/invocations"])
+def test_nonsense_on_the_wire_does_not_end_the_server(trained: Job, path: str) -> None:
+    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
+        for nonsense in (
+            b"\x00" * 1000,
+            b"GET " + path.encode(),
+            b"POST " + path.encode() + b" HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        ):
+            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                connection.sendall(nonsense)
+                connection.shutdown(socket.SHUT_WR)
+                connection.settimeout(10)
+                assert b"Traceback" not in connection.recv(10_000)
+        assert server.invoke({"user_id": "new"})[0] == 200

@@ -1,0 +1,66 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.config import RESERVED_PREFIXES, TrainConfig
+from recommender.errors import ConfigError
+
+
+def test_strings_as_sagemaker_writes_them_are_converted() -> None:
+    config = TrainConfig.from_hyperparameters({"embedding_dim": "20", "regularization": "0.5", "seed": "3"}, "hp")
+    assert (config.embedding_dim, config.regularization, config.seed) == (20, 0.5, 3)
+
+
+def test_plain_json_values_are_taken_as_they_are() -> None:
+    assert TrainConfig.from_hyperparameters({"regularization": 4, "max_sweeps": 2}, "hp").regularization == 4.0
+
+
+@pytest.mark.parametrize("prefix", RESERVED_PREFIXES)
+def test_keys_reserved_for_others_are_ignored(prefix: str) -> None:
+    assert TrainConfig.from_hyperparameters({prefix + "_x": "anything"}, "hp") == TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"embeding_dim": "20"}, ["'embeding_dim'", "unknown name", "embedding_dim"]),
+        ({"embedding_dim": "many"}, ["'embedding_dim'", "valid integer", "'many'"]),
+        ({"embedding_dim": "2.5"}, ["'embedding_dim'", "valid integer", "2.5"]),
+        ({"embedding_dim": "0"}, ["'embedding_dim'", "greater than or equal to 1", "0"]),
+        ({"embedding_dim": "true"}, ["'embedding_dim'", "True"]),
+        ({"regularization": "nan"}, ["'regularization'", "'nan'"]),
+        ({"regularization": "NaN"}, ["'regularization'", "NaN"]),
+        ({"regularization": "1e400"}, ["'regularization'", "'1e400'"]),
+        ({"regularization": "-1"}, ["'regularization'", "-1"]),
+        ({"regularization": ""}, ["'regularization'", "''"]),
+        ({"seed": "[" * 100_000}, ["'seed'", "[["]),
+        ({"seed": "9" * 5_000}, ["'seed'"]),
+        ({"rerank_weight": "1.5"}, ["'rerank_weight'", "less than or equal to 1", "1.5"]),
+        ({"rating_min": "5"}, ["rating_min must be below rating_max", "5"]),
+    ],
+)
+def test_an_error_names_the_file_the_hyper_parameter_and_what_was_expected(
+    values: dict[str, str], expected: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        TrainConfig.from_hyperparameters(values, "hyperparameters.json")
+    message = str(error.value)
+    assert message.startswith("hyperparameters.json: ")
+    assert [words for words in expected if words not in message] == []
+    assert len(message) < 500
+
+
+@given(st.dictionaries(st.sampled_from(sorted(TrainConfig.model_fields)), st.text(max_size=20)))
+def test_any_strings_are_a_configuration_or_a_config_error(values: dict[str, str]) -> None:
+    config = None
+    try:
+        config = TrainConfig.from_hyperparameters(values, "hp")
+    except ConfigError as problem:
+        message = str(problem)
+    if config is None:
+        assert message.startswith("hp: ")
+    else:
+        again = {name: json.dumps(value) for name, value in config.model_dump().items()}
+        assert TrainConfig.from_hyperparameters(again, "hp") == config
