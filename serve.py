@@ -8,7 +8,6 @@ import sys
 from recommender.container import Container, ServerSettings
 from recommender.errors import RecommenderError
 from recommender.pipeline import Recommender
-from recommender.service.app import create_app
 from recommender.service.server import run
 
 
@@ -21,7 +20,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"serving {recommender.model.factors.num_items:,} items on port {settings.port}", flush=True)
-    run(create_app(recommender), settings)
+    run(recommender, settings)
     return 0
 
 

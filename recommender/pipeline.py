@@ -3,7 +3,7 @@
 No Flask and no torch here: the same object answers HTTP requests and is what `evaluation` measures.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -91,11 +91,6 @@ class _Ranked:
     predicted_rating: NDArray[np.float64]
     similarity: NDArray[np.float64]
 
-    def first(self, count: int) -> Iterator[tuple[int, float, float, float]]:
-        """The first `count` as plain Python numbers."""
-        columns = (self.item_num, self.score, self.predicted_rating, self.similarity)
-        return zip(*(column[:count].tolist() for column in columns), strict=True)
-
 
 class Recommender:
     """Answers for any user of a loaded model; stateless between calls."""
@@ -140,8 +135,7 @@ class Recommender:
         if shopper is None:
             return Recommendations(user_id, Source.POPULAR, self._popular(top_k))
         ranked = self._rank(shopper, num_candidates, exclude_seen)
-        items = [self._describe(shopper, *place) for place in ranked.first(top_k)]
-        return Recommendations(user_id, shopper.source, items)
+        return Recommendations(user_id, shopper.source, self._describe(shopper, ranked, top_k))
 
     def ranked_items(self, user_id: str, num_candidates: int) -> NDArray[np.int64]:
         """Item numbers in the final order, as `recommend` answers them, without their descriptions."""
@@ -206,19 +200,23 @@ class Recommender:
         order = ranking.position
         return _Ranked(item_num[order], ranking.score, predicted[order], np.where(has_title, similarity, np.nan)[order])
 
-    def _describe(
-        self, shopper: _Shopper, item_num: int, score: float, predicted_rating: float, similarity: float
-    ) -> RecommendedItem:
-        compared = similarity == similarity  # not NaN
-        because = self.model.title_vectors.heaviest(item_num, shopper.item_num, shopper.rating) if compared else None
-        return RecommendedItem(
-            item_id=self.model.items.id(item_num),
-            title=self._title(item_num),
-            score=score,
-            predicted_rating=predicted_rating,
-            similarity=similarity if compared else None,
-            because=None if because is None else self.model.items.id(because),
-        )
+    def _describe(self, shopper: _Shopper, ranked: _Ranked, top_k: int) -> list[RecommendedItem]:
+        """The first `top_k` with their titles and reasons."""
+        first = [column[:top_k].tolist() for column in (ranked.item_num, ranked.score, ranked.predicted_rating)]
+        # Plain numbers, None for a similarity that is NaN (the only number that differs from itself).
+        similarities = [value if value == value else None for value in ranked.similarity[:top_k].tolist()]
+        reasons = self.model.title_vectors.heaviest(first[0], shopper.item_num, shopper.rating)
+        return [
+            RecommendedItem(
+                item_id=self.model.items.id(item_num),
+                title=self._title(item_num),
+                score=score,
+                predicted_rating=predicted_rating,
+                similarity=similarity,
+                because=None if reason is None else self.model.items.id(reason),
+            )
+            for item_num, score, predicted_rating, similarity, reason in zip(*first, similarities, reasons, strict=True)
+        ]
 
     def _popular(self, top_k: int) -> list[RecommendedItem]:
         factors = self.model.factors

@@ -3,6 +3,7 @@
 The same numbers as scipy's sparse products give, at a fraction of their fixed cost a call.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,20 +55,27 @@ class TitleVectors:
         # (bincount with weights is float64 whatever its type hints say.)
         return np.bincount(row, weight * profile[term], len(item_num)).astype(np.float64, copy=False)
 
-    def heaviest(self, item_num: int, history_num: NDArray[np.integer], rating: NDArray[np.floating]) -> int | None:
-        """The item of the history whose title, times its rating, adds most to this item's similarity.
+    def heaviest(
+        self, items: Sequence[int], history_num: NDArray[np.integer], rating: NDArray[np.floating]
+    ) -> list[int | None]:
+        """For each of `items` the item of the history whose title, times its rating, adds most to its similarity.
 
         Returns:
-            Its number (of equal ones the first in the history); None where none adds anything. The item
-            itself does not count.
+            Item numbers (of equal ones the first in the history); None where none adds anything. The
+            item itself does not count.
         """
-        wanted = np.zeros(self.num_terms)
-        own = slice(self.offsets[item_num], self.offsets[item_num + 1])
-        wanted[self.term[own]] = self.weight[own]
-        share = self.similarity(history_num, wanted) * rating
-        share[history_num == item_num] = 0
-        best = int(np.argmax(share))
-        return int(history_num[best]) if share[best] > 0 else None
+        row, term, weight = self._entries(history_num)
+        weight = weight * rating[row]
+        wanted = np.zeros(self.num_terms)  # the title of one item at a time
+        reasons: list[int | None] = []
+        for item in items:
+            own = slice(self.offsets[item], self.offsets[item + 1])
+            wanted[self.term[own]] = self.weight[own]
+            share = np.bincount(row, weight * wanted[term], len(history_num))
+            wanted[self.term[own]] = 0
+            share[history_num == item] = 0
+            reasons.append(int(history_num[share.argmax()]) if share.max(initial=0) > 0 else None)
+        return reasons
 
     def _entries(
         self, item_num: NDArray[np.integer]

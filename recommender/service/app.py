@@ -1,7 +1,8 @@
 """HTTP only: routes, media types, status codes. SageMaker's hosting contract, rows S4, S6, S7 and S10."""
 
 import json
-import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -16,9 +17,17 @@ from recommender.validation import shown
 
 JSON = "application/json"
 
+Turn = Callable[[], AbstractContextManager[None]]
 
-def create_app(recommender: Recommender) -> Flask:
-    """The WSGI application around a loaded recommender."""
+
+def create_app(recommender: Recommender, turn: Turn = nullcontext) -> Flask:
+    """The WSGI application around a loaded recommender.
+
+    Args:
+        recommender: answers the questions.
+        turn: entered for each answer; a server whose worker handles many connections can see to it here
+            that they take turns.
+    """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = SERVE.max_body_bytes
 
@@ -33,8 +42,8 @@ def create_app(recommender: Recommender) -> Flask:
         value = decode(request.get_data())
         entries = instances(value)
         if entries is None:
-            return _json(_answer(recommender, value))
-        return _json({"predictions": [_prediction(recommender, entry) for entry in entries]})
+            return _json(_answer(recommender, turn, value))
+        return _json({"predictions": [_prediction(recommender, turn, entry) for entry in entries]})
 
     app.register_error_handler(RequestError, lambda error: _json(_refusal(error), 400))
     app.register_error_handler(HTTPException, _http_error)
@@ -50,24 +59,22 @@ def _check_media_types() -> None:
         raise NotAcceptable(f"Accept: this endpoint answers {JSON}, got {shown(request.headers['Accept'])}")
 
 
-def _answer(recommender: Recommender, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    # Under gunicorn's gevent worker this lets every other connection have its turn first: /ping waits
-    # for one answer at most for each request under way, however many instances those have.
-    time.sleep(0)
+def _answer(recommender: Recommender, turn: Turn, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     question = RecommendRequest.parse(value)
-    answer = recommender.recommend(
-        question.user_id,
-        question.events,
-        top_k=question.top_k,
-        num_candidates=question.candidates,
-        exclude_seen=question.exclude_seen,
-    )
+    with turn():
+        answer = recommender.recommend(
+            question.user_id,
+            question.events,
+            top_k=question.top_k,
+            num_candidates=question.candidates,
+            exclude_seen=question.exclude_seen,
+        )
     return _as_json(answer)
 
 
-def _prediction(recommender: Recommender, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def _prediction(recommender: Recommender, turn: Turn, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     try:
-        return _answer(recommender, value)
+        return _answer(recommender, turn, value)
     except RequestError as error:
         return _refusal(error)
 

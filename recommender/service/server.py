@@ -1,16 +1,24 @@
-"""gunicorn around the app, as the image runs it."""
+"""The app under gunicorn, as the image runs it."""
 
 import logging
 import signal
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from socket import socketpair
 from typing import Any
 
 from flask import Flask
+from gevent.event import Event
+from gevent.socket import wait_write
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from threadpoolctl import threadpool_limits
 
 from recommender.container import ServerSettings
+from recommender.pipeline import Recommender
+from recommender.service.app import create_app
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a heartbeat file on disk can stall a worker
 
@@ -77,8 +85,39 @@ def _hear_stop_signals(_worker: object) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
-def run(app: Flask, settings: ServerSettings) -> None:
+class Turns:
+    """Lets a worker compute one answer at a time, first come first served, and look at its connections before each.
+
+    So /ping waits for an answer or two, however many are wanted and however long the batches are.
+    `gevent.sleep(0)` would not do (gevent looks at the connections after 50 such switches only), nor a
+    semaphore of gevent's (who asks again gets it before those who wait).
+    """
+
+    def __init__(self) -> None:
+        self._busy = False
+        self._waiting: deque[Event] = deque()
+        self._pair = socketpair()  # an end of it can always be written to
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Wait for one's turn, and have it."""
+        if self._busy:
+            called = Event()
+            self._waiting.append(called)
+            called.wait()
+        self._busy = True
+        try:
+            wait_write(self._pair[0].fileno())  # back after the next poll and all that is ready then
+            yield
+        finally:
+            if self._waiting:
+                self._waiting.popleft().set()  # still busy: nobody comes between
+            else:
+                self._busy = False
+
+
+def run(recommender: Recommender, settings: ServerSettings) -> None:
     """Serve until SIGTERM; answers under way are finished."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     with threadpool_limits(1, user_api="blas"):  # forked workers inherit it
-        Server(app, settings).run()
+        Server(create_app(recommender, Turns()), settings).run()

@@ -55,11 +55,10 @@ def test_the_reason_is_the_title_that_adds_most_to_the_similarity() -> None:
     titles = ["red wool shirt", "blue silk skirt", "red wool coat", "green hat", "", "red"]
     vectors = fit_titles(titles)
     history = np.array([1, 2, 5])
-    assert vectors.heaviest(0, history, np.array([5.0, 5.0, 1.0])) == 2
-    assert vectors.heaviest(0, history, np.array([5.0, 0.5, 5.0])) == 5  # a rating is a weight
-    assert vectors.heaviest(3, history, np.ones(3)) is None  # no word in common
-    assert vectors.heaviest(4, history, np.ones(3)) is None  # no title
-    assert vectors.heaviest(2, np.array([2]), np.ones(1)) is None  # itself is no reason
+    everything = [0, 1, 2, 3, 4]
+    assert vectors.heaviest(everything, history, np.array([5.0, 5.0, 1.0])) == [2, None, 5, None, None]
+    assert vectors.heaviest([0], history, np.array([5.0, 0.5, 5.0])) == [5]  # a rating is a weight
+    assert vectors.heaviest([0, 2], np.empty(0, int), np.empty(0)) == [None, None]
 
 
 @pytest.mark.parametrize("titles", [[""], ["", " "], ["a", "!"]])

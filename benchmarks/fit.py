@@ -1,0 +1,74 @@
+"""How long one fit takes beside Surprise's SVD of the same dimension, on the paper's training ratings."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import torch
+from surprise import SVD, Dataset, Reader
+from threadpoolctl import threadpool_limits
+
+from benchmarks.common import paper_split, report, table
+from recommender.config import TrainConfig
+from recommender.data.interactions import Interactions
+from recommender.models.training import choose_sweeps, fit
+from recommender.progress import progress
+
+REPEATS = 11
+
+
+def main() -> None:
+    """Run peers and ours by turns and report the medians."""
+    with TemporaryDirectory() as tmp:
+        ratings, _ = paper_split(Path(tmp))
+    data, config = Interactions.from_frame(ratings), TrainConfig()
+    reader = Reader(rating_scale=(config.rating_min, config.rating_max))
+    trainset = Dataset.load_from_df(ratings[["user_id", "item_id", "rating"]], reader).build_full_trainset()
+    num_sweeps = choose_sweeps(data, config).num_sweeps
+    threads = torch.get_num_threads()
+
+    def surprise_svd() -> None:
+        SVD(n_factors=config.embedding_dim, random_state=0).fit(trainset)
+
+    def ours_on_one_thread() -> None:
+        torch.set_num_threads(1)
+        with threadpool_limits(1):
+            fit(data, config, num_sweeps)
+        torch.set_num_threads(threads)
+
+    contestants: dict[str, tuple[int, Callable[[], object]]] = {
+        f"Surprise SVD(n_factors={config.embedding_dim}).fit, 20 epochs": (1, surprise_svd),
+        f"ours, one fit ({num_sweeps} sweeps, as validation chose)": (threads, lambda: fit(data, config, num_sweeps)),
+        "ours, the same": (1, ours_on_one_thread),
+        f"ours, one fit of all {config.max_sweeps} sweeps": (threads, lambda: fit(data, config, config.max_sweeps)),
+        "ours, the choice of the sweeps and the fit": (
+            threads,
+            lambda: fit(data, config, choose_sweeps(data, config).num_sweeps),
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in progress(range(REPEATS), "rounds"):
+        for name, (_, run) in contestants.items():
+            began = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - began)
+    peer = median(next(iter(seconds.values())))
+    rows: list[list[object]] = [
+        [
+            name,
+            contestants[name][0],
+            f"{median(times):.3f} s",
+            f"{min(times):.3f} to {max(times):.3f}",
+            f"{median(times) / peer:.2f}",
+        ]
+        for name, times in seconds.items()
+    ]
+    sizes = f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items"
+    what = f"{sizes}, dimension {config.embedding_dim}, median of {REPEATS} rounds"
+    report("fit", what, table(["", "threads", "median", "range", "of Surprise's time"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The paper's request handler, made again from its description (sections 3.2.2 and 3.2.3), as a peer to measure.
+
+A Python loop over all items with a product of a row and a column each (the rating is an array of one), a
+list of the seen rows, a heap for the best 100, masks over all ratings and all products, TF-IDF made from
+the titles at request time. Kinder than the paper in three things: it runs under gunicorn and not on
+Flask's development server, each rating weighs its own title, and it answers from the same model folder as
+serve.py, so that the answers can be compared. Run under gunicorn: `benchmarks.paper_handler:app()`.
+"""
+
+import heapq
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from flask import Flask, jsonify, request
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics.pairwise import cosine_similarity
+
+from recommender import artifacts
+from recommender.container import Container
+
+
+class PaperHandler:
+    """Two stages as the paper describes them."""
+
+    def __init__(self) -> None:
+        model = artifacts.load(Container.from_environment().model_dir)
+        self.factors = model.factors
+        self.user_index = {model.users.id(number): number for number in range(len(model.users))}
+        self.item_ids = [model.items.id(number) for number in range(len(model.items))]
+        self.item_index = {item_id: number for number, item_id in enumerate(self.item_ids)}
+        self.item_bias = np.array(self.factors.item_bias)
+        self.user_vector = np.array(self.factors.user_embedding)
+        self.item_vector = self.factors.item_embedding(np.arange(len(self.item_ids))).astype(np.float32)
+        titles = [model.titles.text(number) for number in range(len(self.item_ids))]
+        self.products = pd.DataFrame({"item_id": self.item_ids, "title": titles})
+        self.vectorizer = TfidfVectorizer().fit([title for title in titles if title])
+        user_num = np.repeat(np.arange(len(model.users)), np.diff(model.histories.offsets))
+        self.train = pd.DataFrame(
+            {
+                "user_id": np.array(list(self.user_index))[user_num],
+                "item_id": np.array(self.item_ids)[model.histories.item_num],
+                "rating": np.array(model.histories.rating),
+            }
+        )
+
+    def recommend(self, user_id: str) -> list[str]:
+        """The five items for a user of the training data."""
+        history = self.train[self.train["user_id"] == user_id]
+        candidates = self.candidates(user_id, set(history["item_id"]))
+        seen = self.vectorizer.transform(self.titles_of(history["item_id"].tolist())).toarray()
+        profile = np.average(seen, axis=0, weights=history["rating"])
+        profile /= np.linalg.norm(profile)
+        similarity = cosine_similarity(profile.reshape(1, -1), self.vectorizer.transform(self.titles_of(candidates)))[0]
+        ranked = sorted(zip(similarity, candidates, strict=True), key=lambda pair: -pair[0])
+        return [item_id for _, item_id in ranked[:5]]
+
+    def candidates(self, user_id: str, seen: set[str]) -> list[str]:
+        """The 100 unseen items of the highest predicted rating."""
+        user_num = self.user_index[user_id]
+        user_row, user_bias = self.user_vector[user_num].reshape(1, -1), self.factors.user_bias[user_num]
+        seen_rows = [self.item_index[item_id] for item_id in seen]
+        rated = []
+        for item_num in range(len(self.item_ids)):
+            if item_num in seen_rows:
+                continue
+            product = np.dot(user_row, self.item_vector[item_num].reshape(1, -1).T)
+            rating = self.factors.global_mean + user_bias + self.item_bias[item_num] + product
+            rated.append((rating, self.item_ids[item_num]))
+        return [item_id for _, item_id in heapq.nlargest(100, rated, key=lambda pair: pair[0])]
+
+    def titles_of(self, item_ids: list[str]) -> list[str]:
+        """The titles of these items, from the products that a mask finds."""
+        found = self.products[self.products["item_id"].isin(item_ids)]
+        titles = dict(zip(found["item_id"], found["title"], strict=True))
+        return [titles[item_id] for item_id in item_ids]
+
+
+def app() -> Flask:
+    """The WSGI application."""
+    handler, flask = PaperHandler(), Flask(__name__)
+
+    @flask.get("/ping")
+    def ping() -> str:
+        return "\n"
+
+    @flask.post("/invocations")
+    def invocations() -> Any:  # noqa: ANN401 - Flask's response
+        return jsonify(recommended_items=handler.recommend(request.get_json()["user_id"]))
+
+    return flask
