@@ -31,12 +31,13 @@ format: .venv/installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-# An hour on 2 cores; see benchmarks/README.md for each of them.
+# Ten minutes on 2 cores; benchmarks/README.md says what each needs.
 benchmark: .venv/installed-benchmarks
 	$(BIN)/python -m benchmarks.fit
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.generate
 
 clean:
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis
