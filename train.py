@@ -39,11 +39,19 @@ def main() -> int:
         message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
         if not isinstance(error, RecommenderError | OSError | MemoryError):
             traceback.print_exc()  # a bug of ours: the log needs it, the failure file does not
-        print(f"error: {message}", file=sys.stderr)
-        artifacts.clear(container.model_dir)
-        container.write_failure(message)
+        fail(container, message)
         return 1
     return 0
+
+
+def fail(container: Container, message: str) -> None:
+    """Leave no half model, and the reason on stderr and where SageMaker looks for it."""
+    print(f"error: {message}", file=sys.stderr)
+    try:
+        artifacts.clear(container.model_dir)
+        container.write_failure(message)
+    except OSError as error:
+        print(f"error: {container.failure_file}: can't be written: {error}", file=sys.stderr)
 
 
 def train(container: Container) -> None:

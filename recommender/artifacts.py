@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from recommender.config import TrainConfig
+from recommender.container import BASE_DIR
 from recommender.data.histories import Histories
 from recommender.data.strings import StringTable, Vocabulary
 from recommender.errors import ArtifactError, ConfigError
@@ -148,7 +149,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             config = json.loads(file.read(MAX_CONFIG_BYTES))
     except FileNotFoundError:
-        raise ArtifactError(f"{path}: is missing; expected a model folder that train.py has written") from None
+        raise ArtifactError(
+            f"{path}: is missing; expected a model folder that train.py has written. "
+            f"For a local run {BASE_DIR} names the folder in which model/ lies"
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: can't be read as JSON: {error}") from None
     if not isinstance(config, dict) or config.get("format") != FORMAT:

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "models": {"errors", "config", "data"},
     "recall": {"models"},
     "rerank": set(),
-    "artifacts": {"errors", "validation", "config", "data", "models", "rerank"},
+    "artifacts": {"errors", "validation", "config", "container", "data", "models", "rerank"},
     "pipeline": {"errors", "config", "artifacts", "models", "recall", "rerank"},
     "evaluation": {"data", "models", "recall", "pipeline"},
     "service": {"errors", "validation", "config", "container", "pipeline"},

@@ -159,6 +159,14 @@ def test_a_process_that_fails_has_an_exit_code_and_no_stack_trace(job: Job) -> N
     assert job.failure == result.stderr.removeprefix("error: ").rstrip("\n")
 
 
+def test_where_nothing_can_be_written_the_reason_is_on_stderr(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    result = Job(tmp_path / "file").train()
+    assert result.returncode == 1
+    assert "output/failure: can't be written" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_failure_of_an_earlier_run_is_taken_away(job: Job) -> None:
     assert train.main() == 1
     job.write("train/a.csv", RATINGS)

@@ -67,7 +67,8 @@ def read_titles(channel: Path) -> pd.DataFrame:
 def read_channel(channel: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     """The named columns of every .csv and .csv.gz file of a channel, checked and put together.
 
-    Other columns are ignored, as are files whose names begin with "." or "_" (markers that S3 tools leave).
+    Other columns are ignored, as are files and folders whose names begin with "." or "_" (markers that S3
+    tools and Spark leave).
 
     Raises:
         DataError: no file, a file that is not CSV, a missing column, a value that is not what `columns`
@@ -87,18 +88,22 @@ def read_channel(channel: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
 
 
 def channel_files(channel: Path) -> Sequence[Path]:
-    """The channel's files in order of name.
+    """The channel's files, of its folders too, in order of path.
 
     Raises:
         DataError: there is none, or one of them is not CSV by its name.
     """
-    files = sorted(path for path in channel.iterdir() if path.is_file() and path.name[0] not in "._")
+    files = sorted(path for path in channel.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(channel)))
     for path in files:
         if not path.name.endswith(SUFFIXES):
             raise DataError(f"{path}: expected a name that ends in {' or '.join(SUFFIXES)}")
     if not files:
         raise DataError(f"{channel}: expected at least one .csv or .csv.gz file, got none")
     return files
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part[0] in "._" for part in path.parts)
 
 
 def _read_file(path: Path, columns: Mapping[str, Column]) -> pd.DataFrame:

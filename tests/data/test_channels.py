@@ -22,10 +22,22 @@ def test_files_are_read_in_order_of_name_plain_and_compressed(job: Job) -> None:
     assert ratings_of(job) == [["u1", "i1", 1.5, 10], ["u2", "i2", 2.0, 20]]
 
 
+def test_files_of_nested_folders_are_read_too(job: Job) -> None:
+    job.write("train/part=1/a.csv", HEADER + "u1,i1,1,10\n")
+    job.write("train/part=0/a.csv", HEADER + "u2,i2,2,20\n")
+    assert [row[0] for row in ratings_of(job)] == ["u2", "u1"]
+
+
+def test_a_byte_order_mark_is_not_part_of_a_name(job: Job) -> None:
+    job.write("train/a.csv", "\ufeff" + HEADER + "u1,i1,1,10\n")
+    assert ratings_of(job) == [["u1", "i1", 1.0, 10]]
+
+
 def test_other_columns_and_hidden_files_are_ignored(job: Job) -> None:
     job.write("train/a.csv", ",rating,item_id,colour,user_id\n0,5,i,red,u\n")
     job.write("train/.a.csv.tmp", "not for us")
     job.write("train/_SUCCESS", "")
+    job.write("train/_temporary/a.parquet", "half a file")
     frame = read_ratings(job.container.channel("train"), 1, 5)
     assert frame.to_dict("records") == [{"user_id": "u", "item_id": "i", "rating": 5.0}]
 
