@@ -19,6 +19,7 @@ from recommender.container import BASE_DIR, Container
 from recommender.service.process import Server, running_server
 
 HERE = Path(__file__).parent
+MAX_SHOWN = 6  # ratings of a history
 
 
 @click.command()
@@ -69,16 +70,22 @@ def ask_for_recommendations(server: Server, container: Container) -> None:
     train = pd.read_csv(container.channel("train") / "train.csv", keep_default_na=False)
     items = pd.read_csv(container.channel("items") / "items.csv", keep_default_na=False)
     titles = dict(zip(items["item_id"], items["title"], strict=True))
-    known, another, donor = train["user_id"].drop_duplicates().iloc[[0, 1, 2]]
+    known, donor = contented_users(train)[:2]
 
     ask(server, titles, "A user of the training data", {"user_id": known}, events_of(train, known))
     newer = events_of(train, donor)[:1]
-    ask(server, titles, "The same for a user who has just rated one more product",
-        {"user_id": another, "history": newer}, events_of(train, another) + newer)  # fmt: skip
+    question = {"user_id": known, "history": newer}
+    ask(server, titles, "The same user, who has just rated one more product", question, events_of(train, known) + newer)
     handful = events_of(train, donor)[:3]
-    ask(server, titles, "A new user, with a handful of ratings in the request",
-        {"user_id": "a-new-shopper", "history": handful}, handful)  # fmt: skip
+    question = {"user_id": "a-new-shopper", "history": handful}
+    ask(server, titles, "A new user, with a handful of ratings in the request", question, handful)
     ask(server, titles, "A user of whom nothing is known", {"user_id": "somebody"}, [])
+
+
+def contented_users(train: pd.DataFrame) -> list[str]:
+    """Users with as few ratings as a reader takes in at a glance, all of them good."""
+    ratings = train.groupby("user_id", sort=False)["rating"].agg(["size", "min"])
+    return ratings[(ratings["size"] <= MAX_SHOWN) & (ratings["min"] >= 4)].index.tolist()
 
 
 def events_of(train: pd.DataFrame, user_id: str) -> list[dict[str, Any]]:
@@ -95,7 +102,7 @@ def ask(
     """Ask for recommendations and print the history and the answer."""
     click.secho(f"\n{who}", bold=True)
     click.echo(textwrap.shorten(f"POST /invocations {json.dumps(question)}", 110, placeholder=" ..."))
-    for event in history[-4:]:
+    for event in history:
         click.echo(f"    rated {event['rating']:.0f}  {titles[event['item_id']] or event['item_id']}")
     status, answer = server.invoke(question)
     if status != 200:
