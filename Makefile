@@ -33,6 +33,7 @@ format: .venv/installed-dev
 
 # Ten minutes on 2 cores; benchmarks/README.md says what each needs.
 benchmark: .venv/installed-benchmarks
+	$(BIN)/python -m benchmarks.main_job
 	$(BIN)/python -m benchmarks.fit
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.serve

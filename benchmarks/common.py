@@ -13,6 +13,7 @@ from recommender.data.channels import read_ratings
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+PAPER_FILES = {"train": "train_set.csv.gz", "test": "test_set.csv.gz", "items": "product_partial.csv"}
 
 
 def real_data() -> Path:
@@ -23,12 +24,17 @@ def real_data() -> Path:
     return folder
 
 
-def paper_split(tmp: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train and test ratings of the paper, read as channels that are made in `tmp`."""
-    for channel, file in {"train": "train_set.csv.gz", "test": "test_set.csv.gz"}.items():
-        (tmp / channel).mkdir()
-        (tmp / channel / file).symlink_to(real_data() / "paper-split" / file)
-    return read_ratings(tmp / "train", 1, 5), read_ratings(tmp / "test", 1, 5)
+def paper_channels(folder: Path) -> None:
+    """Make the channels train, test and items of the paper's files in a folder."""
+    for channel, file in PAPER_FILES.items():
+        (folder / channel).mkdir(parents=True)
+        (folder / channel / file).symlink_to(real_data() / "paper-split" / file)
+
+
+def paper_split(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train and test ratings of the paper, read as channels that are made in an empty folder."""
+    paper_channels(folder)
+    return read_ratings(folder / "train", 1, 5), read_ratings(folder / "test", 1, 5)
 
 
 def machine() -> str:
@@ -38,8 +44,7 @@ def machine() -> str:
         [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
     )
     name = models[0].partition(":")[2].strip() if models else platform.processor() or platform.machine()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores, Python {platform.python_version()}, {datetime.date.today().isoformat()}"
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.date.today().isoformat()}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -81,7 +81,7 @@ def ask(server: Server, users: list[str]) -> list[list[str]]:
 def row(name: str, connections: int, load: Load, peer: Load) -> list[object]:
     """A line of the table."""
     times = [f"{value:.1f}" for value in (load.p50, load.p99, load.ping_p50, load.ping_p99)]
-    return [name, connections, f"{load.rate:,.0f}", f"{load.rate / peer.rate:.0f} x", *times]
+    return [name, connections, f"{load.rate:.{0 if load.rate > 100 else 1}f}", f"{load.rate / peer.rate:.0f} x", *times]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""What the README says of names, defaults, files and figures is what the code says."""
+
+import re
+
+import pytest
+from job import ROOT
+from pydantic.fields import FieldInfo
+
+from recommender.config import SERVE, TrainConfig
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def range_of(field: FieldInfo) -> str:
+    bounds = {type(bound).__name__: getattr(bound, type(bound).__name__.lower()) for bound in field.metadata}
+    if not bounds:
+        return "any number"
+    highest = f"{bounds['Le']:g}" if "Le" in bounds else f"2^{bounds['Lt'].bit_length() - 1} - 1"
+    return f"{bounds['Ge']:g} to {highest}"
+
+
+@pytest.mark.parametrize("name", TrainConfig.model_fields)
+def test_the_table_of_hyper_parameters_is_that_of_the_code(name: str) -> None:
+    field = TrainConfig.model_fields[name]
+    assert f"| `{name}` | {field.default} | {range_of(field)} | {field.description} |" in README
+
+
+def test_the_table_has_no_other_hyper_parameter() -> None:
+    section = README.partition("### Hyper-parameters")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == TrainConfig.model_fields.keys()
+
+
+def test_defaults_and_bounds_of_a_request_are_those_of_the_code() -> None:
+    assert f"| `top_k` | {SERVE.top_k} | recommendations, 1 to {SERVE.max_top_k:,} |" in README
+    assert f"| `num_candidates` | {SERVE.num_candidates} |" in README
+    assert f"`top_k` to {SERVE.max_num_candidates:,}" in README
+    assert f"| `exclude_seen` | {str(SERVE.exclude_seen).lower()} |" in README
+    assert f"at most {SERVE.max_history:,}: what" in README
+    assert f"one each, at most {SERVE.max_instances:,}" in README
+    assert f"{SERVE.max_body_bytes // 2**20} MiB" in README
+
+
+def tree_paths() -> set[str]:
+    """The files of the README's tree, by their indentation."""
+    text = README.rpartition("```\ntrain.py")[2].partition("```")[0]
+    folders: list[str] = []
+    paths = set()
+    for line in ("train.py" + text).splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
+        folders = folders[:depth]
+        if name.endswith("/"):
+            folders.append(name)
+        else:
+            paths.add("".join(folders) + name)
+    return paths
+
+
+def test_the_tree_has_one_line_for_every_file() -> None:
+    paths = {path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()}
+    expected = {
+        str(path)
+        for path in paths
+        if not path.parts[0].startswith(".") or path.parts[0] == ".ci"
+        if path.parts[0] not in {"tests", "benchmarks", "build", "README.md"} and "__pycache__" not in path.parts
+        if path.name != "__init__.py"
+    }
+    assert tree_paths() == expected
+
+
+def test_every_benchmark_is_in_their_table() -> None:
+    listed = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        assert path.name in listed or path.name == "__init__.py"
+
+
+def test_every_figure_of_the_results_is_one_that_a_benchmark_has_written() -> None:
+    written = {
+        line for file in (ROOT / "benchmarks" / "results").glob("*.md") for line in file.read_text().splitlines()
+    }
+    section = README.partition("## Results")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert len(rows) > 20
+    assert [row for row in rows if row not in written] == []
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make (\w+)", README)) <= targets
+    assert {"demo", "test", "check", "benchmark"} <= targets
