@@ -20,6 +20,8 @@ from recommender.service.process import Server, running_server
 
 HERE = Path(__file__).parent
 MAX_SHOWN = 6  # ratings of a history
+NO_TITLE = "no title in common with the history"
+UNEXPLAINED = {"popular": "popular with everybody", "model": NO_TITLE, "fold_in": NO_TITLE}
 
 
 @click.command()
@@ -110,7 +112,7 @@ def ask(
     click.echo(f"  source: {answer['source']}")
     for place, item in enumerate(answer["items"], start=1):
         click.echo(f"  {place}. {item['title'] or item['item_id']}")
-        reason = f"because of: {titles[item['because']]}" if item["because"] else "popular with everybody"
+        reason = f"because of: {titles[item['because']]}" if item["because"] else UNEXPLAINED[answer["source"]]
         click.secho(
             f"     score {item['score']:.3f}, predicted rating {item['predicted_rating']:.2f}, {reason}", dim=True
         )

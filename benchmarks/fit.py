@@ -1,7 +1,7 @@
 """How long one fit takes beside Surprise's SVD of the same dimension, on the paper's training ratings."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -17,6 +17,17 @@ from recommender.models.training import choose_sweeps, fit
 from recommender.progress import progress
 
 REPEATS = 11
+
+
+def timed(contestants: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """Seconds of each run, all by turns, so that what disturbs the machine disturbs all of them."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in progress(range(REPEATS), "rounds"):
+        for name, run in contestants.items():
+            began = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - began)
+    return seconds
 
 
 def main() -> None:
@@ -48,23 +59,12 @@ def main() -> None:
             lambda: fit(data, config, choose_sweeps(data, config).num_sweeps),
         ),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in progress(range(REPEATS), "rounds"):
-        for name, (_, run) in contestants.items():
-            began = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - began)
+    seconds = timed({name: run for name, (_, run) in contestants.items()})
     peer = median(next(iter(seconds.values())))
-    rows: list[list[object]] = [
-        [
-            name,
-            contestants[name][0],
-            f"{median(times):.3f} s",
-            f"{min(times):.3f} to {max(times):.3f}",
-            f"{median(times) / peer:.2f}",
-        ]
-        for name, times in seconds.items()
-    ]
+    rows: list[list[object]] = []
+    for name, times in seconds.items():
+        spread = f"{min(times):.3f} to {max(times):.3f}"
+        rows.append([name, contestants[name][0], f"{median(times):.3f} s", spread, f"{median(times) / peer:.2f}"])
     sizes = f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items"
     what = f"{sizes}, dimension {config.embedding_dim}, median of {REPEATS} rounds"
     report("fit", what, table(["", "threads", "median", "range", "of Surprise's time"], rows))
