@@ -24,7 +24,8 @@ from recommender.errors import RecommenderError
 from recommender.evaluation.evaluate import Metrics, evaluate
 from recommender.evaluation.metrics import metric_lines
 from recommender.models.factors import Factors
-from recommender.models.training import choose_sweeps, fit
+from recommender.models.iteration import Iteration
+from recommender.models.training import choose_iterations, fit
 from recommender.pipeline import Recommender
 from recommender.progress import progress, say
 from recommender.rerank.titles import fit_titles
@@ -60,22 +61,24 @@ def train(container: Container) -> None:
     container.failure_file.unlink(missing_ok=True)
     watch = Stopwatch()
     config = TrainConfig.from_hyperparameters(container.read_hyperparameters(), str(container.hyperparameters_file))
+    for name in config.without_effect:
+        say(f"{name} has no effect with model {config.model} and solver {config.solver}")
     ratings = read_ratings(container.required_channel("train"), config.rating_min, config.rating_max)
     items, test = container.channel("items"), container.channel("test")
     titles = read_titles(items) if items.is_dir() else None
     test_ratings = read_ratings(test, config.rating_min, config.rating_max) if test.is_dir() else None
-    data = Interactions.from_frame(ratings)
+    data = Interactions.from_frame(ratings).without_duplicates(config.duplicates)
     say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
     watch.lap("read")
 
-    choice = choose_sweeps(data, config, report_sweep)
-    watch.lap("choose_sweeps")
-    factors = fit(data, config, choice.num_sweeps)
+    choice = choose_iterations(data, config, after=report_iteration)
+    watch.lap("choose")
+    factors = fit(data, config, choice.num_iterations)
     watch.lap("fit")
     artifacts.save(build_model(config, data, factors, titles), container.model_dir)
     watch.lap("save")
 
-    metrics: Metrics = {"num_sweeps": choice.num_sweeps, "num_validation_ratings": choice.num_validation}
+    metrics: Metrics = {"num_iterations": choice.num_iterations, "num_validation_ratings": choice.num_validation}
     if choice.rmse:
         metrics["validation_rmse"] = min(choice.rmse)
     recommender = Recommender.load(container.model_dir)
@@ -112,9 +115,9 @@ def build_model(
     )
 
 
-def report_sweep(sweep: int, validation_rmse: float) -> None:
-    """One line a sweep of the validation fit."""
-    say(metric_lines({"sweep": sweep, "sweep_validation_rmse": validation_rmse}))
+def report_iteration(iteration: Iteration, errors: list[float]) -> None:
+    """One line for each iteration of the fit that chooses."""
+    say(metric_lines({"iteration": iteration.number, "iteration_validation_rmse": errors[-1]}))
 
 
 class Stopwatch:

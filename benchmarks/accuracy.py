@@ -17,7 +17,7 @@ from benchmarks.common import paper_split, report, table
 from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
 from recommender.evaluation.evaluate import predicted_ratings
-from recommender.models.training import choose_sweeps, fit
+from recommender.models.training import choose_iterations, fit
 from recommender.progress import progress
 
 SEEDS = range(5)
@@ -54,7 +54,7 @@ def main() -> None:
 def predict_ours(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> NDArray[np.float64]:
     """Predictions of the test rows, not clipped."""
     data, config = Interactions.from_frame(train), TrainConfig(seed=seed)
-    factors = fit(data, config, choose_sweeps(data, config).num_sweeps)
+    factors = fit(data, config, choose_iterations(data, config).num_iterations)
     return predicted_ratings(data.users, data.items, factors, test)
 
 

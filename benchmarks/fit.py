@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.common import paper_split, report, table
 from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
-from recommender.models.training import choose_sweeps, fit
+from recommender.models.training import choose_iterations, fit
 from recommender.progress import progress
 
 REPEATS = 11
@@ -37,7 +37,7 @@ def main() -> None:
     data, config = Interactions.from_frame(ratings), TrainConfig()
     reader = Reader(rating_scale=(config.rating_min, config.rating_max))
     trainset = Dataset.load_from_df(ratings[["user_id", "item_id", "rating"]], reader).build_full_trainset()
-    num_sweeps = choose_sweeps(data, config).num_sweeps
+    num_sweeps = choose_iterations(data, config).num_iterations
     threads = torch.get_num_threads()
 
     def surprise_svd() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
         f"ours, one fit of all {config.max_sweeps} sweeps": (threads, lambda: fit(data, config, config.max_sweeps)),
         "ours, the choice of the sweeps and the fit": (
             threads,
-            lambda: fit(data, config, choose_sweeps(data, config).num_sweeps),
+            lambda: fit(data, config, choose_iterations(data, config).num_iterations),
         ),
     }
     seconds = timed({name: run for name, (_, run) in contestants.items()})

@@ -27,7 +27,7 @@ def main() -> None:
     low, high = metrics["test_hit_rate_at_10_interval"]
     rows[2][1] += f" ({low:.4f} to {high:.4f})"
     rows.append(["NDCG at 10, final order", f"{metrics['test_ndcg_at_10']:.4f}", ""])
-    stages = ("read", "choose_sweeps", "fit", "save", "load", "evaluate")
+    stages = ("read", "choose", "fit", "save", "load", "evaluate")
     times = ", ".join(f"{stage.replace('_', ' ')} {metrics[f'seconds_{stage}']:.2f} s" for stage in stages)
     report(
         "main_job",

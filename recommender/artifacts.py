@@ -187,8 +187,9 @@ def _load_array(folder: Path, name: str, files: dict[str, Any]) -> np.ndarray:
 
 
 def _assemble(config: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
+    hyperparameters = TrainConfig.from_hyperparameters(config["hyperparameters"], CONFIG_FILE)
     return Model(
-        config=TrainConfig.from_hyperparameters(config["hyperparameters"], CONFIG_FILE),
+        config=hyperparameters,
         users=Vocabulary(StringTable(arrays["user_ids"], arrays["user_id_offsets"])),
         items=Vocabulary(StringTable(arrays["item_ids"], arrays["item_id_offsets"])),
         factors=Factors(
@@ -199,6 +200,7 @@ def _assemble(config: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
             item_direction_num=arrays["item_direction_num"],
             item_scale=arrays["item_scale"],
             item_bias=arrays["item_bias"],
+            rating_range=hyperparameters.prediction_range,
         ),
         histories=Histories(arrays["history_offsets"], arrays["history_item_num"], arrays["history_rating"]),
         titles=StringTable(arrays["titles"], arrays["title_offsets"]),

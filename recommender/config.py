@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,20 +18,47 @@ from recommender.validation import first_problem, shown
 # Keys of the SageMaker toolkits and of hyper-parameter tuning; they are addressed to others.
 RESERVED_PREFIXES = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
 
+# Model or solver -> the hyper-parameters that have no effect with it.
+NOT_FOR = {
+    "bias": (),
+    "basic": ("user_bias_regularization", "item_bias_regularization"),
+    "sigmoid": ("regularization", "user_bias_regularization", "item_bias_regularization"),
+    "als": ("max_epochs", "patience", "batch_size", "learning_rate", "weight_decay"),
+    "adam": ("max_sweeps", "item_bias_regularization"),
+}
+
 
 class TrainConfig(BaseModel):
     """Hyper-parameters of a training job; every value is checked, in strict types, at construction."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    embedding_dim: int = Field(150, ge=1, le=4096, description="number of latent factors of a user and an item")
-    regularization: float = Field(2.0, ge=1e-6, le=1e6, description="weight of the squared length of the factors")
-    user_bias_regularization: float = Field(3.0, ge=1e-6, le=1e6, description="weight of the squared user bias")
-    item_bias_regularization: float = Field(8.0, ge=1e-6, le=1e6, description="weight of the squared item bias")
-    max_sweeps: int = Field(
-        10, ge=1, le=1000, description="sweeps of least squares at most; validation chooses how many are used"
+    model: Literal["basic", "sigmoid", "bias"] = Field("bias", description="the paper's equation for a rating")
+    solver: Literal["als", "adam"] = Field(
+        "als", description="exact least squares (basic, bias), or mini-batches of ratings by Adam (all three)"
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of the initial user factors")
+    embedding_dim: int = Field(150, ge=1, le=4096, description="number of latent factors of a user and an item")
+    regularization: float = Field(
+        2.0, ge=1e-6, le=1e6, description="weight of the squared length of the factors; als, and new users of any model"
+    )
+    user_bias_regularization: float = Field(
+        3.0, ge=1e-6, le=1e6, description="weight of the squared user bias; likewise"
+    )
+    item_bias_regularization: float = Field(8.0, ge=1e-6, le=1e6, description="als: weight of the squared item bias")
+    max_sweeps: int = Field(10, ge=1, le=1000, description="als: sweeps at most; validation chooses how many are used")
+    max_epochs: int = Field(
+        200, ge=1, le=10_000, description="adam: epochs at most; validation chooses how many are used"
+    )
+    patience: int = Field(
+        10, ge=1, le=10_000, description="adam: epochs without a better validation error before the end"
+    )
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="adam: ratings in a batch")
+    learning_rate: float = Field(0.001, gt=0, le=10, description="adam: step size, halved every 20 epochs")
+    weight_decay: float = Field(1e-5, ge=0, le=10, description="adam: weight of the rows of a batch in their gradient")
+    duplicates: Literal["keep", "first", "last", "mean"] = Field(
+        "keep", description="what becomes of a user's ratings of one item: all of them, one, or their mean"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the initial factors and of adam's batches")
     rating_min: float = Field(1.0, description="lowest rating allowed; a lower one in a channel is an error")
     rating_max: float = Field(5.0, description="highest rating allowed; a higher one in a channel is an error")
     rerank_weight: float = Field(
@@ -42,7 +69,37 @@ class TrainConfig(BaseModel):
     def _range_is_not_empty(self) -> Self:
         if not self.rating_min < self.rating_max:
             raise ValueError(f"rating_min must be below rating_max, which is {self.rating_max:g}")
+        if self.solver == "als" and not self.has_closed_form:
+            raise ValueError(f"model {self.model} has no closed form for solver als; set solver to adam")
         return self
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether the model has biases."""
+        return self.model == "bias"
+
+    @property
+    def has_closed_form(self) -> bool:
+        """Whether a user can be solved from the ratings alone: by least squares, and on the spot when serving."""
+        return self.model != "sigmoid"
+
+    @property
+    def prediction_range(self) -> tuple[float, float] | None:
+        """Lowest and highest rating that the model can predict; None where it is not bounded."""
+        return (self.rating_min, self.rating_max) if self.model == "sigmoid" else None
+
+    @property
+    def bias_regularizations(self) -> tuple[float, float]:
+        """Weights of the squared user and item bias; infinite, so that they stay 0, where the model has none."""
+        if not self.has_bias:
+            return math.inf, math.inf
+        return self.user_bias_regularization, self.item_bias_regularization
+
+    @property
+    def without_effect(self) -> list[str]:
+        """The hyper-parameters that were set and that model and solver do not use."""
+        unused = set(NOT_FOR[self.model]) | set(NOT_FOR[self.solver])
+        return sorted(unused & self.model_fields_set)
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, object], source: str) -> Self:

@@ -49,7 +49,8 @@ class RecommendedItem:
         title: None where unknown.
         score: what the final order is by; descending, but for items without a title, which follow
             the others when the rerank goes by titles alone.
-        predicted_rating: of the model, not clipped to the rating scale.
+        predicted_rating: of the model, not clipped to the rating scale; None for a popular item of a model
+            without biases.
         similarity: cosine of the title and the shopper's profile, 0..1; None where either is unknown.
         because: item_id of the shopper's history whose title weighs most; None where no title does.
     """
@@ -57,7 +58,7 @@ class RecommendedItem:
     item_id: str
     title: str | None
     score: float
-    predicted_rating: float
+    predicted_rating: float | None
     similarity: float | None
     because: str | None
 
@@ -149,13 +150,17 @@ class Recommender:
         events = self._known_events(history)
         factors = self.model.factors
         if user_num is None:
-            return self._folded_in(events, NOTHING, NOTHING_RATED) if events else None
+            if not events or not self.model.config.has_closed_form:
+                return None
+            return self._folded_in(*_with_events(events, NOTHING, NOTHING_RATED))
         item_num, rating = self.model.histories.of(user_num)
-        if not events:
-            bias = float(factors.user_bias[user_num])
-            return _Shopper(Source.MODEL, item_num, rating, factors.user_embedding[user_num], bias)
-        kept = ~np.isin(item_num, list(events))
-        return self._folded_in(events, item_num[kept], rating[kept])
+        if events:
+            kept = ~np.isin(item_num, list(events))
+            item_num, rating = _with_events(events, item_num[kept], rating[kept])
+            if self.model.config.has_closed_form:
+                return self._folded_in(item_num, rating)
+        bias = float(factors.user_bias[user_num])
+        return _Shopper(Source.MODEL, item_num, rating, factors.user_embedding[user_num], bias)
 
     def _known_events(self, history: Sequence[Event]) -> dict[int, float]:
         config = self.model.config
@@ -172,17 +177,15 @@ class Recommender:
                 events[item_num] = event.rating
         return events
 
-    def _folded_in(self, events: dict[int, float], item_num: NDArray[np.int32], rating: Floats) -> _Shopper:
-        """The shopper whose history is `item_num` and `rating`, then the newer events."""
-        item_num = np.append(item_num, np.fromiter(events.keys(), np.int32))
-        rating = np.append(rating, np.fromiter(events.values(), np.float32))
+    def _folded_in(self, item_num: NDArray[np.int32], rating: Floats) -> _Shopper:
+        """The shopper with this history, solved on the spot."""
         factors, config = self.model.factors, self.model.config
         embedding, bias = fold_in(
             factors.item_embedding(item_num),
             factors.item_bias[item_num].astype(np.float64),
             rating.astype(np.float64) - factors.global_mean,
             config.regularization,
-            config.user_bias_regularization,
+            config.bias_regularizations[0],
         )
         return _Shopper(Source.FOLD_IN, item_num, rating, embedding, bias)
 
@@ -196,7 +199,7 @@ class Recommender:
         ranking = rank(recall_score, similarity, has_title, self.model.config.rerank_weight)
         if similarity is None:
             similarity = np.full(len(item_num), np.nan)
-        predicted = recall_score + (self.model.factors.global_mean + shopper.bias)
+        predicted = self.model.factors.rating(recall_score + shopper.bias)
         order = ranking.position
         return _Ranked(item_num[order], ranking.score, predicted[order], np.where(has_title, similarity, np.nan)[order])
 
@@ -221,11 +224,25 @@ class Recommender:
     def _popular(self, top_k: int) -> list[RecommendedItem]:
         factors = self.model.factors
         item_num, share = self._popularity.top(top_k)
-        predicted = factors.global_mean + factors.item_bias[item_num].astype(float)
+        # Of a user without an embedding only a model with biases can tell anything.
+        has_bias = self.model.config.has_bias
+        predicted = factors.rating(factors.item_bias[item_num].astype(float)).tolist()
         return [
-            RecommendedItem(self.model.items.id(number), self._title(number), score, rating, None, None)
-            for number, score, rating in zip(item_num.tolist(), share.tolist(), predicted.tolist(), strict=True)
+            RecommendedItem(
+                self.model.items.id(number), self._title(number), score, rating if has_bias else None, None, None
+            )
+            for number, score, rating in zip(item_num.tolist(), share.tolist(), predicted, strict=True)
         ]
 
     def _title(self, item_num: int) -> str | None:
         return self.model.titles.text(item_num) or None
+
+
+def _with_events(
+    events: dict[int, float], item_num: NDArray[np.int32], rating: Floats
+) -> tuple[NDArray[np.int32], Floats]:
+    """A history with the newer events behind it."""
+    return (
+        np.append(item_num, np.fromiter(events.keys(), np.int32)),
+        np.append(rating, np.fromiter(events.values(), np.float32)),
+    )

@@ -38,6 +38,10 @@ def test_keys_reserved_for_others_are_ignored(prefix: str) -> None:
         ({"seed": "[" * 100_000}, ["'seed'", "[["]),
         ({"seed": "9" * 5_000}, ["'seed'"]),
         ({"rerank_weight": "1.5"}, ["'rerank_weight'", "less than or equal to 1", "1.5"]),
+        ({"model": "svd"}, ["'model'", "'basic', 'sigmoid' or 'bias'", "'svd'"]),
+        ({"solver": "sgd"}, ["'solver'", "'als' or 'adam'", "'sgd'"]),
+        ({"model": "sigmoid"}, ["sigmoid", "no closed form", "solver to adam"]),
+        ({"learning_rate": "0"}, ["'learning_rate'", "greater than 0"]),
         ({"rating_min": "5"}, ["rating_min must be below rating_max", "5"]),
     ],
 )
@@ -64,3 +68,13 @@ def test_any_strings_are_a_configuration_or_a_config_error(values: dict[str, str
     else:
         again = {name: json.dumps(value) for name, value in config.model_dump().items()}
         assert TrainConfig.from_hyperparameters(again, "hp") == config
+
+
+def test_words_may_come_with_or_without_quotes() -> None:
+    assert TrainConfig.from_hyperparameters({"solver": '"adam"', "model": "basic"}, "hp").solver == "adam"
+
+
+def test_what_was_set_in_vain_is_known() -> None:
+    values = {"solver": "adam", "max_sweeps": "3", "item_bias_regularization": "1", "batch_size": "7", "seed": "1"}
+    config = TrainConfig.from_hyperparameters(values, "hp")
+    assert config.without_effect == ["item_bias_regularization", "max_sweeps"]

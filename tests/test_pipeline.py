@@ -162,7 +162,7 @@ def test_without_any_title_the_order_is_that_of_recall(job: Job) -> None:
     job.write("train/a.csv", "user_id,item_id,rating\na,x,5\na,y,1\nb,x,4\nb,z,5\nc,y,1\n")
     assert train.main() == 0
     answer = Recommender.load(job.container.model_dir).recommend("c")
-    ratings = [item.predicted_rating for item in answer.items]
+    ratings = [item.predicted_rating or 0 for item in answer.items]
     assert {item.item_id for item in answer.items} == {"x", "z"}
     assert ratings == sorted(ratings, reverse=True)
     assert [item.score for item in answer.items] == [1.0, 0.0]
@@ -176,5 +176,48 @@ def test_rerank_weight_0_is_recall_alone(job: Job) -> None:
     recommender = Recommender.load(job.container.model_dir)
     for number in range(len(recommender.model.users)):
         items = recommender.recommend(recommender.model.users.id(number), top_k=20).items
-        ratings = [item.predicted_rating for item in items]
+        ratings = [item.predicted_rating or 0 for item in items]
         assert ratings == sorted(ratings, reverse=True)
+
+
+@pytest.fixture
+def sigmoid(job: Job) -> Recommender:
+    job.write_synthetic(users=100, items=80, ratings=900)
+    job.write_hyperparameters(model="sigmoid", solver="adam", embedding_dim="4", max_epochs="3", rerank_weight="0")
+    assert train.main() == 0
+    return Recommender.load(job.container.model_dir)
+
+
+def test_with_sigmoid_a_new_user_gets_popular_items(sigmoid: Recommender) -> None:
+    answer = sigmoid.recommend("stranger", [Event(sigmoid.model.items.id(0), 5.0)])
+    assert answer.source == Source.POPULAR
+    assert {item.predicted_rating for item in answer.items} == {None}  # the equation knows nothing of a new user
+
+
+def test_with_sigmoid_ratings_stay_in_range_and_newer_events_count_as_seen(sigmoid: Recommender) -> None:
+    user_id = sigmoid.model.users.id(0)
+    answer = sigmoid.recommend(user_id, top_k=80, num_candidates=80)
+    ratings = [item.predicted_rating or 0 for item in answer.items]
+    assert ratings == sorted(ratings, reverse=True)
+    assert all(1 < rating < 5 for rating in ratings)
+    first = answer.items[0].item_id
+    newer = sigmoid.recommend(user_id, [Event(first, 5.0)], top_k=80, num_candidates=80)
+    assert newer.source == Source.MODEL
+    assert [item.item_id for item in newer.items] == [item.item_id for item in answer.items[1:]]
+
+
+def test_with_basic_a_new_user_is_solved_without_biases(job: Job) -> None:
+    job.write_synthetic(users=100, items=80, ratings=900)
+    job.write_hyperparameters(model="basic", embedding_dim="4", duplicates="last")
+    assert train.main() == 0
+    recommender = Recommender.load(job.container.model_dir)
+    item_num, rating = recommender.model.histories.of(7)
+    history = [
+        Event(recommender.model.items.id(int(item)), float(value)) for item, value in zip(item_num, rating, strict=True)
+    ]
+    known, new = recommender.recommend(recommender.model.users.id(7)), recommender.recommend("new", history)
+    assert (known.source, new.source) == (Source.MODEL, Source.FOLD_IN)
+    assert [item.item_id for item in new.items] == [item.item_id for item in known.items]
+    assert [item.predicted_rating for item in new.items] == pytest.approx(
+        [item.predicted_rating for item in known.items]
+    )

@@ -1,6 +1,7 @@
 """What the README says of names, defaults, files and figures is what the code says."""
 
 import re
+from typing import Literal, get_args, get_origin
 
 import pytest
 from job import ROOT
@@ -12,9 +13,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def range_of(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(get_args(field.annotation))
     bounds = {type(bound).__name__: getattr(bound, type(bound).__name__.lower()) for bound in field.metadata}
     if not bounds:
         return "any number"
+    if "Gt" in bounds:
+        return f"above {bounds['Gt']:g}, to {bounds['Le']:g}"
     highest = f"{bounds['Le']:g}" if "Le" in bounds else f"2^{bounds['Lt'].bit_length() - 1} - 1"
     return f"{bounds['Ge']:g} to {highest}"
 

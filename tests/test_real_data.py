@@ -14,7 +14,7 @@ from recommender.data.interactions import Interactions
 from recommender.data.splits import leave_one_out
 from recommender.evaluation.evaluate import predicted_ratings
 from recommender.evaluation.metrics import rmse
-from recommender.models.training import choose_sweeps, fit
+from recommender.models.training import choose_iterations, fit
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
@@ -50,7 +50,7 @@ def test_test_rmse_is_at_most_1_162_in_the_mean_of_5_seeds(paper: Job) -> None:
     errors = []
     for seed in range(5):
         config = TrainConfig(seed=seed)
-        factors = fit(train, config, choose_sweeps(train, config).num_sweeps)
+        factors = fit(train, config, choose_iterations(train, config).num_iterations)
         errors.append(rmse(predicted_ratings(train.users, train.items, factors, test), test["rating"].to_numpy()))
     assert np.mean(errors) <= 1.162
 

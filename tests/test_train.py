@@ -26,8 +26,8 @@ def test_the_log_has_every_metric_once_and_metrics_json_has_them_all(trained: Jo
         found = re.findall(definition["Regex"], result.stdout)
         assert len(found) == 1, definition
         assert float(found[0]) == pytest.approx(trained.metrics[definition["Name"]], rel=1e-5)
-    sizes = {"num_ratings", "num_users", "num_items", "model_bytes", "num_test_ratings", "num_sweeps"}
-    times = {f"seconds_{lap}" for lap in ("read", "choose_sweeps", "fit", "save", "load", "evaluate")}
+    sizes = {"num_ratings", "num_users", "num_items", "model_bytes", "num_test_ratings", "num_iterations"}
+    times = {f"seconds_{lap}" for lap in ("read", "choose", "fit", "save", "load", "evaluate")}
     assert trained.metrics.keys() >= sizes | times | set(METRIC_NAMES)
 
 
@@ -58,16 +58,26 @@ def test_test_rows_are_never_used_to_choose_anything(trained: Job, trained_copy:
     assert trained_copy.metrics["test_hit_rate_at_100"] == 0
 
 
-CHANGED = {
-    "embedding_dim": "3",
-    "regularization": "9",
-    "user_bias_regularization": "9",
-    "item_bias_regularization": "1",
-    "max_sweeps": "1",
-    "seed": "5",
-    "rating_min": "0",
-    "rating_max": "10",
-    "rerank_weight": "0.5",
+# Hyper-parameter -> a value that must change the model, beside those it needs to have an effect at all.
+ADAM = {"solver": "adam", "max_epochs": "4", "learning_rate": "0.03", "batch_size": "16"}
+CHANGED: dict[str, tuple[dict[str, str], str]] = {
+    "model": ({}, "basic"),
+    "solver": ({"max_epochs": "3"}, "adam"),
+    "embedding_dim": ({}, "3"),
+    "regularization": ({}, "9"),
+    "user_bias_regularization": ({}, "9"),
+    "item_bias_regularization": ({}, "1"),
+    "max_sweeps": ({}, "1"),
+    "max_epochs": (ADAM, "2"),
+    "patience": ({"solver": "adam", "max_epochs": "40", "learning_rate": "1"}, "1"),
+    "batch_size": (ADAM, "7"),
+    "learning_rate": (ADAM, "0.05"),
+    "weight_decay": (ADAM, "0.5"),
+    "duplicates": ({}, "last"),
+    "seed": ({}, "5"),
+    "rating_min": ({}, "0"),
+    "rating_max": ({}, "10"),
+    "rerank_weight": ({}, "0.5"),
 }
 
 
@@ -75,20 +85,32 @@ CHANGED = {
 def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
     """On the model, or, of the range of ratings, on what is accepted."""
     board = [(user, item) for user in range(12) for item in range(12) if (user * 7 + item * 5) % 11]
-    rows = [f"u{user},i{item},{5 if (user + item) % 2 else 1},{item}\n" for user, item in board]
+    rows = [
+        f"u{user},i{item},{5 if (user + item) % 2 else 1},{(user * 5 + item * 3) % 12}\n"
+        for user, item in [*board, (1, 1)]
+    ]
     job.write("train/board.csv", "user_id,item_id,rating,timestamp\n" + "".join(rows))
-    job.write_hyperparameters(embedding_dim="4", max_sweeps="5")
+    needed, value = CHANGED[name]
+    base = {"embedding_dim": "4", "max_sweeps": "5"} | needed
+    job.write_hyperparameters(**base)
     assert train.main() == 0
-    assert job.metrics["num_sweeps"] > 1
-    before = fingerprints(job.container.model_dir)
+    before, iterations = fingerprints(job.container.model_dir), job.metrics["num_iterations"]
+    assert iterations > 1 or name == "solver"
     if name in ("rating_min", "rating_max"):
-        job.write("train/more.csv", f"user_id,item_id,rating,timestamp\nu,i,{CHANGED[name]},1\n")
+        job.write("train/more.csv", f"user_id,item_id,rating,timestamp\nu,i,{value},1\n")
         assert train.main() == 1
-    job.write_hyperparameters(**({"embedding_dim": "4", "max_sweeps": "5"} | {name: CHANGED[name]}))
+    job.write_hyperparameters(**(base | {name: value}))
     assert train.main() == 0
     after = fingerprints(job.container.model_dir)
-    changed = {file for file in before if before[file] != after[file]}
+    changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
     assert changed >= ({"config.json"} if name == "rerank_weight" else {"config.json", "user_embedding.npy"})
+
+
+def test_a_hyper_parameter_without_effect_is_named_in_the_log(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+    job.write("train/a.csv", RATINGS)
+    job.write_hyperparameters(batch_size="64")
+    assert train.main() == 0
+    assert "batch_size has no effect with model bias and solver als" in capfd.readouterr().out
 
 
 def no_train_channel(job: Job) -> None:
@@ -187,4 +209,4 @@ def test_lines_of_the_log_arrive_while_the_job_runs(job: Job) -> None:
     job.write_synthetic(users=100, items=80, ratings=900)
     result = job.train()
     assert "\r" not in result.stdout + result.stderr
-    assert re.search(r"^sweep=1; sweep_validation_rmse=[0-9.]+;$", result.stdout, re.MULTILINE)
+    assert re.search(r"^iteration=1; iteration_validation_rmse=[0-9.]+;$", result.stdout, re.MULTILINE)

@@ -1,6 +1,7 @@
 """Ratings by name -> ratings by number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,34 @@ class Interactions:
         return Interactions(
             self.users, self.items, self.user_num[mask], self.item_num[mask], self.rating[mask], self.time[mask]
         )
+
+    def known(self, ratings: pd.DataFrame) -> "Interactions":
+        """The rows of another frame whose user and item these have, numbered as these."""
+        numbered = Interactions.from_frame(ratings)
+        user_num = self.users.numbers(numbered.users)[numbered.user_num]
+        item_num = self.items.numbers(numbered.items)[numbered.item_num]
+        translated = Interactions(self.users, self.items, user_num, item_num, numbered.rating, numbered.time)
+        return translated.where((user_num >= 0) & (item_num >= 0))
+
+    def without_duplicates(self, keep: Literal["keep", "first", "last", "mean"]) -> "Interactions":
+        """One row for each pair of user and item, or with `keep` all of them; O(n log n).
+
+        `first` and `last` go by time, of equal times by the order of the input; `mean` is the mean of the
+        ratings at the place and time of the last one. The rows stay in the order of the input.
+        """
+        if keep == "keep":
+            return self
+        order = np.lexsort((self.time, self.item_num, self.user_num))
+        same = (np.diff(self.user_num[order]) == 0) & (np.diff(self.item_num[order]) == 0)
+        begins, ends = np.append(True, ~same), np.append(~same, True)
+        kept = order[begins] if keep == "first" else order[ends]
+        rating = self.rating.copy()
+        if keep == "mean":
+            length = np.flatnonzero(ends) - np.flatnonzero(begins) + 1
+            rating[kept] = np.add.reduceat(self.rating[order].astype(np.float64), np.flatnonzero(begins)) / length
+        mask = np.zeros(len(self), bool)
+        mask[kept] = True
+        return replace(self, rating=rating).where(mask)
 
 
 def _numbered(ids: "pd.Series[str]") -> tuple[NDArray[np.int64], Vocabulary]:

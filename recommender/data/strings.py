@@ -1,7 +1,7 @@
 """Millions of strings in two arrays that can be memory-mapped, and ids numbered through them."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -70,6 +70,9 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.table)
 
+    def __iter__(self) -> Iterator[str]:
+        return map(self.id, range(len(self)))
+
     def id(self, number: int) -> str:
         """The id with this row number."""
         return self.table.text(number)
@@ -79,3 +82,8 @@ class Vocabulary:
         key = identifier.encode(errors="surrogatepass")
         number = bisect_left(self.table, key)
         return number if number < len(self.table) and self.table[number] == key else None
+
+    def numbers(self, identifiers: Iterable[str]) -> NDArray[np.int64]:
+        """The row numbers of many ids, -1 where unknown."""
+        found = map(self.number, identifiers)
+        return np.array([-1 if number is None else number for number in found], np.int64)

@@ -37,7 +37,7 @@ def evaluate(
     """
     model = recommender.model
     predicted = predicted_ratings(model.users, model.items, model.factors, test)
-    user_num, item_num = _numbers(model.users, test["user_id"]), _numbers(model.items, test["item_id"])
+    user_num, item_num = model.users.numbers(test["user_id"]), model.items.numbers(test["item_id"])
     rating = test["rating"].to_numpy(np.float64)
     low, high = interval((predicted - rating) ** 2)
     rank, popular_rank = _ranks(recommender, test["user_id"].to_numpy(), user_num, item_num, progress)
@@ -58,12 +58,7 @@ def predicted_ratings(
     users: Vocabulary, items: Vocabulary, factors: Factors, ratings: pd.DataFrame
 ) -> NDArray[np.float64]:
     """The prediction for each row's user and item, (n,) float64; see `Factors.predict`."""
-    return factors.predict(_numbers(users, ratings["user_id"]), _numbers(items, ratings["item_id"]))
-
-
-def _numbers(vocabulary: Vocabulary, ids: "pd.Series[str]") -> NDArray[np.int64]:
-    numbers = [vocabulary.number(identifier) for identifier in ids]
-    return np.array([-1 if number is None else number for number in numbers], np.int64)
+    return factors.predict(users.numbers(ratings["user_id"]), items.numbers(ratings["item_id"]))
 
 
 def _ranks(

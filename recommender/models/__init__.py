@@ -1,1 +1,1 @@
-"""Interactions -> factors. Only `als` imports torch; `factors` is what serving shares."""
+"""Interactions -> factors, with torch; `factors` alone does without, since serving shares it."""

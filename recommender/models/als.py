@@ -17,6 +17,7 @@ by Cholesky: the systems are symmetric positive definite, and torch's batched LU
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import torch
@@ -27,10 +28,10 @@ from recommender.config import TrainConfig
 from recommender.data.histories import row_offsets
 from recommender.data.interactions import Interactions
 from recommender.errors import FitError
-from recommender.models.factors import Factors, factorize_items
+from recommender.models import networks
+from recommender.models.iteration import Iteration, Start
 
 INITIAL_STD = 0.1
-FINITE = "expected finite numbers; lower the scale of the ratings or raise the regularization hyper-parameters"
 BATCH_FLOATS = 16_000_000  # gathered numbers in one batch, 64 MB
 
 
@@ -40,10 +41,6 @@ class Side:
 
     embedding: Tensor
     bias: Tensor
-
-    def copy(self) -> "Side":
-        """An independent copy."""
-        return Side(self.embedding.clone(), self.bias.clone())
 
 
 @dataclass(frozen=True)
@@ -55,59 +52,40 @@ class Batch:
     rating: Tensor
 
 
-@dataclass(frozen=True)
-class State:
-    """The fit after a sweep."""
-
-    sweep: int
-    mean: float
-    users: Side
-    items: Side
-
-    def predict(self, user_num: Tensor, item_num: Tensor) -> Tensor:
-        """Predicted ratings of pairs, (n,) float32."""
-        product = (self.users.embedding[user_num] * self.items.embedding[item_num]).sum(dim=1)
-        return self.mean + self.users.bias[user_num] + self.items.bias[item_num] + product
-
-    def factors(self) -> Factors:
-        """The plain arrays.
-
-        Raises:
-            FitError: a number is not finite.
-        """
-        sides = {"user": self.users, "item": self.items}
-        for name, side in sides.items():
-            if not (side.embedding.isfinite().all() and side.bias.isfinite().all()):
-                raise FitError(
-                    f"the fit ended with {name} factors that are not finite after sweep {self.sweep}: {FINITE}"
-                )
-        direction, direction_num, scale = factorize_items(self.items.embedding.numpy())
-        return Factors(
-            self.mean, self.users.embedding.numpy(), self.users.bias.numpy(),
-            direction, direction_num, scale, self.items.bias.numpy(),
-        )  # fmt: skip
-
-
-def sweeps(data: Interactions, config: TrainConfig) -> Iterator[State]:
-    """The state after each of at most `config.max_sweeps` sweeps; its arrays go on changing with the next.
+def sweeps(data: Interactions, config: TrainConfig, start: Start | None = None) -> Iterator[Iteration]:
+    """What is there after each sweep, for ever; the tables of its model go on changing with the next.
 
     A sweep ends with the users, so that every user is the exact answer to the user's own ratings, which
     is what `factors.fold_in` gives for them. The same seed, data and thread count give the same bytes.
+
+    Args:
+        data: the ratings.
+        config: the hyper-parameters.
+        start: go on from here: its users decide all that follows.
     """
-    mean = float(data.rating.mean(dtype=np.float64))
+    mean = float(data.rating.mean(dtype=np.float64)) if config.has_bias else 0.0
     rating = data.rating - np.float32(mean)
-    generator = torch.Generator().manual_seed(config.seed)
-    users = _side(len(data.users), config.embedding_dim)
-    users.embedding.normal_(std=INITIAL_STD, generator=generator)
-    items = _side(len(data.items), config.embedding_dim)
+    model = networks.create(config, len(data.users), len(data.items), mean)
+    users = Side(model.user_embedding.data, model.user_bias.data)
+    items = Side(model.item_embedding.data, model.item_bias.data)
     by_item = batches(data.item_num, data.user_num, rating, len(data.items), config.embedding_dim)
     by_user = batches(data.user_num, data.item_num, rating, len(data.users), config.embedding_dim)
+    if start is None:
+        initialize(users, data, config.seed)
+    else:
+        users.embedding[:], users.bias[:] = start.arrays["user_embedding"], start.arrays["user_bias"]
+    user_bias_reg, item_bias_reg = config.bias_regularizations
+    for number in count(1 if start is None else start.number + 1):
+        half_step(items, users, by_item, config.regularization, item_bias_reg)
+        half_step(users, items, by_user, config.regularization, user_bias_reg)
+        yield Iteration(number, model, {"user_embedding": users.embedding, "user_bias": users.bias})
+
+
+def initialize(users: Side, data: Interactions, seed: int) -> None:
+    """Small random embeddings; a user without ratings keeps zeros, which no sweep would change."""
+    users.embedding.normal_(std=INITIAL_STD, generator=torch.Generator().manual_seed(seed))
     without_ratings = torch.from_numpy(np.bincount(data.user_num, minlength=len(data.users)) == 0)
     users.embedding[without_ratings] = 0
-    for sweep in range(1, config.max_sweeps + 1):
-        half_step(items, users, by_item, config.regularization, config.item_bias_regularization)
-        half_step(users, items, by_user, config.regularization, config.user_bias_regularization)
-        yield State(sweep, mean, users, items)
 
 
 def batches(row: np.ndarray, other: np.ndarray, rating: np.ndarray, num_rows: int, embedding_dim: int) -> list[Batch]:
@@ -116,11 +94,11 @@ def batches(row: np.ndarray, other: np.ndarray, rating: np.ndarray, num_rows: in
     offsets = row_offsets(row, num_rows)
     counts = np.diff(offsets)
     result = []
-    for count in np.unique(counts[counts > 0]):
-        rows = np.flatnonzero(counts == count)
-        at_once = max(1, BATCH_FLOATS // (int(count) * embedding_dim))
+    for length in np.unique(counts[counts > 0]):
+        rows = np.flatnonzero(counts == length)
+        at_once = max(1, BATCH_FLOATS // (int(length) * embedding_dim))
         for some in np.split(rows, range(at_once, len(rows), at_once)):
-            entries = order[offsets[some][:, None] + np.arange(count)]
+            entries = order[offsets[some][:, None] + np.arange(length)]
             result.append(Batch(*map(torch.from_numpy, (some, other[entries], rating[entries]))))
     return result
 
@@ -134,16 +112,12 @@ def half_step(target: Side, other: Side, batched: list[Batch], reg: float, bias_
     for batch in batched:
         design = other.embedding[batch.other]
         residual = batch.rating - other.bias[batch.other]
-        count, dim = design.shape[1:]
-        solve = _solve_one if count == 1 else _solve_in_rating_space if count <= dim else _solve_in_factor_space
+        length, dim = design.shape[1:]
+        solve = _solve_one if length == 1 else _solve_in_rating_space if length <= dim else _solve_in_factor_space
         try:
             target.embedding[batch.row], target.bias[batch.row] = solve(design, residual, reg, bias_reg)
         except LinAlgError:
-            raise FitError(f"the fit met numbers that are not finite: {FINITE}") from None
-
-
-def _side(num_rows: int, embedding_dim: int) -> Side:
-    return Side(torch.zeros(num_rows, embedding_dim), torch.zeros(num_rows))
+            raise FitError(f"the fit met numbers that are not finite: {networks.FINITE}") from None
 
 
 def _solve_one(design: Tensor, residual: Tensor, reg: float, bias_reg: float) -> tuple[Tensor, Tensor]:

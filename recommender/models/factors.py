@@ -3,6 +3,9 @@
 Predicted rating (the paper's Bias MF, section 3.2.1):
 
     r_ui = global_mean + user_bias_u + item_bias_i + user_embedding_u . item_embedding_i
+
+Basic MF is the same with zeros for the first three; Sigmoid MF puts the sum through a sigmoid, which keeps
+the order, so that recall needs no case for it.
 """
 
 from dataclasses import dataclass
@@ -31,6 +34,7 @@ class Factors:
         item_direction_num: (num_items,) int32, row of `item_direction`.
         item_scale: (num_items,) float32.
         item_bias: (num_items,) float32.
+        rating_range: the lowest and highest prediction of Sigmoid MF; None for the others.
     """
 
     global_mean: float
@@ -40,6 +44,7 @@ class Factors:
     item_direction_num: NDArray[np.int32]
     item_scale: Floats
     item_bias: Floats
+    rating_range: tuple[float, float] | None = None
 
     @property
     def num_users(self) -> int:
@@ -72,7 +77,14 @@ class Factors:
         item_bias = np.where(item_num < 0, 0, self.item_bias[item_num]).astype(float)
         product = (self.user_embedding[user_num] * self.item_embedding(item_num)).sum(axis=1)
         known = (user_num >= 0) & (item_num >= 0)
-        return self.global_mean + user_bias + item_bias + np.where(known, product, 0)
+        return self.rating(user_bias + item_bias + np.where(known, product, 0))
+
+    def rating(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The predicted rating for user_bias + `item_score`, (n,) float64."""
+        if self.rating_range is None:
+            return self.global_mean + score
+        low, high = self.rating_range
+        return low + (high - low) / (1 + np.exp(-np.clip(score, -700, 700)))  # beyond, exp overflows
 
 
 def factorize_items(item_embedding: Floats) -> tuple[Floats, NDArray[np.int32], Floats]:

@@ -1,6 +1,6 @@
-"""How many sweeps: validation decides, then everything is fitted again."""
+"""How many iterations (sweeps or epochs): validation decides, then everything is fitted again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,59 +9,107 @@ import torch
 from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
 from recommender.data.splits import leave_one_out
-from recommender.models import als
+from recommender.models import adam, als, networks
 from recommender.models.factors import Factors
+from recommender.models.iteration import Iteration, Start
 
-PATIENCE = 3  # sweeps without a better validation error before the search ends
+SWEEPS_PATIENCE = 3  # sweeps without a better validation error before the search ends
+PREDICTED_AT_ONCE = 65_536
+
+SOLVERS: dict[str, Callable[[Interactions, TrainConfig, Start | None], Iterator[Iteration]]] = {
+    "als": als.sweeps,
+    "adam": adam.epochs,
+}
 
 
 @dataclass(frozen=True)
-class SweepChoice:
-    """How the number of sweeps was found.
+class Choice:
+    """How the number of iterations was found.
 
     Attributes:
-        num_sweeps: the number chosen.
-        rmse: validation RMSE after each sweep tried; empty where nothing could be held out.
-        num_validation: ratings held out.
+        num_iterations: the number chosen.
+        rmse: validation RMSE after each iteration tried; empty where there was nothing to validate on.
+        num_validation: validation ratings.
     """
 
-    num_sweeps: int
+    num_iterations: int
     rmse: list[float]
     num_validation: int
 
 
-def choose_sweeps(
-    data: Interactions, config: TrainConfig, on_sweep: Callable[[int, float], None] = lambda *_: None
-) -> SweepChoice:
-    """Fit without each user's last rating and find the sweep that predicts those best.
+def choose_iterations(
+    data: Interactions,
+    config: TrainConfig,
+    validation: Interactions | None = None,
+    *,
+    errors: Sequence[float] = (),
+    start: Start | None = None,
+    after: Callable[[Iteration, list[float]], None] = lambda *_: None,
+) -> Choice:
+    """Find the iteration that predicts the validation ratings best.
 
-    More sweeps overfit, so "until it converges" is the wrong rule (docs/experiments.md). Where nothing
-    can be held out (no item is shared), the choice is `config.max_sweeps`.
+    More iterations overfit, so "until it converges" is the wrong rule (docs/experiments.md). Where there
+    is nothing to validate on (no item is shared), the choice is the most that `config` allows.
 
     Args:
         data: all training ratings.
         config: the hyper-parameters.
-        on_sweep: called with each sweep and its validation RMSE.
+        validation: ratings that `data` does not have; by default each user's last one is held out of `data`.
+        errors: the validation RMSE after each iteration, as far as an earlier process came.
+        start: where that process stopped.
+        after: called after each iteration, with the errors so far.
     """
-    held_out = leave_one_out(data)
-    if not held_out.any():
-        return SweepChoice(config.max_sweeps, [], 0)
-    users, items = torch.from_numpy(data.user_num[held_out]), torch.from_numpy(data.item_num[held_out])
-    rating = torch.from_numpy(data.rating[held_out])
-    errors: list[float] = []
-    for state in als.sweeps(data.where(~held_out), config):
-        errors.append(float((state.predict(users, items) - rating).double().square().mean().sqrt()))
-        on_sweep(state.sweep, errors[-1])
-        if len(errors) - int(np.argmin(errors)) > PATIENCE:
-            break
-    return SweepChoice(int(np.argmin(errors)) + 1, errors, len(rating))
+    if validation is None:
+        held_out = leave_one_out(data)
+        data, validation = data.where(~held_out), data.where(held_out)
+    most, patience = limits(config)
+    if len(validation) == 0:
+        return Choice(most, [], 0)
+    errors = list(errors)
+    iterations = SOLVERS[config.solver](data, config, start)
+    while len(errors) < most and len(errors) - _best(errors) < patience:
+        iteration = next(iterations)
+        errors.append(validation_rmse(iteration.model, validation))
+        after(iteration, errors)
+    return Choice(max(1, _best(errors)), errors, len(validation))
 
 
-def fit(data: Interactions, config: TrainConfig, num_sweeps: int) -> Factors:
-    """Fit all of `data` with this many sweeps.
+def fit(
+    data: Interactions,
+    config: TrainConfig,
+    num_iterations: int,
+    *,
+    start: Start | None = None,
+    after: Callable[[Iteration], None] = lambda _: None,
+) -> Factors:
+    """Fit all of `data`; `after` is called after each iteration but the last, which ends in the result.
 
     Raises:
         FitError: the result is not finite.
     """
-    *_, state = als.sweeps(data, config.model_copy(update={"max_sweeps": num_sweeps}))
-    return state.factors()
+    for iteration in SOLVERS[config.solver](data, config, start):
+        if iteration.number >= num_iterations:
+            return networks.factors_of(iteration.model)
+        after(iteration)
+    raise AssertionError("a solver goes on for ever")
+
+
+def limits(config: TrainConfig) -> tuple[int, int]:
+    """`(most, patience)`: iterations at most, and how many without a better validation error end the search."""
+    if config.solver == "als":
+        return config.max_sweeps, SWEEPS_PATIENCE
+    return config.max_epochs, config.patience
+
+
+@torch.no_grad()
+def validation_rmse(model: networks.BasicMF, ratings: Interactions) -> float:
+    """Root mean squared error of the model's predictions."""
+    columns = (ratings.user_num, ratings.item_num, ratings.rating)
+    parts = zip(*(torch.split(torch.from_numpy(column), PREDICTED_AT_ONCE) for column in columns), strict=True)
+    squares = sum(float((model(user, item) - rating).double().square().sum()) for user, item, rating in parts)
+    return float((squares / len(ratings)) ** 0.5)
+
+
+def _best(errors: list[float]) -> int:
+    """The number, from 1, of the lowest error; 0 where there is none yet. A NaN, after an overflow, is never it."""
+    return int(np.nanargmin(errors)) + 1 if np.isfinite(errors).any() else 0

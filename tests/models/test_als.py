@@ -1,39 +1,24 @@
 """The solver against independent references: stacked least squares, the objective, planted answers."""
 
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from boards import checkerboard, interactions, random_interactions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
 from recommender.errors import FitError
 from recommender.models import als
 from recommender.models.factors import fold_in
-from recommender.models.training import choose_sweeps, fit
+from recommender.models.networks import BasicMF
+from recommender.models.training import fit
 
 Array = NDArray[np.float64]
-
-
-def interactions(user: ArrayLike, item: ArrayLike, rating: ArrayLike) -> Interactions:
-    frame = pd.DataFrame({"user_id": user, "item_id": item, "rating": rating})
-    frame = frame.astype({"user_id": int, "item_id": int})
-    frame["user_id"] = frame["user_id"].map("u{:05d}".format)
-    frame["item_id"] = frame["item_id"].map("i{:05d}".format)
-    return Interactions.from_frame(frame)
-
-
-def random_interactions(num_users: int, num_items: int, num_ratings: int, seed: int = 0) -> Interactions:
-    random = np.random.default_rng(seed)
-    # Skewed, so that some rows have one rating and some have more ratings than dimensions.
-    user = (num_users * random.random(num_ratings) ** 2).astype(int)
-    item = (num_items * random.random(num_ratings) ** 2).astype(int)
-    return interactions(user, item, random.integers(1, 6, num_ratings))
 
 
 def ridge(other: Array, other_bias: Array, rating: Array, reg: float, bias_reg: float) -> tuple[Array, float]:
@@ -76,20 +61,22 @@ def test_the_fit_is_that_of_a_plain_least_squares_reference(embedding_dim: int) 
     generator = torch.Generator().manual_seed(7)
     initial = torch.zeros(len(data.users), embedding_dim).normal_(std=als.INITIAL_STD, generator=generator)
     users, user_bias, items, item_bias = reference(data, config, initial.double().numpy())
-    *_, state = als.sweeps(data, config)
-    assert np.abs(state.users.embedding.numpy() - users).max() < 1e-5
-    assert np.abs(state.users.bias.numpy() - user_bias).max() < 1e-5
-    assert np.abs(state.items.embedding.numpy() - items).max() < 1e-5
-    assert np.abs(state.items.bias.numpy() - item_bias).max() < 1e-5
+    *_, last = islice(als.sweeps(data, config), config.max_sweeps)
+    model = {name: values.numpy() for name, values in last.model.state_dict().items()}
+    assert np.abs(model["user_embedding"] - users).max() < 1e-5
+    assert np.abs(model["user_bias"] - user_bias).max() < 1e-5
+    assert np.abs(model["item_embedding"] - items).max() < 1e-5
+    assert np.abs(model["item_bias"] - item_bias).max() < 1e-5
 
 
-def objective(data: Interactions, state: als.State, config: TrainConfig) -> float:
-    predicted = state.predict(torch.from_numpy(data.user_num), torch.from_numpy(data.item_num)).double().numpy()
+@torch.no_grad()
+def objective(data: Interactions, model: BasicMF, config: TrainConfig) -> float:
+    predicted = model(torch.from_numpy(data.user_num), torch.from_numpy(data.item_num)).double().numpy()
     squares = [
-        (config.regularization, state.users.embedding),
-        (config.regularization, state.items.embedding),
-        (config.user_bias_regularization, state.users.bias),
-        (config.item_bias_regularization, state.items.bias),
+        (config.regularization, model.user_embedding),
+        (config.regularization, model.item_embedding),
+        (config.user_bias_regularization, model.user_bias),
+        (config.item_bias_regularization, model.item_bias),
     ]
     penalty = sum(weight * float(values.double().square().sum()) for weight, values in squares)
     return float(((data.rating - predicted) ** 2).sum()) + penalty
@@ -99,10 +86,8 @@ def objective(data: Interactions, state: als.State, config: TrainConfig) -> floa
 @given(st.integers(0, 1000), st.integers(1, 30), st.floats(0.1, 20), st.floats(0.1, 20))
 def test_no_sweep_makes_the_objective_worse(seed: int, embedding_dim: int, reg: float, bias_reg: float) -> None:
     data = random_interactions(20, 25, 120, seed)
-    config = TrainConfig(
-        embedding_dim=embedding_dim, regularization=reg, user_bias_regularization=bias_reg, max_sweeps=5, seed=seed
-    )
-    values = [objective(data, state, config) for state in als.sweeps(data, config)]
+    config = TrainConfig(embedding_dim=embedding_dim, regularization=reg, user_bias_regularization=bias_reg, seed=seed)
+    values = [objective(data, sweep.model, config) for sweep in islice(als.sweeps(data, config), 5)]
     assert all(later <= earlier * (1 + 1e-5) for earlier, later in pairwise(values))
 
 
@@ -123,22 +108,40 @@ def test_batches_hold_every_rating_once_and_rows_of_one_length(monkeypatch: pyte
 
 
 def test_a_checkerboard_is_learned() -> None:
-    """User u likes item i where u + i is even; a fifth of the board is held out and must be predicted."""
-    user, item = np.divmod(np.arange(1600), 40)
-    rating = np.where((user + item) % 2 == 0, 5, 1)
-    hidden = np.random.default_rng(0).random(1600) < 0.2
-    data = interactions(user[~hidden], item[~hidden], rating[~hidden])
-    factors = fit(data, TrainConfig(embedding_dim=4), num_sweeps=5)
-    predicted = factors.predict(user[hidden], item[hidden])
-    assert ((predicted > 3) == (rating[hidden] == 5)).all()
-    assert np.abs(predicted - rating[hidden]).max() < 0.5
+    data, user, item, rating = checkerboard(40, hidden_share=0.2)
+    predicted = fit(data, TrainConfig(embedding_dim=4), 5).predict(user, item)
+    assert ((predicted > 3) == (rating == 5)).all()
+    assert np.abs(predicted - rating).max() < 0.5
+
+
+def test_a_model_without_biases_learns_the_checkerboard_too() -> None:
+    data, user, item, rating = checkerboard(40, hidden_share=0.2)
+    factors = fit(data, TrainConfig(model="basic", embedding_dim=4), 30)
+    assert not factors.user_bias.any()
+    assert not factors.item_bias.any()
+    assert ((factors.predict(user, item) > 3) == (rating == 5)).all()
+
+
+@pytest.mark.parametrize("embedding_dim", [2, 40])
+def test_basic_is_the_least_squares_of_its_own_equation(embedding_dim: int) -> None:
+    """After a sweep every user is ridge regression on the items, without a mean and without biases."""
+    data = random_interactions(40, 60, 500)
+    config = TrainConfig(model="basic", embedding_dim=embedding_dim)
+    sweep = next(als.sweeps(data, config))
+    items = sweep.model.item_embedding.detach().double().numpy()
+    for user in range(len(data.users)):
+        own = data.user_num == user
+        design = items[data.item_num[own]]
+        normal = design.T @ design + config.regularization * np.eye(embedding_dim)
+        expected = np.linalg.solve(normal, design.T @ data.rating[own])
+        assert np.abs(sweep.model.user_embedding[user].detach().numpy() - expected).max() < 1e-4
 
 
 @pytest.mark.parametrize("embedding_dim", [3, 40])
 def test_a_stored_user_is_what_fold_in_gives_for_the_users_history(embedding_dim: int) -> None:
     data = random_interactions(40, 60, 500)
     config = TrainConfig(embedding_dim=embedding_dim)
-    factors = fit(data, config, num_sweeps=2)
+    factors = fit(data, config, 2)
     for user in range(len(data.users)):
         own = data.user_num == user
         embedding, bias = fold_in(
@@ -162,18 +165,4 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 def test_a_fit_that_is_not_finite_is_an_error() -> None:
     data = interactions([0, 0, 1, 1], [0, 1, 0, 1], [3e38, -3e38, 3e38, -3e38])
     with pytest.raises(FitError, match="not finite"):
-        fit(data, TrainConfig(embedding_dim=2), num_sweeps=2)
-
-
-def test_the_sweep_with_the_best_validation_error_is_chosen() -> None:
-    data = random_interactions(60, 30, 600)
-    seen: list[float] = []
-    choice = choose_sweeps(data, TrainConfig(embedding_dim=8), lambda _, error: seen.append(error))
-    assert choice.rmse == seen
-    assert choice.num_sweeps == int(np.argmin(seen)) + 1
-    assert choice.num_validation > 0
-
-
-def test_where_nothing_can_be_held_out_all_sweeps_are_used() -> None:
-    data = interactions([0, 1, 2], [0, 1, 2], [1, 3, 5])
-    assert choose_sweeps(data, TrainConfig(max_sweeps=4)).num_sweeps == 4
+        fit(data, TrainConfig(embedding_dim=2), 2)

@@ -1,0 +1,138 @@
+"""The paper's recipe: mini-batches of ratings, mean squared error, Adam; but only rows of the batch are touched.
+
+The paper's loop lets torch update whole tables at each step, 62,185 rows for a batch of 128 ratings. Here a
+batch gathers its own rows, takes the gradient of the model's own equation for them by autograd, and writes them
+back: an epoch costs O(num_ratings x embedding_dim) and nothing that grows with the tables.
+
+What that changes, and not only in time (docs/experiments.md has the figures): with dense updates a row goes on
+moving when it is in no batch, by the momentum of its last ones and by the weight decay, which Adam normalises to
+steps of almost the learning rate, however small the weight; embeddings of rarely rated items collapse to zero.
+Here a row that is not in the batch stays where it is, weight decay acts on the rows of the batch, and the bias
+correction goes by the number of a row's own updates, not by that of all batches.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from recommender.config import TrainConfig
+from recommender.data.interactions import Interactions
+from recommender.models import networks
+from recommender.models.iteration import Iteration, Start
+
+# The paper's own code; beta and epsilon are Adam's usual ones (Kingma and Ba 2015, algorithm 1).
+INITIAL_STD = 0.01
+EPOCHS_PER_HALVING = 20
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+NUMBERS_FOR_THREADS = 1_000_000
+
+
+@dataclass(frozen=True)
+class AdamTable:
+    """A parameter with its moments.
+
+    Attributes:
+        values: the parameter, (num_rows, ...), changed in place.
+        mean, square: running means of gradient and squared gradient, of the same shape.
+        updates: (num_rows,) float32, how often each row was updated.
+    """
+
+    values: Tensor
+    mean: Tensor
+    square: Tensor
+    updates: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor) -> "AdamTable":
+        """A table that has not been updated yet."""
+        return cls(values, torch.zeros_like(values), torch.zeros_like(values), torch.zeros(len(values)))
+
+    def update(self, row: Tensor, gradient: Tensor, learning_rate: float, weight_decay: float) -> None:
+        """One Adam step of distinct rows, the weight decay added to the gradient as torch's Adam does."""
+        values = self.values.index_select(0, row)
+        gradient = gradient.add(values, alpha=weight_decay)
+        mean = self.mean.index_select(0, row).lerp_(gradient, 1 - BETA1)
+        square = self.square.index_select(0, row).mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+        updates = self.updates.index_select(0, row).add_(1)
+        for table, rows in ((self.mean, mean), (self.square, square), (self.updates, updates)):
+            table.index_copy_(0, row, rows)
+        per_row = updates.view(-1, *[1] * (values.dim() - 1))
+        root = square.div_(1 - BETA2**per_row).sqrt_().add_(EPSILON)
+        values.addcdiv_(mean.div_(1 - BETA1**per_row), root, value=-learning_rate)
+        self.values.index_copy_(0, row, values)
+
+
+def epochs(data: Interactions, config: TrainConfig, start: Start | None = None) -> Iterator[Iteration]:
+    """What is there after each epoch, for ever; the tables of its model go on changing with the next.
+
+    Every epoch goes once through the ratings in an order that seed and epoch alone decide. The learning
+    rate is halved every 20 epochs. The same seed, data and thread count give the same bytes.
+
+    Args:
+        data: the ratings.
+        config: the hyper-parameters.
+        start: go on from here.
+    """
+    mean = float(data.rating.mean(dtype=np.float64))
+    model = networks.create(config, len(data.users), len(data.items), mean)
+    generator = torch.Generator().manual_seed(config.seed)
+    for table in (model.user_embedding, model.item_embedding):
+        table.data.normal_(std=INITIAL_STD, generator=generator)
+    # A single number is a table of one row.
+    tables = {name: AdamTable.of(_rows(parameter.data)) for name, parameter in model.named_parameters()}
+    arrays = {f"{name}.{part}": tensor for name, table in tables.items() for part, tensor in vars(table).items()}
+    if start is not None:
+        for name, array in start.arrays.items():
+            arrays[name][:] = array
+    user, item, rating = map(torch.tensor, (data.user_num, data.item_num, data.rating))
+    for number in count(1 if start is None else start.number + 1):
+        order = torch.from_numpy(np.random.default_rng([config.seed, number]).permutation(len(data)))
+        learning_rate = config.learning_rate * 0.5 ** ((number - 1) // EPOCHS_PER_HALVING)
+        with one_thread_for_small(config.batch_size * config.embedding_dim):
+            for some in torch.split(order, config.batch_size):
+                train_batch(model, tables, user[some], item[some], rating[some], learning_rate, config.weight_decay)
+        yield Iteration(number, model, arrays)
+
+
+@contextmanager
+def one_thread_for_small(numbers: int) -> Iterator[None]:
+    """A batch of few numbers is done before other threads have woken up; on busy cores they only disturb."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if numbers < NUMBERS_FOR_THREADS else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def train_batch(
+    model: nn.Module,
+    tables: Mapping[str, AdamTable],
+    user: Tensor,
+    item: Tensor,
+    rating: Tensor,
+    learning_rate: float,
+    weight_decay: float,
+) -> None:
+    """One step on a batch of ratings; touches its users' and items' rows only."""
+    users, user_num = torch.unique(user, return_inverse=True)
+    items, item_num = torch.unique(item, return_inverse=True)
+    rows = {"user": users, "item": items, "global": torch.zeros(1, dtype=torch.int64)}
+    row_of = {name: rows[name.partition("_")[0]] for name in tables}
+    gathered = {name: table.values.index_select(0, row_of[name]).requires_grad_() for name, table in tables.items()}
+    # The model's own equation, on the rows of the batch instead of its tables.
+    predicted = functional_call(model, gathered, (user_num, item_num))
+    gradients = torch.autograd.grad(nn.functional.mse_loss(predicted, rating), list(gathered.values()))
+    for (name, table), gradient in zip(tables.items(), gradients, strict=True):
+        table.update(row_of[name], gradient, learning_rate, weight_decay)
+
+
+def _rows(values: Tensor) -> Tensor:
+    return values.view(1) if values.dim() == 0 else values
