@@ -15,12 +15,10 @@ def main() -> int:
     """Load the model and serve it. Returns the exit code when there is nothing to serve."""
     try:
         settings = ServerSettings.from_environment()
-        recommender = Recommender.load(Container.from_environment().model_dir)
+        run(Recommender.load(Container.from_environment().model_dir), settings)
     except RecommenderError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"serving {recommender.model.factors.num_items:,} items on port {settings.port}", flush=True)
-    run(recommender, settings)
     return 0
 
 

@@ -5,6 +5,7 @@
 See README.md for the channels, the hyper-parameters and the metrics.
 """
 
+import contextlib
 import json
 import sys
 import time
@@ -47,12 +48,13 @@ def main() -> int:
 
 def fail(container: Container, message: str) -> None:
     """Leave no half model, and the reason on stderr and where SageMaker looks for it."""
-    print(f"error: {message}", file=sys.stderr)
     try:
-        artifacts.clear(container.model_dir)
         container.write_failure(message)
     except OSError as error:
-        print(f"error: {container.failure_file}: can't be written: {error}", file=sys.stderr)
+        message += f" ({container.failure_file}: can't be written: {error})"
+    print(f"error: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # what can't be cleared couldn't be written either
+        artifacts.clear(container.model_dir)
 
 
 def train(container: Container) -> None:

@@ -9,10 +9,15 @@ MAX_SHOWN = 80
 
 
 def shown(value: object) -> str:
-    """The value as a message may show it: its repr, at most `MAX_SHOWN` characters.
+    """The value as a message may show it: as JSON spells it, at most `MAX_SHOWN` characters.
 
-    Long strings are cut before their repr is made, so that a hostile value costs nothing.
+    Long strings are cut before their repr is made and what is inside of lists and objects is not shown, so
+    that a hostile value costs nothing.
     """
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     text = repr(value[: MAX_SHOWN + 1] if isinstance(value, str | bytes) else value)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
@@ -34,6 +39,17 @@ def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
     if detail["type"] == "extra_forbidden":
         return f"unknown name; known here are {', '.join(known)}" if len(detail["loc"]) == 1 else "unknown name"
     if detail["type"] == "missing":
-        return "is required and missing"
-    expected = detail["msg"].replace("Input should be", "expected").removeprefix("Value error, ")
-    return f"{expected}, got {shown(detail['input'])}"
+        return "is missing; it is required"
+    if detail["type"] == "too_long":
+        return f"expected at most {detail['ctx']['max_length']} entries, got {detail['ctx']['actual_length']}"
+    words = _WORDS.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
+    got = f", got {shown(detail['input'])}" if detail["loc"] else ""  # of the whole nothing need be shown
+    return words.removeprefix("Value error, ") + got
+
+
+# pydantic's words for these speak of Python.
+_WORDS = {
+    "string_too_short": "expected a text that is not empty",
+    "model_type": "expected an object",
+    "dict_type": "expected an object",
+}

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from job import Job
 
-from recommender import artifacts
+from recommender import artifacts, storage
 from recommender.errors import ArtifactError
 from recommender.pipeline import Recommender
 
-FILES = sorted([*(f"{name}.npy" for name in artifacts.ARRAYS), artifacts.CONFIG_FILE])
+FILES = sorted([*(f"{name}.npy" for name in artifacts.ARRAYS), storage.CONFIG_FILE])
 
 
 def test_the_folder_holds_what_the_server_needs_and_nothing_else(trained: Job) -> None:
@@ -50,13 +50,13 @@ def test_a_missing_file_is_named(trained_copy: Job, name: str) -> None:
 def test_a_truncated_file_is_named(trained_copy: Job, name: str) -> None:
     file = trained_copy.container.model_dir / name
     file.write_bytes(file.read_bytes()[:-1])
-    if name == artifacts.CONFIG_FILE:  # its last byte is a line feed
+    if name == storage.CONFIG_FILE:  # its last byte is a line feed
         file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(ArtifactError, match=name):
         artifacts.load(trained_copy.container.model_dir)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name != artifacts.CONFIG_FILE])
+@pytest.mark.parametrize("name", [name for name in FILES if name != storage.CONFIG_FILE])
 def test_one_altered_bit_is_named(trained_copy: Job, name: str) -> None:
     file = trained_copy.container.model_dir / name
     content = bytearray(file.read_bytes())
@@ -86,6 +86,14 @@ def unknown_hyperparameter(config: dict[str, Any]) -> None:
     config["hyperparameters"]["colour"] = "red"
 
 
+def spoil_mean(config: dict[str, Any]) -> None:
+    config["global_mean"] = float("nan")
+
+
+def spoil_terms(config: dict[str, Any]) -> None:
+    config["num_title_terms"] = 1
+
+
 def drop_fingerprint(config: dict[str, Any]) -> None:
     config["files"]["titles.npy"] = None
 
@@ -94,27 +102,38 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
     ("change", "expected"),
     [
         (set_version, "format_version is 2, this server reads 1"),
-        (drop_files, "'files' is missing"),
+        (drop_files, "'files' has no size"),
         (drop_mean, "global_mean"),
         (other_format, "expected format"),
         (unknown_hyperparameter, "'colour'"),
         (drop_fingerprint, "titles.npy"),
+        (spoil_mean, "global_mean is not a finite number"),
+        (spoil_terms, "num_title_terms"),
     ],
 )
 def test_a_config_that_this_server_cannot_serve_is_named(
     trained_copy: Job, change: Callable[[dict[str, Any]], None], expected: str
 ) -> None:
-    file = trained_copy.container.model_dir / artifacts.CONFIG_FILE
+    file = trained_copy.container.model_dir / storage.CONFIG_FILE
     config = json.loads(file.read_text())
     change(config)
-    file.write_text(json.dumps(config))
+    file.write_text(json.dumps(storage.signed(config)))
     with pytest.raises(ArtifactError, match=expected):
+        artifacts.load(trained_copy.container.model_dir)
+
+
+@pytest.mark.parametrize(("found", "other"), [('"global_mean": ', '"global_mean": 9'), ('"seed": 0', '"seed": 1')])
+def test_an_altered_config_is_named(trained_copy: Job, found: str, other: str) -> None:
+    file = trained_copy.container.model_dir / storage.CONFIG_FILE
+    assert found in file.read_text()
+    file.write_text(file.read_text().replace(found, other))
+    with pytest.raises(ArtifactError, match=r"config\.json: .* was altered"):
         artifacts.load(trained_copy.container.model_dir)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '"text"', "[" * 100_000, '{"format": "two-stage-recommender"}'])
 def test_a_config_that_is_not_what_train_writes_is_named(trained_copy: Job, content: str) -> None:
-    (trained_copy.container.model_dir / artifacts.CONFIG_FILE).write_text(content)
+    (trained_copy.container.model_dir / storage.CONFIG_FILE).write_text(content)
     with pytest.raises(ArtifactError, match=r"config\.json"):
         artifacts.load(trained_copy.container.model_dir)
 
@@ -132,9 +151,9 @@ def test_a_pickled_array_is_refused_and_not_executed(
     folder = trained_copy.container.model_dir
     np.save(folder / "titles.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
     assert pickle.PROTO in (folder / "titles.npy").read_bytes()
-    config = json.loads((folder / artifacts.CONFIG_FILE).read_text())
-    config["files"]["titles.npy"] = artifacts._fingerprint(folder / "titles.npy")
-    (folder / artifacts.CONFIG_FILE).write_text(json.dumps(config))
+    config = json.loads((folder / storage.CONFIG_FILE).read_text())
+    config["files"]["titles.npy"] = storage.fingerprint(folder / "titles.npy")
+    (folder / storage.CONFIG_FILE).write_text(json.dumps(storage.signed(config)))
     with pytest.raises(ArtifactError, match=r"titles\.npy"):
         artifacts.load(folder)
     assert not (tmp_path / "exploded").exists()
@@ -143,9 +162,9 @@ def test_a_pickled_array_is_refused_and_not_executed(
 def test_tables_that_do_not_belong_together_are_refused(trained_copy: Job) -> None:
     folder = trained_copy.container.model_dir
     np.save(folder / "item_bias.npy", np.zeros(3, np.float32))
-    config = json.loads((folder / artifacts.CONFIG_FILE).read_text())
-    config["files"]["item_bias.npy"] = artifacts._fingerprint(folder / "item_bias.npy")
-    (folder / artifacts.CONFIG_FILE).write_text(json.dumps(config))
+    config = json.loads((folder / storage.CONFIG_FILE).read_text())
+    config["files"]["item_bias.npy"] = storage.fingerprint(folder / "item_bias.npy")
+    (folder / storage.CONFIG_FILE).write_text(json.dumps(storage.signed(config)))
     with pytest.raises(ArtifactError, match="item tables do not all have"):
         artifacts.load(folder)
 

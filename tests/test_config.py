@@ -29,7 +29,7 @@ def test_keys_reserved_for_others_are_ignored(prefix: str) -> None:
         ({"embedding_dim": "many"}, ["'embedding_dim'", "valid integer", "'many'"]),
         ({"embedding_dim": "2.5"}, ["'embedding_dim'", "valid integer", "2.5"]),
         ({"embedding_dim": "0"}, ["'embedding_dim'", "greater than or equal to 1", "0"]),
-        ({"embedding_dim": "true"}, ["'embedding_dim'", "True"]),
+        ({"embedding_dim": "true"}, ["'embedding_dim'", "true"]),
         ({"regularization": "nan"}, ["'regularization'", "'nan'"]),
         ({"regularization": "NaN"}, ["'regularization'", "NaN"]),
         ({"regularization": "1e400"}, ["'regularization'", "'1e400'"]),

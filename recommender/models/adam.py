@@ -12,7 +12,6 @@ correction goes by the number of a row's own updates, not by that of all batches
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -25,13 +24,14 @@ from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
 from recommender.models import networks
 from recommender.models.iteration import Iteration, Start
+from recommender.models.threads import one_thread_for_small
 
 # The paper's own code; beta and epsilon are Adam's usual ones (Kingma and Ba 2015, algorithm 1).
 INITIAL_STD = 0.01
 EPOCHS_PER_HALVING = 20
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-NUMBERS_FOR_THREADS = 1_000_000
+SMALL_BATCH = 1_000_000  # ratings x dimension that one thread does
 
 
 @dataclass(frozen=True)
@@ -95,21 +95,10 @@ def epochs(data: Interactions, config: TrainConfig, start: Start | None = None) 
     for number in count(1 if start is None else start.number + 1):
         order = torch.from_numpy(np.random.default_rng([config.seed, number]).permutation(len(data)))
         learning_rate = config.learning_rate * 0.5 ** ((number - 1) // EPOCHS_PER_HALVING)
-        with one_thread_for_small(config.batch_size * config.embedding_dim):
+        with one_thread_for_small(config.batch_size * config.embedding_dim, SMALL_BATCH):
             for some in torch.split(order, config.batch_size):
                 train_batch(model, tables, user[some], item[some], rating[some], learning_rate, config.weight_decay)
         yield Iteration(number, model, arrays)
-
-
-@contextmanager
-def one_thread_for_small(numbers: int) -> Iterator[None]:
-    """A batch of few numbers is done before other threads have woken up; on busy cores they only disturb."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1 if numbers < NUMBERS_FOR_THREADS else threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def train_batch(

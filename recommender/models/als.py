@@ -30,8 +30,10 @@ from recommender.data.interactions import Interactions
 from recommender.errors import FitError
 from recommender.models import networks
 from recommender.models.iteration import Iteration, Start
+from recommender.models.threads import one_thread_for_small
 
 INITIAL_STD = 0.1
+SMALL_SWEEP = 30_000_000  # ratings x dimension that one thread does
 BATCH_FLOATS = 16_000_000  # gathered numbers in one batch, 64 MB
 
 
@@ -76,8 +78,9 @@ def sweeps(data: Interactions, config: TrainConfig, start: Start | None = None) 
         users.embedding[:], users.bias[:] = start.arrays["user_embedding"], start.arrays["user_bias"]
     user_bias_reg, item_bias_reg = config.bias_regularizations
     for number in count(1 if start is None else start.number + 1):
-        half_step(items, users, by_item, config.regularization, item_bias_reg)
-        half_step(users, items, by_user, config.regularization, user_bias_reg)
+        with one_thread_for_small(len(data) * config.embedding_dim, SMALL_SWEEP):
+            half_step(items, users, by_item, config.regularization, item_bias_reg)
+            half_step(users, items, by_user, config.regularization, user_bias_reg)
         yield Iteration(number, model, {"user_embedding": users.embedding, "user_bias": users.bias})
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 
 from recommender.config import SERVE
 from recommender.errors import RequestError
@@ -29,7 +29,8 @@ def create_app(recommender: Recommender, turn: Turn = nullcontext) -> Flask:
             that they take turns.
     """
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = SERVE.max_body_bytes
+    # One more than allowed: a chunked body has no length, it is known to be too long when that much was read.
+    app.config["MAX_CONTENT_LENGTH"] = SERVE.max_body_bytes + 1
 
     @app.get("/ping")
     def ping() -> Response:
@@ -39,13 +40,16 @@ def create_app(recommender: Recommender, turn: Turn = nullcontext) -> Flask:
     @app.post("/invocations")
     def invocations() -> Response:
         _check_media_types()
-        value = decode(request.get_data())
+        body = request.get_data()
+        if len(body) > SERVE.max_body_bytes:
+            raise RequestEntityTooLarge
+        value = decode(body)
         entries = instances(value)
         if entries is None:
             return _json(_answer(recommender, turn, value))
         return _json({"predictions": [_prediction(recommender, turn, entry) for entry in entries]})
 
-    app.register_error_handler(RequestError, lambda error: _json(_refusal(error), 400))
+    app.register_error_handler(RequestError, refuse)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug(app))
     return app
@@ -70,6 +74,11 @@ def _answer(recommender: Recommender, turn: Turn, value: Any) -> dict[str, Any]:
             exclude_seen=question.exclude_seen,
         )
     return _as_json(answer)
+
+
+def refuse(error: RequestError) -> Response:
+    """The answer to a bad request."""
+    return _json(_refusal(error), 400)
 
 
 def _prediction(recommender: Recommender, turn: Turn, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import from_json
 
 from recommender.config import SERVE
@@ -34,11 +34,12 @@ class RecommendRequest(BaseModel):
     num_candidates: int = Field(SERVE.num_candidates, ge=1, le=SERVE.max_num_candidates)
     exclude_seen: bool = SERVE.exclude_seen
 
-    @model_validator(mode="after")
-    def _candidates_suffice(self) -> Self:
-        if "num_candidates" in self.model_fields_set and self.num_candidates < self.top_k:
-            raise ValueError(f"expected num_candidates of at least top_k, which is {self.top_k}")
-        return self
+    @field_validator("num_candidates")  # called only where it was given
+    @classmethod
+    def _candidates_suffice(cls, num_candidates: int, info: ValidationInfo) -> int:
+        if num_candidates < info.data.get("top_k", 1):
+            raise ValueError(f"expected at least top_k, which is {info.data['top_k']}")
+        return num_candidates
 
     @classmethod
     def parse(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value

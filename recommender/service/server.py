@@ -6,19 +6,21 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socket import socketpair
+from socket import SO_REUSEADDR, SOL_SOCKET, socket, socketpair
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from gevent.event import Event
 from gevent.socket import wait_write
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.http.errors import ParseException
 from threadpoolctl import threadpool_limits
 
-from recommender.container import ServerSettings
+from recommender.container import BIND_TO_PORT, ServerSettings
+from recommender.errors import ConfigError, RequestError
 from recommender.pipeline import Recommender
-from recommender.service.app import create_app
+from recommender.service.app import create_app, refuse
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a heartbeat file on disk can stall a worker
 
@@ -51,6 +53,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "control_socket_disable": True,
             "loglevel": "warning",
             "post_worker_init": _hear_stop_signals,
+            "when_ready": lambda _: print(f"serving on port {self._settings.port}", flush=True),
             **({"worker_tmp_dir": str(SHARED_MEMORY)} if SHARED_MEMORY.is_dir() else {}),
         }
         for name, value in options.items():
@@ -80,9 +83,36 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         finally:  # in the worker this is reached only when it ends
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
+    def handle_int(self) -> None:
+        """Stop on Ctrl-C as on SIGTERM: answers under way are finished."""
+        self.handle_term()
+
 
 def _hear_stop_signals(_worker: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the master passes on what it means
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def _unreadable(error: Exception) -> Response:
+    response = refuse(RequestError("", f"expected a body that can be read: {error}"))
+    response.headers["Connection"] = "close"  # where the next request begins is not known
+    return response
+
+
+def check_port_is_free(port: int) -> None:
+    """Say in one line what gunicorn would say ten times in five seconds.
+
+    Raises:
+        ConfigError: the port cannot be listened on.
+    """
+    with socket() as probe:
+        probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - a container is reached from outside
+        except OSError as error:
+            raise ConfigError(
+                f"port {port}: can't be listened on: {error.strerror}. Set {BIND_TO_PORT} to another"
+            ) from None
 
 
 class Turns:
@@ -117,7 +147,14 @@ class Turns:
 
 
 def run(recommender: Recommender, settings: ServerSettings) -> None:
-    """Serve until SIGTERM; answers under way are finished."""
+    """Serve until SIGTERM; answers under way are finished.
+
+    Raises:
+        ConfigError: the port cannot be listened on.
+    """
+    check_port_is_free(settings.port)
+    app = create_app(recommender, Turns())
+    app.register_error_handler(ParseException, _unreadable)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     with threadpool_limits(1, user_api="blas"):  # forked workers inherit it
-        Server(create_app(recommender, Turns()), settings).run()
+        Server(app, settings).run()

@@ -148,3 +148,46 @@ def test_nonsense_on_the_wire_does_not_end_the_server(trained: Job, path: str) -
                 connection.settimeout(10)
                 assert b"Traceback" not in connection.recv(10_000)
         assert server.invoke({"user_id": "new"})[0] == 200
+
+
+def test_a_chunked_body_is_bounded_too_and_a_broken_one_is_a_400(trained: Job) -> None:
+    head = b"POST /invocations HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    blank = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    question = b'{"user_id": "u"}'
+    whole = head + f"{len(question):x}\r\n".encode() + question + b"\r\n"
+    bodies = {
+        b"200 OK": whole + b"0\r\n\r\n",
+        b"413 ": whole + blank * 96 + b"0\r\n\r\n",
+        b"400 ": head + b"ZZ\r\n" + question,
+    }
+    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
+        for expected, request in bodies.items():
+            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+                connection.sendall(request)
+                assert connection.recv(10_000).startswith(b"HTTP/1.1 " + expected)
+
+
+def test_a_port_that_is_taken_is_one_line(trained: Job) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        result = start(trained, **{BIND_TO_PORT: str(taken.getsockname()[1])})
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: port ")
+    assert result.stderr.count("\n") == 1
+    assert BIND_TO_PORT in result.stderr
+    assert result.stdout == ""
+
+
+def test_ctrl_c_ends_the_server_without_a_word(trained: Job) -> None:
+    """A terminal sends SIGINT to every process of the group."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "serve.py")],
+        env=os.environ | {BASE_DIR: str(trained.base_dir), BIND_TO_PORT: str(port)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with process:
+        Server(process, port).wait_until_ready()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.communicate(timeout=20)[1] == b""
+    assert process.returncode == 0
