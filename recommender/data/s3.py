@@ -80,7 +80,7 @@ def _client() -> "S3Client":
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
-    return boto3.client("s3", config=config)
+    return boto3.Session().client("s3", config=config)
 
 
 @contextmanager
@@ -100,4 +100,4 @@ def _named_problems(uri: str) -> Iterator[None]:
         problem = f"can't be read: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
     else:
         return
-    raise DataError(f"{printable(uri)}: {problem}")
+    raise DataError(f"{printable(uri)}: {problem}") from None

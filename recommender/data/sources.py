@@ -84,6 +84,8 @@ def open_channel(location: str | Path, content_type: str | None = None) -> Itera
         DataError: there is no file, one of them has no known format or is not a regular file, or S3 refuses.
     """
     if not str(location).startswith(SCHEME):
+        if "://" in str(location):
+            raise DataError(f"{printable(str(location))}: expected a folder, a file or s3://bucket/prefix")
         yield [_source_file(str(path), path, content_type) for path in _local_files(Path(location))]
         return
     with tempfile.TemporaryDirectory(prefix="channel-") as folder:
