@@ -20,6 +20,7 @@ from recommender.container import Container
 from recommender.data.channels import read_ratings, read_titles
 from recommender.data.histories import Histories
 from recommender.data.interactions import Interactions
+from recommender.data.sources import open_channel
 from recommender.data.strings import StringTable
 from recommender.errors import RecommenderError
 from recommender.evaluation.evaluate import Metrics, evaluate
@@ -65,10 +66,15 @@ def train(container: Container) -> None:
     config = TrainConfig.from_hyperparameters(container.read_hyperparameters(), str(container.hyperparameters_file))
     for name in config.without_effect:
         say(f"{name} has no effect with model {config.model} and solver {config.solver}")
-    ratings = read_ratings(container.required_channel("train"), config.rating_min, config.rating_max)
-    items, test = container.channel("items"), container.channel("test")
-    titles = read_titles(items) if items.is_dir() else None
-    test_ratings = read_ratings(test, config.rating_min, config.rating_max) if test.is_dir() else None
+    with open_channel(container.required_channel("train")) as files:
+        ratings = read_ratings(files, config.rating_min, config.rating_max)
+    titles, test_ratings = None, None
+    if (items := container.channel("items")).is_dir():
+        with open_channel(items) as files:
+            titles = read_titles(files)
+    if (test := container.channel("test")).is_dir():
+        with open_channel(test) as files:
+            test_ratings = read_ratings(files, config.rating_min, config.rating_max)
     data = Interactions.from_frame(ratings).without_duplicates(config.duplicates)
     say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
     watch.lap("read")

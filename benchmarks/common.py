@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from recommender.data.channels import read_ratings
+from recommender.data.sources import open_channel
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -34,7 +35,8 @@ def paper_channels(folder: Path) -> None:
 def paper_split(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train and test ratings of the paper, read as channels that are made in an empty folder."""
     paper_channels(folder)
-    return read_ratings(folder / "train", 1, 5), read_ratings(folder / "test", 1, 5)
+    with open_channel(folder / "train") as train, open_channel(folder / "test") as test:
+        return read_ratings(train, 1, 5), read_ratings(test, 1, 5)
 
 
 def machine() -> str:

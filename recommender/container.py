@@ -67,7 +67,7 @@ class Container:
         path = self.channel(name)
         if not path.is_dir():
             raise DataError(
-                f"channel {name!r} is missing: expected a folder {path} with .csv or .csv.gz files. "
+                f"channel {name!r} is missing: expected a folder {path} with files. "
                 f"Give the job an input channel of that name, or set {BASE_DIR} for a local run"
             )
         return path

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from recommender.container import BASE_DIR, Container
+from recommender.data.channels import read_ratings, read_titles
+from recommender.data.sources import open_channel
 from recommender.data.synthetic.generate import generate
 from recommender.data.synthetic.write import write_channels
 
@@ -32,6 +36,14 @@ class Job:
 
     def write_synthetic(self, users: int, items: int, ratings: int, seed: int = 0) -> None:
         write_channels(generate(users, items, ratings, seed), self.base_dir / "input" / "data")
+
+    def ratings(self, channel: str = "train") -> pd.DataFrame:
+        with open_channel(self.container.channel(channel)) as files:
+            return read_ratings(files, 1, 5)
+
+    def titles(self) -> pd.DataFrame:
+        with open_channel(self.container.channel("items")) as files:
+            return read_titles(files)
 
     def write_hyperparameters(self, **values: object) -> None:
         file = self.container.hyperparameters_file

@@ -11,7 +11,6 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
 import train
-from recommender.data.channels import read_ratings, read_titles
 from recommender.errors import RequestError
 from recommender.pipeline import Event, Recommender, Source
 
@@ -28,9 +27,8 @@ class PlainTwoStages:
     """Dense, slow and from the training files: sections 3.2 and 3.3 of the paper, word by word."""
 
     def __init__(self, job: Job, recommender: Recommender) -> None:
-        channels = job.container.channel
-        self.train = read_ratings(channels("train"), 1, 5).sort_values("timestamp", kind="stable")
-        titles = read_titles(channels("items")).set_index("item_id")["title"]
+        self.train = job.ratings().sort_values("timestamp", kind="stable")
+        titles = job.titles().set_index("item_id")["title"]
         self.items = sorted(self.train["item_id"].unique())
         self.titles = titles.reindex(self.items).fillna("").tolist()
         known = [title for title in self.titles if title]
@@ -76,7 +74,7 @@ def test_recommendations_are_those_of_the_papers_two_stages(trained: Job, recomm
 
 
 def test_a_trained_user_equals_a_new_one_with_the_same_history(trained: Job, recommender: Recommender) -> None:
-    ratings = read_ratings(trained.container.channel("train"), 1, 5).sort_values("timestamp", kind="stable")
+    ratings = trained.ratings().sort_values("timestamp", kind="stable")
     for user_id, own in list(ratings.groupby("user_id"))[:50]:
         if own["item_id"].duplicated().any():
             continue  # in a request the newest rating of an item wins, in training both count

@@ -9,7 +9,6 @@ import pytest
 from job import Job
 
 from recommender.config import TrainConfig
-from recommender.data.channels import read_ratings
 from recommender.data.interactions import Interactions
 from recommender.data.splits import leave_one_out
 from recommender.evaluation.evaluate import predicted_ratings
@@ -45,8 +44,8 @@ def test_the_main_job_runs_on_the_papers_files_as_they_are(paper: Job) -> None:
 
 def test_test_rmse_is_at_most_1_162_in_the_mean_of_5_seeds(paper: Job) -> None:
     """The paper: 1.1710, chosen on the test set; Surprise's SVD: 1.1853 (docs/experiments.md)."""
-    train = Interactions.from_frame(read_ratings(paper.container.channel("train"), 1, 5))
-    test = read_ratings(paper.container.channel("test"), 1, 5)
+    train = Interactions.from_frame(paper.ratings())
+    test = paper.ratings("test")
     errors = []
     for seed in range(5):
         config = TrainConfig(seed=seed)
@@ -56,8 +55,8 @@ def test_test_rmse_is_at_most_1_162_in_the_mean_of_5_seeds(paper: Job) -> None:
 
 
 def test_leave_one_out_rebuilds_the_papers_test_set(paper: Job) -> None:
-    train = read_ratings(paper.container.channel("train"), 1, 5)
-    test = read_ratings(paper.container.channel("test"), 1, 5)
+    train = paper.ratings()
+    test = paper.ratings("test")
     everything = pd.concat([train, test], ignore_index=True)
     held_out = leave_one_out(Interactions.from_frame(everything))
     columns = ["user_id", "item_id", "rating", "timestamp"]

@@ -62,11 +62,11 @@ def loaded_by(module: str) -> set[str]:
 
 
 def test_the_server_needs_neither_torch_nor_pandas_nor_scikit_learn() -> None:
-    assert loaded_by("serve") & {"torch", "pandas", "sklearn", "scipy", "boto3", "sagemaker"} == set()
+    assert loaded_by("serve") & {"torch", "pandas", "sklearn", "scipy", "pyarrow", "boto3", "sagemaker"} == set()
 
 
-def test_training_needs_no_server() -> None:
-    assert loaded_by("train") & {"flask", "gunicorn", "gevent", "sagemaker"} == set()
+def test_training_needs_no_server_and_without_s3_no_boto3() -> None:
+    assert loaded_by("train") & {"flask", "gunicorn", "gevent", "sagemaker", "boto3", "botocore"} == set()
 
 
 def test_nothing_unpickles_or_evaluates() -> None:

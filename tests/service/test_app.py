@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from job import Job
 
 from recommender.config import SERVE
-from recommender.data.channels import read_ratings
 from recommender.pipeline import Recommender
 from recommender.service.app import create_app
 
@@ -29,12 +28,12 @@ def post_bytes(client: FlaskClient, body: bytes, **headers: str) -> tuple[int, A
 
 @pytest.fixture(scope="module")
 def user_id(trained: Job) -> str:
-    return str(read_ratings(trained.container.channel("train"), 1, 5)["user_id"].iloc[0])
+    return str(trained.ratings()["user_id"].iloc[0])
 
 
 @pytest.fixture(scope="module")
 def item_id(trained: Job) -> str:
-    return str(read_ratings(trained.container.channel("train"), 1, 5)["item_id"].iloc[0])
+    return str(trained.ratings()["item_id"].iloc[0])
 
 
 def test_ping_is_200(client: FlaskClient) -> None:

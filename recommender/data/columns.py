@@ -1,0 +1,129 @@
+"""What the columns of a channel must hold, and the one line that names a value that is something else."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recommender.errors import DataError
+from recommender.validation import shown
+
+MAX_ID_CHARACTERS = 1_000
+MAX_TITLE_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True)
+class Id:
+    """An id: text as the file says it, or a whole number, which is its decimal digits."""
+
+    required: bool = True
+    expected: str = f"a text that is not empty, of at most {MAX_ID_CHARACTERS:,} characters"
+
+
+@dataclass(frozen=True)
+class Title:
+    """A text that may be empty."""
+
+    required: bool = True
+    expected: str = "a text"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a range, both ends allowed, and the dtype it is kept in."""
+
+    dtype: type[np.float32] | type[np.int64]
+    lowest: float
+    highest: float
+    expected: str
+    required: bool = True
+
+
+Column = Id | Title | Number
+Columns = Mapping[str, Column]
+
+# By column: ids as a dictionary array (int32 of large_string), titles large_string, numbers in their dtype.
+Chunk = dict[str, pa.Array]
+Chunks = Iterator[Chunk]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a file, as a message calls them.
+
+    Attributes:
+        file: the name of the file.
+        called: what a row is called, with {} for its number.
+        numbers: the number of each row.
+    """
+
+    file: str
+    called: str
+    numbers: Sequence[int]
+
+    def check(self, good: NDArray[np.bool_], name: str, column: Column, value_at: Callable[[int], object]) -> None:
+        """Accept the values of a column.
+
+        Raises:
+            DataError: one is not good; the first of them is named.
+        """
+        if not good.all():
+            row = int(np.argmin(good))
+            raise DataError(
+                f"{self.file}: {self.called.format(self.numbers[row])}, column {name!r}: "
+                f"expected {column.expected}, got {shown(value_at(row))}"
+            )
+
+
+def checked_ids(ids: pa.Array, name: str, column: Id, rows: Rows) -> pa.DictionaryArray:
+    """Ids as they are kept.
+
+    Args:
+        ids: large_string, or a dictionary of it; null where there is none.
+        name: of the column.
+        column: what it must hold.
+        rows: for the message.
+
+    Raises:
+        DataError: an id is missing, empty or too long.
+    """
+    encoded = ids.dictionary_encode()
+    length = pc.utf8_length(encoded.dictionary).to_numpy()
+    good = np.append((length > 0) & (length <= MAX_ID_CHARACTERS), False)  # the last one stands for null, code -1
+    codes = encoded.indices.fill_null(-1).to_numpy()
+    rows.check(good[codes], name, column, lambda row: encoded[row].as_py())
+    return encoded
+
+
+def checked_numbers(
+    numbers: NDArray[np.number], name: str, column: Number, rows: Rows, value_at: Callable[[int], object]
+) -> pa.Array:
+    """Numbers in the dtype they are kept in; NaN is none.
+
+    Raises:
+        DataError: one is NaN or out of range.
+    """
+    rows.check((numbers >= column.lowest) & (numbers <= column.highest), name, column, value_at)
+    return pa.array(numbers.astype(column.dtype))
+
+
+def kept_title(titles: pa.Array) -> pa.Array:
+    """Titles without nulls, of one character more than a title may have: enough to see which are too long."""
+    return pc.utf8_slice_codeunits(titles.cast(pa.large_string()).fill_null(""), 0, MAX_TITLE_CHARACTERS + 1)
+
+
+def require_columns(file: str, columns: Columns, found: Sequence[str]) -> list[str]:
+    """Which of the columns a file has, by the names in its header or schema.
+
+    Raises:
+        DataError: a required one is missing, or one is there twice.
+    """
+    for name, column in columns.items():
+        if column.required and name not in found:
+            raise DataError(f"{file}: column {name!r} is missing; there are {', '.join(map(shown, found[:20]))}")
+        if found.count(name) > 1:
+            raise DataError(f"{file}: column {name!r} is there {found.count(name)} times: expected once")
+    return [name for name in columns if name in found]

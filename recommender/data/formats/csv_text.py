@@ -1,0 +1,118 @@
+"""CSV with a header."""
+
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recommender.data.columns import (
+    Chunks,
+    Column,
+    Columns,
+    Id,
+    Number,
+    Rows,
+    Title,
+    checked_ids,
+    checked_numbers,
+    kept_title,
+    require_columns,
+)
+from recommender.data.sources import SourceFile
+from recommender.data.text import reason
+from recommender.errors import DataError
+
+ROWS_AT_ONCE = 200_000
+
+
+def read_csv(source: SourceFile, columns: Columns) -> Chunks:
+    """The chunks of a file.
+
+    Raises:
+        DataError: it is not CSV in UTF-8, or a column or value is not what `columns` says.
+    """
+    present = require_columns(source.name, columns, _header(source))
+    first = 1
+    for frame in _frames(source, present):
+        rows = Rows(source.name, "row {} below the header", range(first, first + len(frame)))
+        yield {name: _checked(frame[name], name, columns[name], rows) for name in present}
+        first += len(frame)
+
+
+def _checked(values: "pd.Series[str]", name: str, column: Column, rows: Rows) -> pa.Array:
+    text = pa.array(values).cast(pa.large_string())
+    if isinstance(column, Title):
+        return kept_title(text)
+    if isinstance(column, Id):
+        return checked_ids(text, name, column, rows)
+    return checked_numbers(_numbers(text, column), name, column, rows, lambda row: text[row].as_py())
+
+
+def _numbers(text: pa.Array, column: Number) -> NDArray[np.number]:
+    try:
+        return text.cast(pa.int64() if column.dtype is np.int64 else pa.float64()).to_numpy()
+    except pa.ArrowInvalid:  # something is no number, or is one only to pandas, such as " 5" or the time 1e9
+        return np.asarray(pd.to_numeric(text.to_numpy(zero_copy_only=False), errors="coerce"))
+
+
+def _header(source: SourceFile) -> list[str]:
+    """The names as they are: pandas would make a second 'rating' 'rating.1'."""
+    with _named_problems(source.name):
+        return (
+            pd.read_csv(
+                source.path,
+                compression="gzip" if source.compressed else None,
+                header=None,
+                nrows=1,
+                dtype=str,
+                keep_default_na=False,
+                encoding="utf-8",
+            )
+            .iloc[0]
+            .tolist()
+        )
+
+
+def _frames(source: SourceFile, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """All columns, so that pandas refuses a row with more fields than the header; with `usecols` it does not."""
+    with _named_problems(source.name):
+        reader = pd.read_csv(
+            source.path,
+            compression="gzip" if source.compressed else None,
+            dtype=dict.fromkeys(names, "str"),  # "category" would make the id 01 a 1
+            chunksize=ROWS_AT_ONCE,
+            index_col=False,
+            keep_default_na=False,  # an id may be "NA" or "null"
+            low_memory=False,
+            encoding="utf-8",
+        )
+    with reader:
+        while True:
+            with _named_problems(source.name):
+                frame = next(reader, None)
+            if frame is None:
+                return
+            yield frame
+
+
+@contextmanager
+def _named_problems(file: str) -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            yield
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{file}: expected a header and rows, the file is empty") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{file}: can't be read: {reason(error)}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: expected UTF-8 text: {reason(error)}") from None
+    except pd.errors.ParserWarning:
+        raise DataError(f"{file}: expected as many fields in a row as in the header, got more") from None
+    except pd.errors.ParserError as error:
+        raise DataError(f"{file}: expected CSV: {reason(error)}") from None

@@ -1,0 +1,110 @@
+"""One JSON object a line."""
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic_core import from_json
+
+from recommender.data.columns import Chunk, Chunks, Column, Columns, Id, Rows, Title, checked_ids, kept_title
+from recommender.data.sources import SourceFile
+from recommender.data.text import reason
+from recommender.errors import DataError
+from recommender.validation import shown
+
+MAX_LINE_BYTES = 16 * 2**20
+ROWS_AT_ONCE = 20_000
+BYTES_AT_ONCE = MAX_LINE_BYTES  # as Python's objects they are several times as large
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+Line = tuple[int, bytes]
+
+
+class Nothing:
+    """What a line has under a name that is not in it."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = Nothing()
+
+
+def read_json_lines(source: SourceFile, columns: Columns) -> Chunks:
+    """The chunks of a file. Of a name that is twice in an object the last one counts; empty lines are skipped.
+
+    Raises:
+        DataError: a line is not one JSON object in UTF-8 or too long, or a value is not what `columns` says.
+    """
+    for lines in _batches(source):
+        records = [_record(source.name, number, line) for number, line in lines]
+        values = {name: [record.get(name, NOTHING) for record in records] for name in columns}
+        yield _chunk(values, columns, Rows(source.name, "line {}", [number for number, _ in lines]))
+
+
+def _batches(source: SourceFile) -> Iterator[list[Line]]:
+    """Lines that are not empty, with their numbers."""
+    batch: list[Line] = []
+    num_bytes = 0
+    for number, line in _lines(source):
+        batch.append((number, line))
+        num_bytes += len(line)
+        if len(batch) == ROWS_AT_ONCE or num_bytes > BYTES_AT_ONCE:
+            yield batch
+            batch, num_bytes = [], 0
+    if batch:
+        yield batch
+
+
+def _lines(source: SourceFile) -> Iterator[Line]:
+    number = 0
+    try:
+        with source.open() as file:
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    raise DataError(
+                        f"{source.name}: line {number}: expected at most {MAX_LINE_BYTES:,} bytes, got more"
+                    )
+                line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+                if not line.isspace():
+                    yield number, line
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{source.name}: can't be read: {reason(error)}") from None
+
+
+def _record(file: str, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        record = from_json(line, allow_inf_nan=False)
+    except ValueError as error:
+        problem = reason(error).replace("line 1 column", "character")
+        raise DataError(f"{file}: line {number}: expected one JSON object in UTF-8: {problem}") from None
+    if not isinstance(record, dict):
+        raise DataError(f"{file}: line {number}: expected one JSON object, got {shown(record)}")
+    return record
+
+
+def _chunk(values: dict[str, list[Any]], columns: Columns, rows: Rows) -> Chunk:
+    return {
+        name: _checked(values[name], name, column, rows)
+        for name, column in columns.items()
+        if column.required or any(value is not NOTHING for value in values[name])
+    }
+
+
+def _checked(values: list[Any], name: str, column: Column, rows: Rows) -> pa.Array:
+    if isinstance(column, Id):
+        good = [type(value) is str or type(value) is int for value in values]
+    elif isinstance(column, Title):
+        values = ["" if value is None or value is NOTHING else value for value in values]
+        good = [type(value) is str for value in values]
+    else:  # a boolean is an int to Python, and an int may be too large for numpy
+        good = [type(value) in (int, float) and column.lowest <= value <= column.highest for value in values]
+    rows.check(np.array(good), name, column, values.__getitem__)
+    if isinstance(column, Id):
+        return checked_ids(pa.array(list(map(str, values)), pa.large_string()), name, column, rows)
+    if isinstance(column, Title):
+        return kept_title(pa.array(values, pa.large_string()))
+    return pa.array(np.array(values, column.dtype))

@@ -1,0 +1,103 @@
+"""Objects of S3, or of another server that speaks its protocol (AWS_ENDPOINT_URL), through boto3.
+
+boto3 is imported where it is used: a job without S3 does not load it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recommender.data.text import printable, reason
+from recommender.errors import DataError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SCHEME = "s3://"
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+ATTEMPTS = 3
+DENIED = "access denied: allow the role or user s3:ListBucket and s3:GetObject"
+ADVICE = {
+    "NoSuchBucket": "there is no such bucket: correct its name",
+    "AccessDenied": DENIED,
+    "403": DENIED,
+    "InvalidAccessKeyId": "the access key is not known there: correct AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "the secret key is wrong: correct AWS_SECRET_ACCESS_KEY",
+    "ExpiredToken": "the credentials have expired: renew them",
+    "InvalidObjectState": "the object is archived: restore it first",
+}
+
+
+class Bucket:
+    """A bucket to read from.
+
+    Raises:
+        DataError: by every method, where S3 refuses or does not answer.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        with _named_problems(SCHEME + name):
+            self._client = _client()
+
+    @classmethod
+    def parse(cls, location: str) -> tuple["Bucket", str]:
+        """The bucket of s3://bucket/prefix, and the prefix."""
+        name, _, prefix = location.removeprefix(SCHEME).partition("/")
+        if not name:
+            raise DataError(f"{printable(location)}: expected s3://bucket/prefix")
+        return cls(name), prefix
+
+    def uri(self, key: str) -> str:
+        """The s3:// URI of an object."""
+        return f"{SCHEME}{self.name}/{key}"
+
+    def keys(self, prefix: str) -> list[str]:
+        """The key `prefix` where there is such an object, and all keys below the folder `prefix`/."""
+        folder = prefix if prefix == "" or prefix.endswith("/") else prefix + "/"
+        with _named_problems(self.uri(prefix)):
+            # The object itself is the first of all keys that begin so; its neighbours are not listed.
+            first = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1).get("Contents", [])
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=folder)
+            below = [found["Key"] for page in pages for found in page.get("Contents", [])]
+        same = [found["Key"] for found in first if found["Key"] == prefix]
+        return [key for key in dict.fromkeys(same + below) if not key.endswith("/")]  # "x/" marks a folder
+
+    def download(self, key: str, path: Path) -> None:
+        """Write an object to a file."""
+        with _named_problems(self.uri(key)):
+            self._client.download_file(self.name, key, str(path))
+
+
+def _client() -> "S3Client":
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    )
+    return boto3.Session().client("s3", config=config)
+
+
+@contextmanager
+def _named_problems(uri: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    try:
+        yield
+    except ClientError as error:
+        problem = ADVICE.get(error.response.get("Error", {}).get("Code", "")) or f"can't be read: {reason(error)}"
+    except NoCredentialsError:
+        problem = (
+            "there are no AWS credentials: give the job a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    except (BotoCoreError, Boto3Error, OSError, ValueError) as error:
+        problem = f"can't be read: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
+    else:
+        return
+    raise DataError(f"{printable(uri)}: {problem}") from None

@@ -1,0 +1,203 @@
+"""Where a channel's files may be, and S3 against a real server."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from files import SUFFIXES, Columns, encoded
+from job import Job
+from s3 import S3Server, serving
+
+from recommender.data.channels import read_ratings
+from recommender.data.sources import CONTENT_TYPES, Format, open_channel
+from recommender.errors import DataError
+
+CSV = b"user_id,item_id,rating\nu,i,3\n"
+
+
+def rows_of(location: str | Path, content_type: str | None = None) -> list[list[object]]:
+    with open_channel(location, content_type) as files:
+        return read_ratings(files, 1, 5).to_numpy().tolist()
+
+
+def names_of(location: str | Path, content_type: str | None = None) -> list[str]:
+    with open_channel(location, content_type) as files:
+        return [file.name for file in files]
+
+
+def problem_of(location: str | Path, content_type: str | None = None) -> str:
+    with pytest.raises(DataError) as error, open_channel(location, content_type):
+        pass
+    message = str(error.value)
+    assert message.isprintable()
+    return message
+
+
+def write(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(CSV)
+
+
+def test_a_folder_is_its_files_at_any_depth_in_order_without_those_that_are_hidden(tmp_path: Path) -> None:
+    write(tmp_path, "b.csv", "a/z.csv", "a-b/y.csv", "_SUCCESS", ".hidden.csv", "_temporary/x.csv", "a/.git/c.csv")
+    assert names_of(tmp_path) == [str(tmp_path / name) for name in ("a/z.csv", "a-b/y.csv", "b.csv")]
+
+
+def test_a_single_file_is_a_channel_too(tmp_path: Path) -> None:
+    write(tmp_path, "_one.csv", "other.csv")
+    assert names_of(tmp_path / "_one.csv") == [str(tmp_path / "_one.csv")]
+    assert rows_of(tmp_path / "_one.csv") == [["u", "i", 3.0]]
+
+
+def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
+    write(tmp_path, "elsewhere/a.csv")
+    (tmp_path / "channel").mkdir()
+    (tmp_path / "channel" / "b.csv").symlink_to(tmp_path / "elsewhere" / "a.csv")
+    assert rows_of(tmp_path / "channel") == [["u", "i", 3.0]]
+
+
+def test_a_file_of_another_kind_is_named_with_the_kinds_that_are_known(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "b.xlsx")
+    message = problem_of(tmp_path)
+    assert [words for words in (str(tmp_path / "b.xlsx"), *SUFFIXES) if words not in message] == []
+
+
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_a_content_type_says_what_a_file_without_a_known_suffix_is(tmp_path: Path, content_type: str) -> None:
+    suffix = {Format.CSV: ".csv", Format.JSON_LINES: ".jsonl", Format.PARQUET: ".parquet"}[CONTENT_TYPES[content_type]]
+    columns: Columns = {"user_id": ["u"], "item_id": ["i"], "rating": [3]}
+    (tmp_path / "part-0000").write_bytes(encoded(columns, suffix))
+    (tmp_path / "part-0001.jsonl.gz").write_bytes(encoded(columns, ".jsonl.gz"))
+    assert rows_of(tmp_path, content_type.upper() + "; charset=utf-8") == [["u", "i", 3.0]] * 2
+
+
+@pytest.mark.parametrize("content_type", [None, "", ";", "image/png", "application/x-recordio"])
+def test_an_unknown_content_type_is_ignored(tmp_path: Path, content_type: str | None) -> None:
+    write(tmp_path, "a.csv")
+    assert rows_of(tmp_path, content_type) == [["u", "i", 3.0]]
+    write(tmp_path, "part-0000")
+    assert "part-0000: expected a name that ends in .csv" in problem_of(tmp_path, content_type)
+
+
+def test_a_pipe_is_named_and_never_opened(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv")
+    os.mkfifo(tmp_path / "train_0")
+    assert "train_0: expected a file, got a pipe" in problem_of(tmp_path)
+    assert "got a pipe" in problem_of(tmp_path / "train_0")
+
+
+def test_a_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket may not be long
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind("a.csv")
+        assert "a.csv: expected a file, got a socket" in problem_of(tmp_path)
+
+
+def test_a_device_is_named() -> None:
+    assert problem_of("/dev/null") == "/dev/null: expected a file, got a device"
+
+
+def test_links_to_nothing_to_a_folder_and_to_itself_are_named(tmp_path: Path) -> None:
+    link = tmp_path / "a.csv"
+    link.symlink_to(tmp_path / "gone")
+    assert "a.csv: expected a folder or a file, a link to a file that is not there" in problem_of(tmp_path)
+    link.unlink()
+    link.symlink_to(tmp_path)
+    assert "a.csv: expected a file, got a link to a folder" in problem_of(tmp_path)
+    link.unlink()
+    link.symlink_to(link)
+    assert "a.csv: can't be read: Too many levels of symbolic links" in problem_of(tmp_path)
+
+
+def test_a_location_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
+    assert problem_of(tmp_path / "gone") == f"{tmp_path}/gone: expected a folder or a file, there is none"
+    assert problem_of("gs://bucket/x") == "gs://bucket/x: expected a folder, a file or s3://bucket/prefix"
+    assert f"{tmp_path}: expected at least one file (.csv," in problem_of(tmp_path)
+
+
+def test_a_name_with_line_breaks_or_broken_unicode_is_still_one_line(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\nb\xff.txt")).write_bytes(CSV)
+    assert "a\\nb\\udcff.txt" in problem_of(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with serving(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
+
+
+def test_a_prefix_is_a_folder_and_never_a_mere_beginning(s3: S3Server) -> None:
+    keys = ["train/b.csv", "train/a/z.csv", "train/a-b/y.csv", "train2/no.csv", "train.csv", "train/a b+c%20é.csv"]
+    hidden = ["train/_SUCCESS", "train/.x.csv", "train/_temporary/x.csv", "train/..%2Fx", "train/empty/"]
+    s3.put("prefixes", dict.fromkeys(keys + hidden, CSV))
+    expected = ["a/z.csv", "a b+c%20é.csv", "a-b/y.csv", "b.csv"]
+    for location in ("s3://prefixes/train", "s3://prefixes/train/"):
+        assert names_of(location) == [f"s3://prefixes/train/{name}" for name in expected]
+        assert rows_of(location) == [["u", "i", 3.0]] * 4
+    assert len(names_of("s3://prefixes")) == len(keys)
+    assert names_of("s3://prefixes/train.csv") == ["s3://prefixes/train.csv"]
+    for location in ("s3://prefixes/tra", "s3://prefixes/train.cs", "s3://prefixes/train/empty", "s3://prefixes/nope"):
+        assert problem_of(location).startswith(f"{location}: expected an object of that key or objects below it")
+
+
+def test_objects_of_every_format_are_read_as_files_are(s3: S3Server, job: Job) -> None:
+    objects = {}
+    for number, suffix in enumerate(SUFFIXES):
+        columns: Columns = {"user_id": [f"u{number}", "v"], "item_id": ["i", "j"], "rating": [1, 2]}
+        objects[f"train/part={number}/a{suffix}"] = encoded(columns, suffix)
+    for name, content in objects.items():
+        job.write(name, content)
+    s3.put("formats", objects)
+    assert rows_of("s3://formats/train") == job.ratings().to_numpy().tolist()
+
+
+def test_an_error_in_an_object_names_its_uri(s3: S3Server) -> None:
+    s3.put("errors", {"train/a.csv": CSV + b"u,i,x\n", "other/a.xlsx": CSV})
+    with pytest.raises(DataError, match=r"^s3://errors/train/a\.csv: row 2 below the header, column 'rating'"):
+        rows_of("s3://errors/train")
+    assert problem_of("s3://errors/other").startswith("s3://errors/other/a.xlsx: expected a name that ends in")
+
+
+def test_downloads_have_names_of_their_own_and_are_removed(s3: S3Server) -> None:
+    s3.put("escape", {"p/a\nb.csv": CSV, "p/~/etc/x.csv": CSV})
+    with open_channel("s3://escape/p") as files:
+        folder = files[0].path.parent
+        assert sorted(path.name for path in folder.iterdir()) == ["0", "1"]
+        assert {file.path.parent for file in files} == {folder}
+    assert not folder.exists()
+    with pytest.raises(DataError):
+        rows_of("s3://escape/../../etc/x.csv")
+
+
+@pytest.mark.parametrize(
+    ("location", "changed", "expected"),
+    [
+        ("s3://missing-bucket/x", {}, "s3://missing-bucket/x: there is no such bucket"),
+        ("s3://not a bucket/x", {}, "s3://not a bucket/x: can't be read: "),
+        ("s3:///x", {}, "s3:///x: expected s3://bucket/prefix"),
+        ("s3://ready/probe", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "correct AWS_SECRET_ACCESS_KEY"),
+        ("s3://ready/probe", {"AWS_ACCESS_KEY_ID": "wrong"}, "correct AWS_ACCESS_KEY_ID"),
+        ("s3://ready/probe", {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "there are no AWS credentials"),
+        ("s3://ready/probe", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect to the endpoint URL"),
+        ("s3://ready/probe", {"AWS_ENDPOINT_URL": "nonsense"}, "Invalid endpoint: nonsense"),
+        ("s3://ready/probe", {"AWS_PROFILE": "nonsense"}, "profile (nonsense) could not be found"),
+    ],
+)
+def test_a_refusal_names_the_uri_and_what_to_do(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, location: str, changed: dict[str, str], expected: str
+) -> None:
+    for name, value in changed.items():
+        monkeypatch.setenv(name, value)
+    message = problem_of(location)
+    assert message.startswith("s3://")
+    assert expected in message

@@ -1,0 +1,101 @@
+"""A real S3 server on this machine, in a process of its own."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+KEY, SECRET = "test-key", "test-secret"
+START_SECONDS = 60
+GRPC = 10_000  # weed serves gRPC at each port plus this
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """Where it answers, and a way to put objects there that is not the project's."""
+
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def put(self, bucket: str, objects: dict[str, bytes]) -> None:
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            region_name="us-east-1",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+            client.create_bucket(Bucket=bucket)
+        for key, content in objects.items():
+            client.put_object(Bucket=bucket, Key=key, Body=content)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[S3Server]:
+    """Start a server that keeps its data in a folder; end it with the block."""
+    identity = {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    master, volume, filer, s3 = free_ports(4)
+    weed = Path(sys.executable).with_name("weed")
+    command = [
+        *(str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-s3.ip.bind=127.0.0.1"),
+        *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"),
+        *(f"-s3.config={folder / 's3.json'}", "-volume.max=100", "-master.volumeSizeLimitMB=64"),
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    try:
+        server = S3Server(f"http://127.0.0.1:{s3}")
+        wait_until_ready(server, process)
+        yield server
+    finally:
+        process.kill()  # it ignores SIGTERM
+        process.wait()
+
+
+def wait_until_ready(server: S3Server, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            server.put("ready", {"probe": b"x"})
+        except (BotoCoreError, ClientError):
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"the S3 server did not start: {process.poll()}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now, with their gRPC ports."""
+    ports: list[int] = []
+    with ExitStack() as stack:
+        for port in range(20_000, 50_000):
+            try:
+                for wanted in (port, port + GRPC):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise RuntimeError("no free ports")
