@@ -69,8 +69,8 @@ def write_hyperparameters(container: Container) -> None:
 
 def ask_for_recommendations(server: Server, container: Container) -> None:
     """Ask for two known users, a new one with a history and an unknown one."""
-    train = pd.read_csv(container.channel("train") / "train.csv", keep_default_na=False)
-    items = pd.read_csv(container.channel("items") / "items.csv", keep_default_na=False)
+    train = pd.read_csv(container.channel_dir("train") / "train.csv", keep_default_na=False)
+    items = pd.read_csv(container.channel_dir("items") / "items.csv", keep_default_na=False)
     titles = dict(zip(items["item_id"], items["title"], strict=True))
     known, donor = contented_users(train)[:2]
 

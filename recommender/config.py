@@ -6,7 +6,7 @@ bounds of what it may ask for.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -103,21 +103,35 @@ class TrainConfig(BaseModel):
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, object], source: str) -> Self:
-        """The configuration that `values` (SageMaker: all of them strings) describe.
+        """The configuration that `values` from one source describe; see `from_layers`."""
+        return cls.from_layers([(source, values)])
 
-        A string is decoded as JSON where it is JSON ("10", "0.5", "true") and kept otherwise, as the
-        SageMaker training toolkit does (contract T20); reserved keys are ignored (T19).
+    @classmethod
+    def from_layers(cls, layers: Iterable[tuple[str, Mapping[str, object]]]) -> Self:
+        """The configuration that `(source, values)` describe; a later layer wins over those before it.
+
+        A value that is a string, as all of SageMaker's are, is decoded as JSON where it is JSON ("10", "0.5",
+        "true") and kept otherwise, as the SageMaker training toolkit does (contract T20); reserved keys are
+        ignored (T19).
 
         Raises:
-            ConfigError: a name is unknown, or a value is of the wrong type or out of range.
+            ConfigError: a name is unknown, or a value is of the wrong type or out of range; says in which source.
         """
-        mine = {name: _decode(value) for name, value in values.items() if not name.startswith(RESERVED_PREFIXES)}
+        values: dict[str, object] = {}
+        sources: dict[str, str] = {}
+        for source, layer in layers:
+            for name, value in layer.items():
+                if not name.startswith(RESERVED_PREFIXES):
+                    values[name], sources[name] = _decode(value), source
         try:
-            return cls.model_validate(mine)
+            return cls.model_validate(values)
         except ValidationError as error:
-            field, message = first_problem(error, cls)
-            where = f"hyper-parameter {shown(field)}: " if field else "hyper-parameters: "
-            raise ConfigError(f"{source}: {where}{message}") from None
+            name, message = first_problem(error, cls)
+            if not name:  # of several together
+                raise ConfigError(
+                    f"{', '.join(dict.fromkeys(sources.values()))}: hyper-parameters: {message}"
+                ) from None
+            raise ConfigError(f"{sources[name]}: hyper-parameter {shown(name)}: {message}") from None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ once, into a frozen snapshot.
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recommender.errors import ConfigError, DataError
@@ -18,81 +18,210 @@ BASE_DIR = "SAGEMAKER_BASE_DIR"
 BIND_TO_PORT = "SAGEMAKER_BIND_TO_PORT"
 MODEL_SERVER_WORKERS = "SAGEMAKER_MODEL_SERVER_WORKERS"
 
+# What the SageMaker toolkits set for a script (contract T15); honoured where they are set, never required.
+SM_MODEL_DIR = "SM_MODEL_DIR"
+SM_OUTPUT_DATA_DIR = "SM_OUTPUT_DATA_DIR"
+SM_CHANNEL = "SM_CHANNEL_"  # and the channel's name in capitals
+SM_HYPERPARAMETERS = "SM_HPS"
+SM_HYPERPARAMETER = "SM_HP_"  # and the hyper-parameter's name in capitals
+SM_CURRENT_HOST = "SM_CURRENT_HOST"
+SM_HOSTS = "SM_HOSTS"
+SM_NETWORK_INTERFACE_NAME = "SM_NETWORK_INTERFACE_NAME"
+
 DEFAULT_BASE_DIR = "/opt/ml"
 DEFAULT_PORT = 8080
 MAX_FAILURE_CHARACTERS = 1024  # FailureReason of DescribeTrainingJob keeps no more
+CHANNELS = ("train", "validation", "test", "items")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where the files of a channel are: a folder, a file or an s3:// URI; and what they are where names do not say."""
+
+    location: str
+    content_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The hosts of a job, in an order that all of them know."""
+
+    current_host: str = "localhost"
+    hosts: tuple[str, ...] = ("localhost",)
+    network_interface: str | None = None
+
+    @property
+    def rank(self) -> int:
+        """This host's place; the first one writes."""
+        return self.hosts.index(self.current_host)
 
 
 @dataclass(frozen=True)
 class Container:
-    """The directory tree that SageMaker mounts, under a root that can be moved for local runs."""
+    """The directory tree that SageMaker mounts, under a root that can be moved for local runs.
+
+    Attributes:
+        base_dir: the root.
+        environ: where the toolkits' variables are looked up; they name places outside of the tree.
+        locations: channels that the command line names, which wins over all else.
+    """
 
     base_dir: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_environment(cls) -> "Container":
-        """The tree under `SAGEMAKER_BASE_DIR`, by default /opt/ml."""
-        return cls(Path(os.environ.get(BASE_DIR) or DEFAULT_BASE_DIR))
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Container":
+        """The tree under `SAGEMAKER_BASE_DIR`, by default /opt/ml, and what `SM_*` variables say."""
+        return cls(Path(environ.get(BASE_DIR) or DEFAULT_BASE_DIR), dict(environ))
 
     @property
     def hyperparameters_file(self) -> Path:
         """input/config/hyperparameters.json; it may be missing (a local run)."""
-        return self.base_dir / "input" / "config" / "hyperparameters.json"
+        return self._config_dir / "hyperparameters.json"
 
     @property
     def model_dir(self) -> Path:
         """What becomes model.tar.gz, and what the server reads."""
-        return self.base_dir / "model"
+        return self._directory(SM_MODEL_DIR, "model")
 
     @property
     def metrics_file(self) -> Path:
         """output/data/metrics.json; the folder becomes output.tar.gz."""
-        return self.base_dir / "output" / "data" / "metrics.json"
+        return self._directory(SM_OUTPUT_DATA_DIR, "output", "data") / "metrics.json"
 
     @property
     def failure_file(self) -> Path:
         """output/failure; its text becomes the job's FailureReason."""
         return self.base_dir / "output" / "failure"
 
-    def channel(self, name: str) -> Path:
-        """input/data/<name>, where the files of a channel lie."""
-        return self.base_dir / "input" / "data" / name
+    @property
+    def checkpoint_dir(self) -> Path:
+        """What SageMaker copies to S3 while the job runs, and back before it goes on (contract T10)."""
+        return self.base_dir / "checkpoints"
 
-    def required_channel(self, name: str) -> Path:
+    def channel_dir(self, name: str) -> Path:
+        """input/data/<name>, where the files of a channel lie."""
+        return self._directory(SM_CHANNEL + name.upper(), "input", "data", name)
+
+    def channel(self, name: str) -> Channel | None:
+        """The channel of that name; None where the job has none.
+
+        Raises:
+            ConfigError: the job hands it over in a way that this image does not take.
+        """
+        if name in self.locations:
+            return Channel(self.locations[name])
+        folder, settings = self.channel_dir(name), self._channel_settings(name)
+        if settings.get("TrainingInputMode") == "Pipe" or folder.with_name(f"{name}_0").is_fifo():
+            raise ConfigError(f"channel {name!r}: expected TrainingInputMode File or FastFile, got Pipe")
+        if len(self.cluster().hosts) > 1 and settings.get("S3DistributionType") == "ShardedByS3Key":
+            raise ConfigError(
+                f"channel {name!r}: expected S3DistributionType FullyReplicated, got ShardedByS3Key: "
+                "every host reads all ratings and solves its share of users and items"
+            )
+        content_type = settings.get("ContentType")
+        return Channel(str(folder), str(content_type) if content_type else None) if folder.exists() else None
+
+    def required_channel(self, name: str) -> Channel:
         """As `channel`.
 
         Raises:
-            DataError: the folder is not there.
+            ConfigError: see `channel`.
+            DataError: the job has no such channel.
         """
-        path = self.channel(name)
-        if not path.is_dir():
+        channel = self.channel(name)
+        if channel is None:
             raise DataError(
-                f"channel {name!r} is missing: expected a folder {path} with files. "
-                f"Give the job an input channel of that name, or set {BASE_DIR} for a local run"
+                f"channel {name!r} is missing: expected a folder {self.channel_dir(name)} with files. Give the job an "
+                f"input channel of that name; for a local run set {BASE_DIR} or name it by --{name}"
             )
-        return path
+        return channel
 
-    def read_hyperparameters(self) -> dict[str, object]:
-        """The job's hyper-parameters as the file has them; none where there is no file.
+    def unused_channels(self) -> list[str]:
+        """The job's channels that nothing is read from."""
+        return sorted(self._input_data_config().keys() - set(CHANNELS))
+
+    def hyperparameters(self) -> list[tuple[str, dict[str, object]]]:
+        """`(source, values)`, lowest first: the toolkits' variables, then the job's file (contract T16).
 
         Raises:
-            ConfigError: the file is not readable or not one JSON object.
+            ConfigError: a source is not readable or not one JSON object.
         """
-        path = self.hyperparameters_file
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, RecursionError) as error:
-            raise ConfigError(f"{path}: expected one JSON object, {_reason(error)}") from None
-        if not isinstance(values, dict):
-            raise ConfigError(f"{path}: expected one JSON object, got {shown(values)}")
-        return values
+        prefix = SM_HYPERPARAMETER
+        single: dict[str, object] = {
+            name.removeprefix(prefix).lower().replace("-", "_"): value
+            for name, value in self.environ.items()
+            if name.startswith(prefix)
+        }
+        together = _json_object(self.environ.get(SM_HYPERPARAMETERS) or "{}", SM_HYPERPARAMETERS)
+        return [
+            (SM_HYPERPARAMETERS, together),
+            (f"{prefix}*", single),
+            (str(self.hyperparameters_file), _read_json_object(self.hyperparameters_file)),
+        ]
+
+    def cluster(self) -> Cluster:
+        """The hosts of the job, from resourceconfig.json (contract T5); without it this host alone.
+
+        Raises:
+            ConfigError: the file is not what SageMaker writes.
+        """
+        paths = [self._config_dir / name for name in ("resourceconfig.json", "resourceConfig.json")]
+        path = next((path for path in paths if path.exists()), None)
+        if path is not None:
+            source, values = str(path), _read_json_object(path)
+        elif SM_HOSTS in self.environ:
+            source = SM_HOSTS
+            values = _json_object(f'{{"hosts": {self.environ[SM_HOSTS]}}}', SM_HOSTS)
+            values |= {"current_host": self.environ.get(SM_CURRENT_HOST)}
+            values |= {"network_interface_name": self.environ.get(SM_NETWORK_INTERFACE_NAME)}
+        else:
+            return Cluster()
+        hosts, current, interface = (values.get(key) for key in ("hosts", "current_host", "network_interface_name"))
+        if not isinstance(hosts, list) or not isinstance(current, str) or current not in hosts:
+            raise ConfigError(f"{source}: expected hosts and among them current_host, got {shown(current)}")
+        return Cluster(current, tuple(map(str, hosts)), str(interface) if interface else None)
 
     def write_failure(self, message: str) -> None:
         """Leave the reason where SageMaker looks for it (contract T8)."""
         self.failure_file.parent.mkdir(parents=True, exist_ok=True)
         self.failure_file.write_text(message[:MAX_FAILURE_CHARACTERS], encoding="utf-8")
+
+    @property
+    def _config_dir(self) -> Path:
+        return self.base_dir / "input" / "config"
+
+    def _directory(self, variable: str, *parts: str) -> Path:
+        return Path(self.environ.get(variable) or self.base_dir.joinpath(*parts))
+
+    def _input_data_config(self) -> dict[str, object]:
+        return _read_json_object(self._config_dir / "inputdataconfig.json")
+
+    def _channel_settings(self, name: str) -> dict[str, object]:
+        settings = self._input_data_config().get(name)
+        return settings if isinstance(settings, dict) else {}
+
+
+def _read_json_object(path: Path) -> dict[str, object]:
+    """The object in a file; empty where there is no file (a local run)."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: can't be read as text: {error}") from None
+    return _json_object(text, str(path))
+
+
+def _json_object(text: str, source: str) -> dict[str, object]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: expected one JSON object: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: expected one JSON object, got {shown(values)}")
+    return values
 
 
 @dataclass(frozen=True)
@@ -125,7 +254,3 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, highest: 
 def _available_cores() -> int:
     # Not every platform can tell the cores this process may use from those that exist.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -6,7 +6,6 @@ its own. Nothing is unpickled. The same arrays give the same bytes.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,9 +37,7 @@ def save(folder: Path, config: Mapping[str, Any], arrays: Mapping[str, np.ndarra
         files = {}
         for name, array in arrays.items():
             path = array_file(folder, name)
-            with path.open("wb") as file:
-                np.save(file, array, allow_pickle=False)
-                os.fsync(file.fileno())
+            np.save(path, array, allow_pickle=False)
             files[path.name] = fingerprint(path)
         path = folder / CONFIG_FILE
         write_text(path, json.dumps(signed({**config, "files": files}), indent=2) + "\n")
@@ -49,12 +46,9 @@ def save(folder: Path, config: Mapping[str, Any], arrays: Mapping[str, np.ndarra
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file that appears under its name only when it is complete and on disk."""
+    """Write a file that appears under its name only when it is complete."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 
 

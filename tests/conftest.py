@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """An empty job; train.main() and serve.main() called in this process use it too."""
+    """An empty job; train.main([]) and serve.main() called in this process use it too."""
     monkeypatch.setenv(BASE_DIR, str(tmp_path))
     return Job(tmp_path)
 

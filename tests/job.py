@@ -38,11 +38,11 @@ class Job:
         write_channels(generate(users, items, ratings, seed), self.base_dir / "input" / "data")
 
     def ratings(self, channel: str = "train") -> pd.DataFrame:
-        with open_channel(self.container.channel(channel)) as files:
+        with open_channel(self.container.channel_dir(channel)) as files:
             return read_ratings(files, 1, 5)
 
     def titles(self) -> pd.DataFrame:
-        with open_channel(self.container.channel("items")) as files:
+        with open_channel(self.container.channel_dir("items")) as files:
             return read_titles(files)
 
     def write_hyperparameters(self, **values: object) -> None:

@@ -10,7 +10,7 @@ def test_the_tree_is_that_of_sagemaker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SAGEMAKER_BASE_DIR", raising=False)
     container = Container.from_environment()
     assert container.hyperparameters_file == Path("/opt/ml/input/config/hyperparameters.json")
-    assert container.channel("train") == Path("/opt/ml/input/data/train")
+    assert container.channel_dir("train") == Path("/opt/ml/input/data/train")
     assert container.model_dir == Path("/opt/ml/model")
     assert container.failure_file == Path("/opt/ml/output/failure")
     assert container.metrics_file == Path("/opt/ml/output/data/metrics.json")
@@ -22,7 +22,7 @@ def test_hyperparameters_that_are_not_one_object_are_named(tmp_path: Path, conte
     container.hyperparameters_file.parent.mkdir(parents=True)
     container.hyperparameters_file.write_text(content)
     with pytest.raises(ConfigError, match=r"hyperparameters\.json: expected one JSON object"):
-        container.read_hyperparameters()
+        container.hyperparameters()
 
 
 def test_a_failure_is_cut_to_what_sagemaker_keeps(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def shop(job: Job) -> Recommender:
     job.write("train/a.csv", pd.DataFrame(rows, columns=["user_id", "item_id", "rating"]).to_csv())
     job.write("items/a.csv", "item_id,title\n" + "".join(f"{item},{title}\n" for item, title in TITLES.items()))
     job.write_hyperparameters(embedding_dim="2")
-    assert train.main() == 0
+    assert train.main([]) == 0
     return Recommender.load(job.container.model_dir)
 
 
@@ -158,7 +158,7 @@ def test_a_rating_out_of_range_is_refused_by_field(shop: Recommender) -> None:
 
 def test_without_any_title_the_order_is_that_of_recall(job: Job) -> None:
     job.write("train/a.csv", "user_id,item_id,rating\na,x,5\na,y,1\nb,x,4\nb,z,5\nc,y,1\n")
-    assert train.main() == 0
+    assert train.main([]) == 0
     answer = Recommender.load(job.container.model_dir).recommend("c")
     ratings = [item.predicted_rating or 0 for item in answer.items]
     assert {item.item_id for item in answer.items} == {"x", "z"}
@@ -170,7 +170,7 @@ def test_without_any_title_the_order_is_that_of_recall(job: Job) -> None:
 def test_rerank_weight_0_is_recall_alone(job: Job) -> None:
     job.write_synthetic(users=100, items=80, ratings=900)
     job.write_hyperparameters(embedding_dim="4", rerank_weight="0")
-    assert train.main() == 0
+    assert train.main([]) == 0
     recommender = Recommender.load(job.container.model_dir)
     for number in range(len(recommender.model.users)):
         items = recommender.recommend(recommender.model.users.id(number), top_k=20).items
@@ -182,7 +182,7 @@ def test_rerank_weight_0_is_recall_alone(job: Job) -> None:
 def sigmoid(job: Job) -> Recommender:
     job.write_synthetic(users=100, items=80, ratings=900)
     job.write_hyperparameters(model="sigmoid", solver="adam", embedding_dim="4", max_epochs="3", rerank_weight="0")
-    assert train.main() == 0
+    assert train.main([]) == 0
     return Recommender.load(job.container.model_dir)
 
 
@@ -207,7 +207,7 @@ def test_with_sigmoid_ratings_stay_in_range_and_newer_events_count_as_seen(sigmo
 def test_with_basic_a_new_user_is_solved_without_biases(job: Job) -> None:
     job.write_synthetic(users=100, items=80, ratings=900)
     job.write_hyperparameters(model="basic", embedding_dim="4", duplicates="last")
-    assert train.main() == 0
+    assert train.main([]) == 0
     recommender = Recommender.load(job.container.model_dir)
     item_num, rating = recommender.model.histories.of(7)
     history = [

@@ -23,8 +23,11 @@ MAY_IMPORT = {
     "rerank": set(),
     "storage": {"errors", "validation"},
     "artifacts": {"errors", "config", "container", "data", "models", "rerank", "storage"},
+    "checkpoints": {"errors", "progress", "config", "data", "models", "storage"},
     "pipeline": {"errors", "config", "artifacts", "models", "recall", "rerank"},
     "evaluation": {"data", "models", "recall", "pipeline"},
+    "job": {"progress", "config", "container", "data", "models", "rerank", "storage", "artifacts", "checkpoints",
+            "pipeline", "evaluation"},
     "service": {"errors", "validation", "config", "container", "pipeline"},
 }  # fmt: skip
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -38,7 +38,7 @@ def test_the_same_job_twice_gives_the_same_bytes(trained: Job, trained_copy: Job
 
 def test_ratings_alone_are_enough(job: Job) -> None:
     job.write("train/a.csv", RATINGS)
-    assert train.main() == 0
+    assert train.main([]) == 0
     assert "config.json" in job.model_files
     assert job.failure is None
     assert "test_rmse" not in job.metrics
@@ -46,7 +46,7 @@ def test_ratings_alone_are_enough(job: Job) -> None:
 
 def test_one_rating_is_enough(job: Job) -> None:
     job.write("train/a.csv", "user_id,item_id,rating\nu,a,5\n")
-    assert train.main() == 0
+    assert train.main([]) == 0
     assert job.metrics["num_validation_ratings"] == 0
 
 
@@ -93,14 +93,14 @@ def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
     needed, value = CHANGED[name]
     base = {"embedding_dim": "4", "max_sweeps": "5"} | needed
     job.write_hyperparameters(**base)
-    assert train.main() == 0
+    assert train.main([]) == 0
     before, iterations = fingerprints(job.container.model_dir), job.metrics["num_iterations"]
     assert iterations > 1 or name == "solver"
     if name in ("rating_min", "rating_max"):
         job.write("train/more.csv", f"user_id,item_id,rating,timestamp\nu,i,{value},1\n")
-        assert train.main() == 1
+        assert train.main([]) == 1
     job.write_hyperparameters(**(base | {name: value}))
-    assert train.main() == 0
+    assert train.main([]) == 0
     after = fingerprints(job.container.model_dir)
     changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
     assert changed >= ({"config.json"} if name == "rerank_weight" else {"config.json", "user_embedding.npy"})
@@ -109,7 +109,7 @@ def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
 def test_a_hyper_parameter_without_effect_is_named_in_the_log(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
     job.write("train/a.csv", RATINGS)
     job.write_hyperparameters(batch_size="64")
-    assert train.main() == 0
+    assert train.main([]) == 0
     assert "batch_size has no effect with model bias and solver als" in capfd.readouterr().out
 
 
@@ -159,11 +159,11 @@ def test_a_failure_is_one_clear_line_and_leaves_no_model(
     job: Job, capfd: pytest.CaptureFixture[str], spoil: object, expected: list[str]
 ) -> None:
     job.write("train/a.csv", RATINGS)
-    assert train.main() == 0  # an older model, which must not outlive the failure
+    assert train.main([]) == 0  # an older model, which must not outlive the failure
     assert callable(spoil)
     spoil(job)
     capfd.readouterr()
-    assert train.main() == 1
+    assert train.main([]) == 1
     failure = job.failure
     assert failure is not None
     assert [words for words in expected if words not in failure] == []
@@ -190,16 +190,16 @@ def test_where_nothing_can_be_written_the_reason_is_on_stderr(tmp_path: Path) ->
 
 
 def test_a_failure_of_an_earlier_run_is_taken_away(job: Job) -> None:
-    assert train.main() == 1
+    assert train.main([]) == 1
     job.write("train/a.csv", RATINGS)
-    assert train.main() == 0
+    assert train.main([]) == 0
     assert job.failure is None
 
 
 def test_files_of_others_in_the_model_folder_are_left_alone(job: Job) -> None:
     job.container.model_dir.mkdir(parents=True)
     (job.container.model_dir / "notes.txt").write_text("mine")
-    assert train.main() == 1
+    assert train.main([]) == 1
     assert job.model_files == ["notes.txt"]
 
 

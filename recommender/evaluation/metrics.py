@@ -33,9 +33,9 @@ def metric_definitions() -> list[dict[str, str]]:
     return [{"Name": name, "Regex": rf"\b{re.escape(name)}={number};"} for name in METRIC_NAMES]
 
 
-def metric_lines(values: Mapping[str, float | int]) -> str:
-    """`name=value;` for each, separated by spaces."""
-    return " ".join(f"{name}={value:.6g};" for name, value in values.items())
+def metric_lines(values: Mapping[str, float | int]) -> list[str]:
+    """`name=value;` for each."""
+    return [f"{name}={value if isinstance(value, int) else format(value, '.6g')};" for name, value in values.items()]
 
 
 def rmse(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> float:

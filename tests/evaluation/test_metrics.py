@@ -55,7 +55,7 @@ def test_the_interval_of_equal_values_is_the_value(values: list[float]) -> None:
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_every_metric_is_read_back_from_its_line(value: float) -> None:
-    line = metric_lines({name: value + number for number, name in enumerate(METRIC_NAMES)})
+    line = " ".join(metric_lines({name: value + number for number, name in enumerate(METRIC_NAMES)}))
     for number, definition in enumerate(metric_definitions()):
         match = re.findall(definition["Regex"], line)
         assert len(match) == 1, definition

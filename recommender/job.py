@@ -1,0 +1,171 @@
+"""A training job: channels in, model folder and metrics out."""
+
+import json
+import time
+
+import numpy as np
+import pandas as pd
+
+from recommender import artifacts, storage
+from recommender.checkpoints import Checkpoints, Phase, job_of
+from recommender.config import TrainConfig
+from recommender.container import Channel, Container
+from recommender.data.channels import read_ratings, read_titles
+from recommender.data.histories import Histories
+from recommender.data.interactions import Interactions
+from recommender.data.sources import open_channel
+from recommender.data.strings import StringTable
+from recommender.evaluation.evaluate import Metrics, evaluate
+from recommender.evaluation.metrics import metric_lines
+from recommender.models.factors import Factors
+from recommender.models.iteration import Iteration
+from recommender.models.training import Choice, choose_iterations, fit
+from recommender.pipeline import Recommender
+from recommender.progress import progress, say
+from recommender.rerank.titles import fit_titles
+
+
+def run(config: TrainConfig, container: Container) -> None:
+    """Read, choose the number of iterations, fit, write the model folder, evaluate once on `test` if it is there.
+
+    Raises:
+        RecommenderError: a channel, the fit or the writing failed.
+    """
+    artifacts.clear(container.model_dir)  # whatever happens, no older model passes for this job's
+    container.failure_file.unlink(missing_ok=True)
+    watch = Stopwatch()
+    announce(config, container)
+    ratings = _ratings(config, container.required_channel("train"))
+    validation_ratings = _ratings(config, container.channel("validation"))
+    test_ratings = _ratings(config, container.channel("test"))
+    titles = _titles(container.channel("items"))
+    assert ratings is not None  # the channel was required
+    data = Interactions.from_frame(ratings).without_duplicates(config.duplicates)
+    validation = known_validation(data, validation_ratings)
+    say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
+    watch.lap("read")
+
+    choice, factors = train(config, data, validation, container, watch)
+    artifacts.save(build_model(config, data, factors, titles), container.model_dir)
+    watch.lap("save")
+    say(f"the model is in {container.model_dir}")
+
+    metrics: Metrics = {"num_iterations": choice.num_iterations, "num_validation_ratings": choice.num_validation}
+    if choice.rmse:
+        metrics["validation_rmse"] = min(choice.rmse)
+    recommender = Recommender.load(container.model_dir)
+    watch.lap("load")
+    if test_ratings is not None:
+        metrics |= evaluate(recommender, test_ratings, lambda users: progress(users, "evaluating users"))
+        watch.lap("evaluate")
+    sizes: Metrics = {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
+    metrics |= sizes | {"model_bytes": artifacts.num_bytes(container.model_dir)} | watch.seconds
+    for line in metric_lines({name: value for name, value in metrics.items() if not isinstance(value, list)}):
+        say(line)
+    container.metrics_file.parent.mkdir(parents=True, exist_ok=True)
+    storage.write_text(container.metrics_file, json.dumps(metrics, indent=2) + "\n")
+
+
+def announce(config: TrainConfig, container: Container) -> None:
+    """Say what was given to the job and is not used."""
+    for name in config.without_effect:
+        say(f"{name} has no effect with model {config.model} and solver {config.solver}")
+    for name in container.unused_channels():
+        say(f"channel {name!r} is not used")
+
+
+def train(
+    config: TrainConfig, data: Interactions, validation: Interactions | None, container: Container, watch: "Stopwatch"
+) -> tuple[Choice, Factors]:
+    """Choose the number of iterations and fit; where an earlier process of the same job stopped, go on from there."""
+    checkpoints = Checkpoints(container.checkpoint_dir, job_of(config, data, validation))
+    newest = checkpoints.newest()
+
+    def after_choosing(iteration: Iteration, errors: list[float]) -> None:
+        say(" ".join(metric_lines({"iteration": iteration.number, "iteration_validation_rmse": errors[-1]})))
+        checkpoints.save(Phase.CHOOSE, iteration, errors)
+
+    choice = choose_iterations(
+        data,
+        config,
+        validation,
+        errors=newest.errors if newest else (),
+        start=newest.start if newest and newest.phase == Phase.CHOOSE else None,
+        after=after_choosing,
+    )
+    how = (
+        f"of {choice.num_validation:,} validation ratings"
+        if choice.rmse
+        else "the most allowed: nothing to validate on"
+    )
+    say(f"{choice.num_iterations} iterations chosen, {how}; fitting all ratings")
+    watch.lap("choose")
+    factors = fit(
+        data,
+        config,
+        choice.num_iterations,
+        start=newest.start if newest and newest.phase == Phase.FIT else None,
+        after=lambda iteration: checkpoints.save(Phase.FIT, iteration, choice.rmse),
+    )
+    watch.lap("fit")
+    return choice, factors
+
+
+def known_validation(data: Interactions, ratings: pd.DataFrame | None) -> Interactions | None:
+    """The validation channel's ratings whose user and item the training ratings have; None without the channel."""
+    if ratings is None:
+        return None
+    known = data.known(ratings)
+    if len(known) < len(ratings):
+        say(f"{len(ratings) - len(known):,} of {len(ratings):,} validation ratings left out: user or item not in train")
+    return known
+
+
+def build_model(
+    config: TrainConfig, data: Interactions, factors: Factors, titles: pd.DataFrame | None
+) -> artifacts.Model:
+    """Everything the server needs. Of an item's titles the first that is not empty counts."""
+    known: dict[str, str] = {}
+    if titles is not None:
+        named = titles[titles["title"].str.strip() != ""].drop_duplicates("item_id")
+        known = dict(zip(named["item_id"], named["title"], strict=True))
+    item_titles = [known.get(item_id, "") for item_id in data.items]
+    say(f"{sum(map(bool, item_titles)):,} of {len(item_titles):,} items have a title")
+    return artifacts.Model(
+        config=config,
+        users=data.users,
+        items=data.items,
+        factors=factors,
+        histories=Histories.from_interactions(data),
+        titles=StringTable.from_strings(item_titles),
+        title_vectors=fit_titles(item_titles),
+        item_count=np.bincount(data.item_num, minlength=len(data.items)).astype(np.int32),
+    )
+
+
+def _ratings(config: TrainConfig, channel: Channel | None) -> pd.DataFrame | None:
+    if channel is None:
+        return None
+    with open_channel(channel.location, channel.content_type) as files:
+        return read_ratings(files, config.rating_min, config.rating_max)
+
+
+def _titles(channel: Channel | None) -> pd.DataFrame | None:
+    if channel is None:
+        return None
+    with open_channel(channel.location, channel.content_type) as files:
+        return read_titles(files)
+
+
+class Stopwatch:
+    """Seconds between laps, as `seconds_<lap>`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a lap."""
+        now = time.perf_counter()
+        self.seconds[f"seconds_{name}"] = round(now - self._last, 3)
+        self._last = now
