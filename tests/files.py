@@ -23,6 +23,15 @@ def encoded(columns: Columns, suffix: str) -> bytes:
     return gzip.compress(text, 1) if suffix.endswith(".gz") else text
 
 
+def columns_of(table: Sequence[tuple[Any, ...]]) -> Columns:
+    return dict(zip(("user_id", "item_id", "rating", "timestamp"), zip(*table, strict=True), strict=True))
+
+
+def one_row(**changed: object) -> Columns:
+    row = {"user_id": "u", "item_id": "i", "rating": 3, "timestamp": 1} | changed
+    return {name: [value] for name, value in row.items()}
+
+
 def as_csv(columns: Columns) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from recommender.container import BASE_DIR, Container
 from recommender.data.channels import read_ratings, read_titles
 from recommender.data.sources import open_channel
 from recommender.data.synthetic.generate import generate
 from recommender.data.synthetic.write import write_channels
+from recommender.errors import DataError
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +42,16 @@ class Job:
     def ratings(self, channel: str = "train") -> pd.DataFrame:
         with open_channel(self.container.channel_dir(channel)) as files:
             return read_ratings(files, 1, 5)
+
+    def problem(self, name: str, content: str | bytes) -> str:
+        """What is said of a file of the channel train, behind its name."""
+        self.write(f"train/{name}", content)
+        with pytest.raises(DataError) as error:
+            self.ratings()
+        message = str(error.value)
+        assert message.isprintable()
+        assert len(message) < 600
+        return message.partition(f"{name}: ")[2]
 
     def titles(self) -> pd.DataFrame:
         with open_channel(self.container.channel_dir("items")) as files:

@@ -1,6 +1,7 @@
 """A real S3 server on this machine, in a process of its own."""
 
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -60,7 +61,8 @@ def serving(folder: Path) -> Iterator[S3Server]:
     command = [
         *(str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-s3.ip.bind=127.0.0.1"),
         *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"),
-        *(f"-s3.config={folder / 's3.json'}", "-volume.max=100", "-master.volumeSizeLimitMB=64"),
+        *(f"-s3.config={folder / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *("-volume.max=100", "-master.volumeSizeLimitMB=64"),
     ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
@@ -89,7 +91,7 @@ def free_ports(count: int) -> list[int]:
     """Ports that are free now, with their gRPC ports."""
     ports: list[int] = []
     with ExitStack() as stack:
-        for port in range(20_000, 50_000):
+        for port in random.sample(range(20_000, 50_000), 1_000):  # two runs at once do not look at the same
             try:
                 for wanted in (port, port + GRPC):
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", wanted))

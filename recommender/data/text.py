@@ -10,4 +10,4 @@ def printable(name: str) -> str:
 
 def reason(error: BaseException) -> str:
     """What an error says, in one line that is not long."""
-    return " ".join(str(error).split())[:MAX_REASON_CHARACTERS] or type(error).__name__
+    return printable(" ".join(str(error).split())[:MAX_REASON_CHARACTERS]) or type(error).__name__
