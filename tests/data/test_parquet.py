@@ -51,7 +51,7 @@ def test_a_point_in_time_is_its_milliseconds(job: Job, unit: str, zone: str | No
         ("user_id", pa.nulls(1), "row 1, column 'user_id': expected a text that is not empty"),
         ("rating", pa.array(["5"]), "row 1, column 'rating': expected a number from 1 to 5, got '5'"),
         ("rating", pa.array([0], pa.timestamp("ms")), "row 1, column 'rating': expected a number from 1 to 5"),
-        ("rating", pa.nulls(1), "row 1, column 'rating': expected a number from 1 to 5, got None"),
+        ("rating", pa.nulls(1), "row 1, column 'rating': expected a number from 1 to 5, got null"),
         ("timestamp", pa.array([2**64 - 1], pa.uint64()), "row 1, column 'timestamp': expected a number"),
         ("timestamp", pa.array(["1"]), "row 1, column 'timestamp': expected a number, got '1'"),
     ],
