@@ -23,7 +23,7 @@ LINE = '{"user_id": "u", "item_id": "i", "rating": 3, "timestamp": 1}\n'
         (LINE.replace("1}", "9" * 4000 + "}"), "line 1, column 'timestamp': expected a number, got 9999"),
         (LINE.replace("1}", "9" * 5000 + "}"), "line 1: expected one JSON object in UTF-8: number out of range"),
         (LINE.replace('"u"', "1.0"), "line 1, column 'user_id': expected a text that is not empty"),
-        (LINE + "[1]\n", "line 2: expected one JSON object, got [1]"),
+        (LINE + "[1]\n", "line 2: expected one JSON object, got a list of 1"),
         (LINE + '"user_id"\n', "line 2: expected one JSON object, got 'user_id'"),
         (LINE * 2 + LINE[:20], "line 3: expected one JSON object in UTF-8: EOF"),
         ("[" * 100_000, "line 1: expected one JSON object in UTF-8: recursion limit"),
