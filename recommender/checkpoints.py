@@ -19,6 +19,7 @@ from recommender import storage
 from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
 from recommender.errors import ArtifactError
+from recommender.models.hosts import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
 from recommender.progress import say
 
@@ -53,19 +54,23 @@ def job_of(config: TrainConfig, data: Interactions, validation: Interactions | N
     """A name for what is computed, 16 hexadecimal digits: the same data and hyper-parameters have the same one."""
     digest = hashlib.sha256(json.dumps(config.model_dump()).encode())
     for ratings in (data, validation):
-        for array in () if ratings is None else (ratings.user_num, ratings.item_num, ratings.rating, ratings.time):
+        if ratings is None:
+            continue
+        names = (ratings.users.table.blob, ratings.items.table.blob)
+        for array in (*names, ratings.user_num, ratings.item_num, ratings.rating, ratings.time):
             digest.update(len(array).to_bytes(8, "little"))
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 
 class Checkpoints:
-    """The checkpoints of one job in a folder that others may use too."""
+    """The checkpoints of one job in a folder that others may use too; of several hosts the first one's count."""
 
-    def __init__(self, folder: Path, job: str) -> None:
+    def __init__(self, folder: Path, job: str, hosts: Hosts = ALONE) -> None:
         self._folder = folder
         self._job = job
-        self._works = True
+        self._hosts = hosts
+        self._works = hosts.rank == 0
 
     def save(self, phase: Phase, iteration: Iteration, errors: list[float]) -> None:
         """Keep this moment. Where nothing can be written, say so once and go on without."""
@@ -91,7 +96,11 @@ class Checkpoints:
                 shutil.rmtree(older)
 
     def newest(self) -> Checkpoint | None:
-        """The newest good one of this job; damaged ones are named and passed over."""
+        """The newest good one of this job, the same on all hosts; damaged ones are named and passed over."""
+        own = self._newest_here() if self._hosts.rank == 0 else None
+        return own if self._hosts.size == 1 else _sent(own, self._hosts)
+
+    def _newest_here(self) -> Checkpoint | None:
         for path in self._own():
             try:
                 checkpoint = _load(path)
@@ -113,3 +122,20 @@ def _load(path: Path) -> Checkpoint:
     config = storage.load_config(path, FORMAT, FORMAT_VERSION, "expected a checkpoint that train.py has written")
     arrays = {name: torch.from_numpy(storage.load_array(path, name, config).copy()) for name in config["arrays"]}
     return Checkpoint(Phase(config["phase"]), Start(config["number"], arrays), config["errors"])
+
+
+def _sent(own: Checkpoint | None, hosts: Hosts) -> Checkpoint | None:
+    """What the first host has."""
+    header: list[object] = []
+    if own is not None:
+        shapes = {name: list(array.shape) for name, array in own.start.arrays.items()}
+        header = [own.phase, own.start.number, own.errors, shapes]
+    text = json.dumps(header).encode()
+    length = int(hosts.first_says(torch.tensor([len(text)])))
+    received = torch.tensor(list(text if hosts.rank == 0 else bytes(length)), dtype=torch.uint8)
+    values = json.loads(bytes(hosts.first_says(received).tolist()))
+    if not values:
+        return None
+    phase, number, errors, shapes = values
+    arrays = own.start.arrays if own else {name: torch.empty(shape) for name, shape in shapes.items()}
+    return Checkpoint(Phase(phase), Start(number, {name: hosts.first_says(arrays[name]) for name in shapes}), errors)

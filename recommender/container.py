@@ -27,9 +27,11 @@ SM_HYPERPARAMETER = "SM_HP_"  # and the hyper-parameter's name in capitals
 SM_CURRENT_HOST = "SM_CURRENT_HOST"
 SM_HOSTS = "SM_HOSTS"
 SM_NETWORK_INTERFACE_NAME = "SM_NETWORK_INTERFACE_NAME"
+SM_MASTER_PORT = "SM_MASTER_PORT"
 
 DEFAULT_BASE_DIR = "/opt/ml"
 DEFAULT_PORT = 8080
+DEFAULT_MASTER_PORT = 7777  # where the first host of a job listens, as in SageMaker's own scripts (contract T17)
 MAX_FAILURE_CHARACTERS = 1024  # FailureReason of DescribeTrainingJob keeps no more
 CHANNELS = ("train", "validation", "test", "items")
 
@@ -49,6 +51,7 @@ class Cluster:
     current_host: str = "localhost"
     hosts: tuple[str, ...] = ("localhost",)
     network_interface: str | None = None
+    port: int = DEFAULT_MASTER_PORT
 
     @property
     def rank(self) -> int:
@@ -181,7 +184,8 @@ class Container:
         hosts, current, interface = (values.get(key) for key in ("hosts", "current_host", "network_interface_name"))
         if not isinstance(hosts, list) or not isinstance(current, str) or current not in hosts:
             raise ConfigError(f"{source}: expected hosts and among them current_host, got {shown(current)}")
-        return Cluster(current, tuple(map(str, hosts)), str(interface) if interface else None)
+        port = _whole_number(self.environ, SM_MASTER_PORT, DEFAULT_MASTER_PORT, 65_535)
+        return Cluster(current, tuple(map(str, hosts)), str(interface) if interface else None, port)
 
     def write_failure(self, message: str) -> None:
         """Leave the reason where SageMaker looks for it (contract T8)."""

@@ -18,6 +18,7 @@ from recommender.data.strings import StringTable
 from recommender.evaluation.evaluate import Metrics, evaluate
 from recommender.evaluation.metrics import metric_lines
 from recommender.models.factors import Factors
+from recommender.models.hosts import Hosts
 from recommender.models.iteration import Iteration
 from recommender.models.training import Choice, choose_iterations, fit
 from recommender.pipeline import Recommender
@@ -45,7 +46,12 @@ def run(config: TrainConfig, container: Container) -> None:
     say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
     watch.lap("read")
 
-    choice, factors = train(config, data, validation, container, watch)
+    hosts = Hosts(container.cluster())
+    with hosts.connected():
+        choice, factors = train(config, data, validation, container, hosts, watch)
+    if hosts.rank > 0:
+        say(f"done; the model is written by {container.cluster().hosts[0]}")
+        return
     artifacts.save(build_model(config, data, factors, titles), container.model_dir)
     watch.lap("save")
     say(f"the model is in {container.model_dir}")
@@ -75,10 +81,17 @@ def announce(config: TrainConfig, container: Container) -> None:
 
 
 def train(
-    config: TrainConfig, data: Interactions, validation: Interactions | None, container: Container, watch: "Stopwatch"
+    config: TrainConfig,
+    data: Interactions,
+    validation: Interactions | None,
+    container: Container,
+    hosts: Hosts,
+    watch: "Stopwatch",
 ) -> tuple[Choice, Factors]:
     """Choose the number of iterations and fit; where an earlier process of the same job stopped, go on from there."""
-    checkpoints = Checkpoints(container.checkpoint_dir, job_of(config, data, validation))
+    job = job_of(config, data, validation)
+    hosts.agree(job)
+    checkpoints = Checkpoints(container.checkpoint_dir, job, hosts)
     newest = checkpoints.newest()
 
     def after_choosing(iteration: Iteration, errors: list[float]) -> None:
@@ -91,6 +104,7 @@ def train(
         validation,
         errors=newest.errors if newest else (),
         start=newest.start if newest and newest.phase == Phase.CHOOSE else None,
+        hosts=hosts,
         after=after_choosing,
     )
     how = (
@@ -105,6 +119,7 @@ def train(
         config,
         choice.num_iterations,
         start=newest.start if newest and newest.phase == Phase.FIT else None,
+        hosts=hosts,
         after=lambda iteration: checkpoints.save(Phase.FIT, iteration, choice.rmse),
     )
     watch.lap("fit")

@@ -1,5 +1,6 @@
 """A bar on a terminal; a plain line where there is none (a job's log)."""
 
+import sys
 from collections.abc import Collection, Iterator
 from typing import TypeVar
 
@@ -19,3 +20,4 @@ def progress(items: Collection[T], description: str) -> Iterator[T]:
 def say(line: str) -> None:
     """Print a line on stdout at once, above the bar if there is one."""
     tqdm.write(line)
+    sys.stdout.flush()

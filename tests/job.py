@@ -1,5 +1,6 @@
 """A training job's directory tree, as a test writes and reads it."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -62,6 +63,16 @@ class Job:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
 
+    def start_training(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start train.py as a process; its output comes line by line."""
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "train.py"), *arguments],
+            env=os.environ | {BASE_DIR: str(self.base_dir)} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def train(self) -> "subprocess.CompletedProcess[str]":
         """Run train.py as SageMaker does, as a process."""
         return subprocess.run(
@@ -72,6 +83,12 @@ class Job:
             timeout=120,
             check=False,
         )
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of each file of the model folder."""
+        folder = self.container.model_dir
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*"))}
 
     @property
     def failure(self) -> str | None:

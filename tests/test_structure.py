@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "config": {"errors", "validation"},
     "container": {"errors", "validation"},
     "data": {"errors", "validation", "progress"},
-    "models": {"errors", "config", "data"},
+    "models": {"errors", "config", "container", "data"},
     "recall": {"models"},
     "rerank": set(),
     "storage": {"errors", "validation"},

@@ -1,6 +1,5 @@
 """train.py as SageMaker runs it: what it writes, what it prints, how it fails."""
 
-import hashlib
 import re
 import sys
 from pathlib import Path
@@ -13,10 +12,6 @@ from recommender.config import TrainConfig
 from recommender.evaluation.metrics import METRIC_NAMES, metric_definitions
 
 RATINGS = "user_id,item_id,rating\nu,a,5\nu,b,1\nv,a,4\nv,b,2\n"
-
-
-def fingerprints(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 def test_the_log_has_every_metric_once_and_metrics_json_has_them_all(trained: Job) -> None:
@@ -33,7 +28,7 @@ def test_the_log_has_every_metric_once_and_metrics_json_has_them_all(trained: Jo
 
 def test_the_same_job_twice_gives_the_same_bytes(trained: Job, trained_copy: Job) -> None:
     assert trained_copy.train().returncode == 0
-    assert fingerprints(trained_copy.container.model_dir) == fingerprints(trained.container.model_dir)
+    assert trained_copy.fingerprints == trained.fingerprints
 
 
 def test_ratings_alone_are_enough(job: Job) -> None:
@@ -53,7 +48,7 @@ def test_one_rating_is_enough(job: Job) -> None:
 def test_test_rows_are_never_used_to_choose_anything(trained: Job, trained_copy: Job) -> None:
     trained_copy.write("test/test.csv", "user_id,item_id,rating\nstranger,thing,1\n")
     assert trained_copy.train().returncode == 0
-    assert fingerprints(trained_copy.container.model_dir) == fingerprints(trained.container.model_dir)
+    assert trained_copy.fingerprints == trained.fingerprints
     assert trained_copy.metrics["num_test_unknown_users"] == 1
     assert trained_copy.metrics["test_hit_rate_at_100"] == 0
 
@@ -94,14 +89,14 @@ def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
     base = {"embedding_dim": "4", "max_sweeps": "5"} | needed
     job.write_hyperparameters(**base)
     assert train.main([]) == 0
-    before, iterations = fingerprints(job.container.model_dir), job.metrics["num_iterations"]
+    before, iterations = job.fingerprints, job.metrics["num_iterations"]
     assert iterations > 1 or name == "solver"
     if name in ("rating_min", "rating_max"):
         job.write("train/more.csv", f"user_id,item_id,rating,timestamp\nu,i,{value},1\n")
         assert train.main([]) == 1
     job.write_hyperparameters(**(base | {name: value}))
     assert train.main([]) == 0
-    after = fingerprints(job.container.model_dir)
+    after = job.fingerprints
     changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
     assert changed >= ({"config.json"} if name == "rerank_weight" else {"config.json", "user_embedding.npy"})
 

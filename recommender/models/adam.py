@@ -22,7 +22,9 @@ from torch.func import functional_call
 
 from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
+from recommender.errors import ConfigError
 from recommender.models import networks
+from recommender.models.hosts import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
 from recommender.models.threads import one_thread_for_small
 
@@ -69,7 +71,9 @@ class AdamTable:
         self.values.index_copy_(0, row, values)
 
 
-def epochs(data: Interactions, config: TrainConfig, start: Start | None = None) -> Iterator[Iteration]:
+def epochs(
+    data: Interactions, config: TrainConfig, start: Start | None = None, hosts: Hosts = ALONE
+) -> Iterator[Iteration]:
     """What is there after each epoch, for ever; the tables of its model go on changing with the next.
 
     Every epoch goes once through the ratings in an order that seed and epoch alone decide. The learning
@@ -79,7 +83,13 @@ def epochs(data: Interactions, config: TrainConfig, start: Start | None = None) 
         data: the ratings.
         config: the hyper-parameters.
         start: go on from here.
+        hosts: this one alone; a batch is too small a work to be shared.
+
+    Raises:
+        ConfigError: there are other hosts.
     """
+    if hosts.size > 1:
+        raise ConfigError(f"solver adam: expected one host, the job has {hosts.size}; use solver als or one instance")
     mean = float(data.rating.mean(dtype=np.float64))
     model = networks.create(config, len(data.users), len(data.items), mean)
     generator = torch.Generator().manual_seed(config.seed)

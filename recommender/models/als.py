@@ -29,6 +29,7 @@ from recommender.data.histories import row_offsets
 from recommender.data.interactions import Interactions
 from recommender.errors import FitError
 from recommender.models import networks
+from recommender.models.hosts import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
 from recommender.models.threads import one_thread_for_small
 
@@ -54,7 +55,9 @@ class Batch:
     rating: Tensor
 
 
-def sweeps(data: Interactions, config: TrainConfig, start: Start | None = None) -> Iterator[Iteration]:
+def sweeps(
+    data: Interactions, config: TrainConfig, start: Start | None = None, hosts: Hosts = ALONE
+) -> Iterator[Iteration]:
     """What is there after each sweep, for ever; the tables of its model go on changing with the next.
 
     A sweep ends with the users, so that every user is the exact answer to the user's own ratings, which
@@ -64,14 +67,17 @@ def sweeps(data: Interactions, config: TrainConfig, start: Start | None = None) 
         data: the ratings.
         config: the hyper-parameters.
         start: go on from here: its users decide all that follows.
+        hosts: those who share the work, all of them with the same data, configuration and start.
     """
     mean = float(data.rating.mean(dtype=np.float64)) if config.has_bias else 0.0
     rating = data.rating - np.float32(mean)
     model = networks.create(config, len(data.users), len(data.items), mean)
     users = Side(model.user_embedding.data, model.user_bias.data)
     items = Side(model.item_embedding.data, model.item_bias.data)
-    by_item = batches(data.item_num, data.user_num, rating, len(data.items), config.embedding_dim)
-    by_user = batches(data.user_num, data.item_num, rating, len(data.users), config.embedding_dim)
+    item_shares = hosts.shares(row_costs(data.item_num, len(data.items), config.embedding_dim))
+    user_shares = hosts.shares(row_costs(data.user_num, len(data.users), config.embedding_dim))
+    by_item = batches(data.item_num, data.user_num, rating, item_shares[hosts.rank], config.embedding_dim)
+    by_user = batches(data.user_num, data.item_num, rating, user_shares[hosts.rank], config.embedding_dim)
     if start is None:
         initialize(users, data, config.seed)
     else:
@@ -80,7 +86,9 @@ def sweeps(data: Interactions, config: TrainConfig, start: Start | None = None) 
     for number in count(1 if start is None else start.number + 1):
         with one_thread_for_small(len(data) * config.embedding_dim, SMALL_SWEEP):
             half_step(items, users, by_item, config.regularization, item_bias_reg)
+            exchange(hosts, items, item_shares)
             half_step(users, items, by_user, config.regularization, user_bias_reg)
+            exchange(hosts, users, user_shares)
         yield Iteration(number, model, {"user_embedding": users.embedding, "user_bias": users.bias})
 
 
@@ -91,11 +99,24 @@ def initialize(users: Side, data: Interactions, seed: int) -> None:
     users.embedding[without_ratings] = 0
 
 
-def batches(row: np.ndarray, other: np.ndarray, rating: np.ndarray, num_rows: int, embedding_dim: int) -> list[Batch]:
-    """Group the ratings by row, and the rows by their number of ratings; rows without any are left out."""
+def exchange(hosts: Hosts, side: Side, shares: list[slice]) -> None:
+    """After a half-step every host has all rows."""
+    hosts.exchange(side.embedding, shares)
+    hosts.exchange(side.bias, shares)
+
+
+def row_costs(row: np.ndarray, num_rows: int, embedding_dim: int) -> np.ndarray:
+    """What it costs to solve each row, (num_rows,) float64: the same for rows of one length."""
+    length = np.bincount(row, minlength=num_rows).astype(np.float64)
+    return length * embedding_dim * np.minimum(length, embedding_dim)
+
+
+def batches(row: np.ndarray, other: np.ndarray, rating: np.ndarray, share: slice, embedding_dim: int) -> list[Batch]:
+    """Group the ratings by row, and the rows of the share by their number of ratings; rows without any are left out."""
     order = np.argsort(row, kind="stable")
-    offsets = row_offsets(row, num_rows)
+    offsets = row_offsets(row, share.stop)
     counts = np.diff(offsets)
+    counts[: share.start] = 0
     result = []
     for length in np.unique(counts[counts > 0]):
         rows = np.flatnonzero(counts == length)

@@ -11,12 +11,13 @@ from recommender.data.interactions import Interactions
 from recommender.data.splits import leave_one_out
 from recommender.models import adam, als, networks
 from recommender.models.factors import Factors
+from recommender.models.hosts import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
 
 SWEEPS_PATIENCE = 3  # sweeps without a better validation error before the search ends
 PREDICTED_AT_ONCE = 65_536
 
-SOLVERS: dict[str, Callable[[Interactions, TrainConfig, Start | None], Iterator[Iteration]]] = {
+SOLVERS: dict[str, Callable[[Interactions, TrainConfig, Start | None, Hosts], Iterator[Iteration]]] = {
     "als": als.sweeps,
     "adam": adam.epochs,
 }
@@ -44,6 +45,7 @@ def choose_iterations(
     *,
     errors: Sequence[float] = (),
     start: Start | None = None,
+    hosts: Hosts = ALONE,
     after: Callable[[Iteration, list[float]], None] = lambda *_: None,
 ) -> Choice:
     """Find the iteration that predicts the validation ratings best.
@@ -57,6 +59,7 @@ def choose_iterations(
         validation: ratings that `data` does not have; by default each user's last one is held out of `data`.
         errors: the validation RMSE after each iteration, as far as an earlier process came.
         start: where that process stopped.
+        hosts: those who fit together.
         after: called after each iteration, with the errors so far.
     """
     if validation is None:
@@ -66,10 +69,12 @@ def choose_iterations(
     if len(validation) == 0:
         return Choice(most, [], 0)
     errors = list(errors)
-    iterations = SOLVERS[config.solver](data, config, start)
+    iterations = SOLVERS[config.solver](data, config, start, hosts)
     while len(errors) < most and len(errors) - _best(errors) < patience:
         iteration = next(iterations)
-        errors.append(validation_rmse(iteration.model, validation))
+        # One host decides: another kind of processor may round another way.
+        error = torch.tensor([validation_rmse(iteration.model, validation)], dtype=torch.float64)
+        errors.append(float(hosts.first_says(error)))
         after(iteration, errors)
     return Choice(max(1, _best(errors)), errors, len(validation))
 
@@ -80,6 +85,7 @@ def fit(
     num_iterations: int,
     *,
     start: Start | None = None,
+    hosts: Hosts = ALONE,
     after: Callable[[Iteration], None] = lambda _: None,
 ) -> Factors:
     """Fit all of `data`; `after` is called after each iteration but the last, which ends in the result.
@@ -87,7 +93,7 @@ def fit(
     Raises:
         FitError: the result is not finite.
     """
-    for iteration in SOLVERS[config.solver](data, config, start):
+    for iteration in SOLVERS[config.solver](data, config, start, hosts):
         if iteration.number >= num_iterations:
             return networks.factors_of(iteration.model)
         after(iteration)

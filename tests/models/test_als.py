@@ -94,7 +94,7 @@ def test_no_sweep_makes_the_objective_worse(seed: int, embedding_dim: int, reg: 
 def test_batches_hold_every_rating_once_and_rows_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(als, "BATCH_FLOATS", 64)  # many batches
     data = random_interactions(30, 50, 400)
-    batches = als.batches(data.user_num, data.item_num, data.rating, len(data.users), embedding_dim=4)
+    batches = als.batches(data.user_num, data.item_num, data.rating, slice(0, len(data.users)), embedding_dim=4)
     found = [
         (int(row), int(other), float(rating))
         for batch in batches
