@@ -1,6 +1,7 @@
 # make demo    from a fresh clone: install, make data, train, serve, recommend
 # make test    install what the tests need and run them
-# make check   format, lint, strict types and tests: what CI runs
+# make check   format, lint, strict types and tests
+# make test-slow   the tests that take minutes or need root (network namespaces, process 1)
 #
 # On Linux without a GPU add TORCH=cpu: torch without CUDA is 200 MB instead of several GB.
 # Any build on https://download.pytorch.org/whl/ can be named (cpu, cu130, ...); once installed it stays.
@@ -10,22 +11,26 @@ TORCH ?=
 DEMO_ROOT ?= build/demo
 
 BIN := .venv/bin
+FAST := "not slow and not real_component"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
        $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: demo test check format benchmark clean
+.PHONY: demo test test-slow check format benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
 
 test: .venv/installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -m $(FAST)
+
+test-slow: .venv/installed-dev
+	$(BIN)/pytest -m "slow or real_component"
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -m $(FAST)
 
 format: .venv/installed-dev
 	$(BIN)/ruff format

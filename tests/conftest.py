@@ -19,7 +19,18 @@ settings.load_profile("default")
 REAL_DATA = ROOT / os.environ.get("RECOMMENDER_DATA", "../shared/data")
 
 
+TOOLS = ("unshare", "ip", "pgrep")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if os.geteuid() != 0 or missing:
+        reason = f"real components need root and {', '.join(TOOLS)}; missing: {', '.join(missing) or 'root'}"
+        if "REQUIRE_REAL_COMPONENTS" in os.environ:
+            raise pytest.UsageError(reason)
+        for item in items:
+            if item.get_closest_marker("real_component"):
+                item.add_marker(pytest.mark.skip(reason=reason))
     if not REAL_DATA.is_dir():
         reason = f"RECOMMENDER_DATA: there is no folder {REAL_DATA}"
         for item in items:

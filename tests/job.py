@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,12 @@ class Job:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
 
-    def start_training(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    def start_training(
+        self, *arguments: str, prefix: Sequence[str] = (), **environment: str
+    ) -> "subprocess.Popen[str]":
         """Start train.py as a process; its output comes line by line."""
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "train.py"), *arguments],
+            [*prefix, sys.executable, str(ROOT / "train.py"), *arguments],
             env=os.environ | {BASE_DIR: str(self.base_dir)} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

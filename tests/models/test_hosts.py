@@ -1,9 +1,11 @@
 """Several hosts, each a process of its own that reads a resourceconfig.json of its own."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +129,53 @@ def test_shares_are_all_rows_once_in_order_and_no_share_costs_much_more_than_its
     assert len(shares) == size
     assert [row for share in shares for row in range(share.start, share.stop)] == list(range(len(costs)))
     assert all(sum(costs[share]) <= sum(costs) / size + 2 * max(costs) + 1e-6 for share in shares)
+
+
+@pytest.fixture
+def two_namespaces() -> Iterator[list[str]]:
+    """Two network namespaces of their own, with a cable between them and nothing else."""
+    names = [f"recommender-{os.getpid()}-{number}" for number in (1, 2)]
+    commands = [
+        *(f"ip netns add {name}" for name in names),
+        f"ip link add name cable1 netns {names[0]} type veth peer name cable2 netns {names[1]}",
+        *(f"ip -n {name} address add 10.77.0.{number}/24 dev cable{number}" for number, name in enumerate(names, 1)),
+        *(f"ip -n {name} link set cable{number} up" for number, name in enumerate(names, 1)),
+        *(f"ip -n {name} link set lo up" for name in names),
+    ]
+    try:
+        for command in commands:
+            subprocess.run(command.split(), check=True)
+        yield names
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "delete", name], check=False)
+
+
+@pytest.mark.real_component
+def test_two_hosts_that_share_nothing_but_a_network_fit_one_model(pair: list[Job], two_namespaces: list[str]) -> None:
+    hosts = ["10.77.0.1", "10.77.0.2"]
+    for number, (job, host) in enumerate(zip(pair, hosts, strict=True), start=1):
+        write_resource_config(job, host, hosts, f"cable{number}")
+    prefixes = [["ip", "netns", "exec", name] for name in two_namespaces]
+    results = end([job.start_training(prefix=prefix) for job, prefix in zip(pair, prefixes, strict=True)])
+    assert [code for code, _, _ in results] == [0, 0], results
+    assert "config.json" in pair[0].model_files
+    assert pair[1].model_files == []
+    rmse = [[line for line in output.splitlines() if line.startswith("iteration=")] for _, output, _ in results]
+    assert rmse[0] == rmse[1] != []
+
+
+@pytest.mark.real_component
+def test_a_host_that_is_killed_across_a_network_is_lost(pair: list[Job], two_namespaces: list[str]) -> None:
+    hosts = ["10.77.0.1", "10.77.0.2"]
+    for number, (job, host) in enumerate(zip(pair, hosts, strict=True), start=1):
+        job.write_hyperparameters(embedding_dim="1500", max_sweeps="1000")
+        write_resource_config(job, host, hosts, f"cable{number}")
+    prefixes = [["ip", "netns", "exec", name] for name in two_namespaces]
+    first, second = [job.start_training(prefix=prefix) for job, prefix in zip(pair, prefixes, strict=True)]
+    assert first.stdout is not None
+    assert any(line.startswith("iteration=1;") for line in first.stdout)
+    second.kill()
+    (code, _, _), _ = end([first, second])
+    assert code == 1
+    assert "another host (10.77.0.2) was lost" in (pair[0].failure or "")
