@@ -39,12 +39,12 @@ class TrainConfig(BaseModel):
     )
     embedding_dim: int = Field(150, ge=1, le=4096, description="number of latent factors of a user and an item")
     regularization: float = Field(
-        2.0, ge=1e-6, le=1e6, description="weight of the squared length of the factors; als, and new users of any model"
+        2.0, ge=1e-3, le=1e6, description="weight of the squared length of the factors; als, and new users of any model"
     )
     user_bias_regularization: float = Field(
-        3.0, ge=1e-6, le=1e6, description="weight of the squared user bias; likewise"
+        3.0, ge=1e-3, le=1e6, description="weight of the squared user bias; likewise"
     )
-    item_bias_regularization: float = Field(8.0, ge=1e-6, le=1e6, description="als: weight of the squared item bias")
+    item_bias_regularization: float = Field(8.0, ge=1e-3, le=1e6, description="als: weight of the squared item bias")
     max_sweeps: int = Field(10, ge=1, le=1000, description="als: sweeps at most; validation chooses how many are used")
     max_epochs: int = Field(
         200, ge=1, le=10_000, description="adam: epochs at most; validation chooses how many are used"
@@ -59,8 +59,12 @@ class TrainConfig(BaseModel):
         "keep", description="what becomes of a user's ratings of one item: all of them, one, or their mean"
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the initial factors and of adam's batches")
-    rating_min: float = Field(1.0, description="lowest rating allowed; a lower one in a channel is an error")
-    rating_max: float = Field(5.0, description="highest rating allowed; a higher one in a channel is an error")
+    rating_min: float = Field(
+        1.0, ge=-1e6, le=1e6, description="lowest rating allowed; a lower one in a channel is an error"
+    )
+    rating_max: float = Field(
+        5.0, ge=-1e6, le=1e6, description="highest rating allowed; a higher one in a channel is an error"
+    )
     rerank_weight: float = Field(
         1.0, ge=0, le=1, description="share of title similarity in the final order; the rest is the recall score"
     )

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
 from job import ROOT, Job
+from s3 import S3Server, serving
 
 from recommender.container import BASE_DIR
 from recommender.pipeline import Recommender
@@ -76,3 +78,16 @@ def client(recommender: Recommender) -> FlaskClient:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with serving(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server

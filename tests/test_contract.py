@@ -12,6 +12,7 @@ from typing import Protocol
 import pandas as pd
 import pytest
 from job import Job
+from s3 import S3Server
 
 import train
 from recommender.config import TrainConfig
@@ -231,3 +232,20 @@ def test_a_value_is_blamed_on_where_it_stands(ready: Job, run: Run) -> None:
 def test_a_channel_that_nothing_reads_is_named_in_the_log(ready: Job, run: Run) -> None:
     write_input_data_config(ready, train={"TrainingInputMode": "File"}, tests={"TrainingInputMode": "File"})
     assert "channel 'tests' is not used" in run()[1]
+
+
+def test_a_channel_may_be_in_s3(job: Job, run: Run, s3: S3Server) -> None:
+    s3.put(
+        "ratings",
+        {"fashion/a.csv": (HEADER + lines(ROWS[:3])).encode(), "fashion/b.csv": (HEADER + lines(ROWS[3:])).encode()},
+    )
+    code, _, errors = run("--train", "s3://ratings/fashion")
+    assert (code, errors) == (0, "")
+    assert job.metrics["num_ratings"] == len(ROWS)
+
+
+def test_a_bucket_that_is_not_there_is_named(job: Job, run: Run, s3: S3Server) -> None:
+    code, _, errors = run("--train", "s3://no-such-bucket/fashion")
+    assert code == 1
+    assert "s3://no-such-bucket/fashion" in errors
+    assert job.failure == errors.removeprefix("error: ").rstrip("\n")

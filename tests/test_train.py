@@ -133,11 +133,6 @@ def unknown_hyperparameter(job: Job) -> None:
     job.write_hyperparameters(epochs="20")
 
 
-def overflow(job: Job) -> None:
-    job.write_hyperparameters(rating_min="-1e38", rating_max="1e38")
-    job.write("train/a.csv", RATINGS.replace(",5", ",1e38").replace(",1\n", ",-1e38\n"))
-
-
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
@@ -147,7 +142,6 @@ def overflow(job: Job) -> None:
         (bad_items, ["items/i.csv", "'title'"]),
         (bad_hyperparameter, ["hyperparameters.json", "'embedding_dim'", "'twenty'"]),
         (unknown_hyperparameter, ["hyperparameters.json", "'epochs'", "unknown name"]),
-        (overflow, ["not finite"]),
     ],
 )
 def test_a_failure_is_one_clear_line_and_leaves_no_model(

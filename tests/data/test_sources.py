@@ -2,13 +2,12 @@
 
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from files import SUFFIXES, Columns, encoded
 from job import Job
-from s3 import S3Server, serving
+from s3 import S3Server
 
 from recommender.data.channels import read_ratings
 from recommender.data.sources import CONTENT_TYPES, Format, open_channel
@@ -121,19 +120,6 @@ def test_a_location_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
 def test_a_name_with_line_breaks_or_broken_unicode_is_still_one_line(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"a\nb\xff.txt")).write_bytes(CSV)
     assert "a\\nb\\udcff.txt" in problem_of(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with serving(tmp_path_factory.mktemp("s3")) as server:
-        yield server
-
-
-@pytest.fixture
-def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    return s3_server
 
 
 def test_a_prefix_is_a_folder_and_never_a_mere_beginning(s3: S3Server) -> None:
