@@ -20,6 +20,7 @@ from recommender.service.process import Server, running_server
 
 HERE = Path(__file__).parent
 MAX_SHOWN = 6  # ratings of a history
+PYTHON = os.path.relpath(sys.executable) if Path(sys.prefix).is_relative_to(HERE) else "python"
 NO_TITLE = "no title in common with the history"
 UNEXPLAINED = {"popular": "popular with everybody", "model": NO_TITLE, "fold_in": NO_TITLE}
 
@@ -37,12 +38,13 @@ def main(root: Path) -> None:
     write_hyperparameters(container)
     run("train.py", base_dir=container.base_dir)
     heading("3. Serve, as a SageMaker endpoint would")
-    click.echo(f"$ {BASE_DIR}={root} python serve.py")
+    serve = f"{BASE_DIR}={os.path.relpath(container.base_dir)} {PYTHON} serve.py"
+    click.echo(f"$ {serve}")
     with running_server(container.base_dir) as server:
         ask_for_recommendations(server, container)
     click.echo(f"\nThe server has stopped (exit code {server.process.returncode}).")
     report_figures(container)
-    click.echo(f"Done in {time.monotonic() - started:.0f} s. The model is in {root}/model; serve it again: see 3.")
+    click.echo(f"Done in {time.monotonic() - started:.0f} s. Serve the model again:\n$ {serve}")
 
 
 def heading(text: str) -> None:
@@ -55,7 +57,7 @@ def run(*arguments: object, base_dir: Path | None = None) -> None:
     words = [str(argument) for argument in arguments]
     variables = {} if base_dir is None else {BASE_DIR: str(base_dir)}
     shown = [f"{name}={os.path.relpath(value)}" for name, value in variables.items()]
-    click.echo(" ".join(["$", *shown, "python", *words]))
+    click.echo(" ".join(["$", *shown, PYTHON, *words]))
     code = subprocess.run([sys.executable, *words], cwd=HERE, env=os.environ | variables).returncode  # noqa: S603
     if code:
         sys.exit(code)

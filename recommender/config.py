@@ -150,6 +150,8 @@ class ServeConfig:
         max_num_candidates: largest num_candidates of a request.
         max_history: most events in a request's history.
         max_instances: most instances in one request.
+        max_candidates_in_all: most candidates of all instances of one request together: some seconds of work, where
+            SageMaker gives 60.
         max_body_bytes: largest body; SageMaker's own bound (contract S7).
     """
 
@@ -160,6 +162,7 @@ class ServeConfig:
     max_num_candidates: int = 10_000
     max_history: int = 1_000
     max_instances: int = 1_000
+    max_candidates_in_all: int = 500_000
     max_body_bytes: int = 6 * 1024 * 1024
 
 

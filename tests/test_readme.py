@@ -42,6 +42,7 @@ def test_defaults_and_bounds_of_a_request_are_those_of_the_code() -> None:
     assert f"| `exclude_seen` | {str(SERVE.exclude_seen).lower()} |" in README
     assert f"at most {SERVE.max_history:,}: what" in README
     assert f"one each, at most {SERVE.max_instances:,}" in README
+    assert f"{SERVE.max_candidates_in_all:,} candidates\nin all" in README
     assert f"{SERVE.max_body_bytes // 2**20} MiB" in README
 
 
@@ -89,6 +90,6 @@ def test_every_figure_of_the_results_is_one_that_a_benchmark_has_written() -> No
 
 
 def test_every_make_target_that_is_named_exists() -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"make (\w+)", README)) <= targets
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([\w-]+)", README)) <= targets
     assert {"demo", "test", "check", "benchmark"} <= targets

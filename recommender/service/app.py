@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, NotAcceptable, RequestEntityTooLa
 from recommender.config import SERVE
 from recommender.errors import RequestError
 from recommender.pipeline import Recommendations, Recommender
-from recommender.service.requests import RecommendRequest, decode, instances
+from recommender.service.requests import RecommendRequest, check_work, decode, instances
 from recommender.validation import shown
 
 JSON = "application/json"
@@ -46,8 +46,10 @@ def create_app(recommender: Recommender, turn: Turn = nullcontext) -> Flask:
         value = decode(body)
         entries = instances(value)
         if entries is None:
-            return _json(_answer(recommender, turn, value))
-        return _json({"predictions": [_prediction(recommender, turn, entry) for entry in entries]})
+            return _json(_answer(recommender, turn, RecommendRequest.parse(value)))
+        questions = [_question(entry) for entry in entries]
+        check_work(question for question in questions if isinstance(question, RecommendRequest))
+        return _json({"predictions": [_prediction(recommender, turn, question) for question in questions]})
 
     app.register_error_handler(RequestError, refuse)
     app.register_error_handler(HTTPException, _http_error)
@@ -63,8 +65,7 @@ def _check_media_types() -> None:
         raise NotAcceptable(f"Accept: this endpoint answers {JSON}, got {shown(request.headers['Accept'])}")
 
 
-def _answer(recommender: Recommender, turn: Turn, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    question = RecommendRequest.parse(value)
+def _answer(recommender: Recommender, turn: Turn, question: RecommendRequest) -> dict[str, Any]:
     with turn():
         answer = recommender.recommend(
             question.user_id,
@@ -81,9 +82,18 @@ def refuse(error: RequestError) -> Response:
     return _json(_refusal(error), 400)
 
 
-def _prediction(recommender: Recommender, turn: Turn, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def _question(value: Any) -> RecommendRequest | RequestError:  # noqa: ANN401 - any JSON value
     try:
-        return _answer(recommender, turn, value)
+        return RecommendRequest.parse(value)
+    except RequestError as error:
+        return error
+
+
+def _prediction(recommender: Recommender, turn: Turn, question: RecommendRequest | RequestError) -> dict[str, Any]:
+    if isinstance(question, RequestError):
+        return _refusal(question)
+    try:
+        return _answer(recommender, turn, question)
     except RequestError as error:
         return _refusal(error)
 

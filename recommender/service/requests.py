@@ -1,5 +1,6 @@
 """The body of a request -> checked values."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -94,3 +95,16 @@ def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value
     if others := sorted(value.keys() - {"instances"}):
         raise RequestError(others[0], "expected no field beside 'instances': each instance has its own")
     return entries
+
+
+def check_work(questions: Iterable[RecommendRequest]) -> None:
+    """Bound what one request can ask for, so that it is answered in time and starves nobody.
+
+    Raises:
+        RequestError: the candidates of all instances together are too many.
+    """
+    total = sum(question.candidates for question in questions)
+    if total > SERVE.max_candidates_in_all:
+        raise RequestError(
+            "instances", f"expected num_candidates of at most {SERVE.max_candidates_in_all} in all, got {total}"
+        )

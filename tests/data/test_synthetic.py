@@ -164,3 +164,14 @@ def test_timestamps_are_milliseconds_of_the_years_of_the_data_set(data: Dataset)
     assert years.min() >= 2012
     assert years.max() <= 2023
     assert (data.timestamp % 1000 != 0).any()
+
+
+def test_new_data_are_never_mixed_with_those_of_others(tmp_path: Path) -> None:
+    arguments = ["--output", str(tmp_path), "--users", "20", "--items", "20", "--ratings", "200"]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert CliRunner().invoke(main, arguments).exit_code == 0  # its own files are replaced
+    mine = tmp_path / "input" / "data" / "train" / "mine.csv"
+    mine.write_text("user_id,item_id,rating\nme,it,5\n")
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert f"{mine} is there already" in result.output

@@ -120,6 +120,11 @@ EVENT = {"item_id": "a", "rating": 5}
         (None, "", "JSON object"),
         ({"instances": {}}, "instances", "expected a list"),
         ({"instances": [{}] * (SERVE.max_instances + 1)}, "instances", "at most 1000"),
+        (
+            {"instances": [{"user_id": "u", "num_candidates": 10_000}] * 51},
+            "instances",
+            "at most 500000 in all, got 510000",
+        ),
         ({"instances": [], "top_k": 3}, "top_k", "no field beside 'instances'"),
     ],
 )

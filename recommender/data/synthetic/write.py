@@ -18,6 +18,7 @@ from recommender.progress import progress
 
 MIN_UNIQUE_ITEMS = 5  # the paper keeps users with at least this many
 WRITTEN_AT_ONCE = 50_000
+CHANNELS = ("train", "test", "items")
 
 
 def write_raw(data: Dataset, folder: Path) -> None:
@@ -50,10 +51,20 @@ def write_channels(data: Dataset, folder: Path) -> None:
     reviews = reviews[enough].reset_index(drop=True)
     held_out = leave_one_out(Interactions.from_frame(reviews)) if len(reviews) else np.zeros(0, bool)
     items = pd.DataFrame({"item_id": data.parent_asin, "title": [title or "" for title in data.title]})
-    for channel, frame in {"train": reviews[~held_out], "test": reviews[held_out], "items": items}.items():
+    for channel, frame in zip(CHANNELS, (reviews[~held_out], reviews[held_out], items), strict=True):
         (folder / channel).mkdir(parents=True, exist_ok=True)
         with _atomic(folder / channel / f"{channel}.csv") as file:
             frame.to_csv(file, index=False, lineterminator="\n")
+
+
+def foreign_files(folder: Path) -> list[Path]:
+    """What lies in the folders of the channels and is not what `write_channels` replaces."""
+    return [
+        path
+        for channel in CHANNELS
+        for path in sorted((folder / channel).glob("*"))
+        if path.name != f"{channel}.csv" and not path.name.startswith((".", "_"))
+    ]
 
 
 def _reviews(data: Dataset, asin: NDArray[np.str_], rows: slice) -> Iterator[dict[str, Any]]:
