@@ -53,8 +53,8 @@ class TrainConfig(BaseModel):
         10, ge=1, le=10_000, description="adam: epochs without a better validation error before the end"
     )
     batch_size: int = Field(128, ge=1, le=1_000_000, description="adam: ratings in a batch")
-    learning_rate: float = Field(0.001, gt=0, le=10, description="adam: step size, halved every 20 epochs")
-    weight_decay: float = Field(1e-5, ge=0, le=10, description="adam: weight of the rows of a batch in their gradient")
+    learning_rate: float = Field(0.03, gt=0, le=10, description="adam: step size, halved every 20 epochs")
+    weight_decay: float = Field(0.01, ge=0, le=10, description="adam: weight of the rows of a batch in their gradient")
     duplicates: Literal["keep", "first", "last", "mean"] = Field(
         "keep", description="what becomes of a user's ratings of one item: all of them, one, or their mean"
     )

@@ -5,10 +5,11 @@ batch gathers its own rows, takes the gradient of the model's own equation for t
 back: an epoch costs O(num_ratings x embedding_dim) and nothing that grows with the tables.
 
 What that changes, and not only in time (docs/experiments.md has the figures): with dense updates a row goes on
-moving when it is in no batch, by the momentum of its last ones and by the weight decay, which Adam normalises to
-steps of almost the learning rate, however small the weight; embeddings of rarely rated items collapse to zero.
-Here a row that is not in the batch stays where it is, weight decay acts on the rows of the batch, and the bias
-correction goes by the number of a row's own updates, not by that of all batches.
+moving when it is in no batch, by the momentum of its last one (some 30 steps of the learning rate in all) and by the
+weight decay, which Adam normalises to steps of up to the learning rate, however small the weight. Here a row that
+is not in the batch stays where it is, weight decay acts on the rows of the batch, and the bias correction goes by
+the number of a row's own updates, not by that of all batches. So a row is moved less for each of its ratings, and
+the defaults of learning rate and weight decay are larger than the paper's 0.001 and 0.00001.
 """
 
 from collections.abc import Iterator, Mapping
