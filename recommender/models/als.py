@@ -11,8 +11,9 @@ exactly, embedding and bias together. With n ratings x_1..x_n (rows of X, n x d)
     (X X'/reg + 11'/bias_reg + I) a = y,    p = X'a / reg,    b = 1'a / bias_reg     n x n, for n <= d
     the normal equations of the same problem                                       (d+1) x (d+1), for n > d
 
-A sweep costs O(sum over rows of n d min(n, d)) and the rows of equal n are solved as one batch. Always
-by Cholesky: the systems are symmetric positive definite, and torch's batched LU hangs at 151 and more.
+A sweep costs O(sum over rows of n d min(n, d)) and rows of equal n are solved as batches, each by one
+thread, so that threads meet twice a sweep and the result does not depend on their number. Always by
+Cholesky: the systems are symmetric positive definite, and torch's batched LU hangs at 151 and more.
 """
 
 from collections.abc import Iterator
@@ -31,11 +32,10 @@ from recommender.errors import FitError
 from recommender.models import networks
 from recommender.models.hosts import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
-from recommender.models.threads import one_thread_for_small
+from recommender.models.threads import side_by_side
 
 INITIAL_STD = 0.1
-SMALL_SWEEP = 30_000_000  # ratings x dimension that one thread does
-BATCH_FLOATS = 16_000_000  # gathered numbers in one batch, 64 MB
+BATCH_FLOATS = 500_000  # gathered numbers in one batch: 2 MB stay in the cache, and malloc uses them again
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def sweeps(
     """What is there after each sweep, for ever; the tables of its model go on changing with the next.
 
     A sweep ends with the users, so that every user is the exact answer to the user's own ratings, which
-    is what `factors.fold_in` gives for them. The same seed, data and thread count give the same bytes.
+    is what `factors.fold_in` gives for them. The same seed and data give the same bytes.
 
     Args:
         data: the ratings.
@@ -84,11 +84,10 @@ def sweeps(
         users.embedding[:], users.bias[:] = start.arrays["user_embedding"], start.arrays["user_bias"]
     user_bias_reg, item_bias_reg = config.bias_regularizations
     for number in count(1 if start is None else start.number + 1):
-        with one_thread_for_small(len(data) * config.embedding_dim, SMALL_SWEEP):
-            half_step(items, users, by_item, config.regularization, item_bias_reg)
-            exchange(hosts, items, item_shares)
-            half_step(users, items, by_user, config.regularization, user_bias_reg)
-            exchange(hosts, users, user_shares)
+        half_step(items, users, by_item, config.regularization, item_bias_reg)
+        exchange(hosts, items, item_shares)
+        half_step(users, items, by_user, config.regularization, user_bias_reg)
+        exchange(hosts, users, user_shares)
         yield Iteration(number, model, {"user_embedding": users.embedding, "user_bias": users.bias})
 
 
@@ -133,15 +132,22 @@ def half_step(target: Side, other: Side, batched: list[Batch], reg: float, bias_
     Raises:
         FitError: numbers have grown beyond what float32 holds.
     """
-    for batch in batched:
-        design = other.embedding[batch.other]
-        residual = batch.rating - other.bias[batch.other]
-        length, dim = design.shape[1:]
+
+    def solve_batch(batch: Batch) -> None:
+        num_rows, length = batch.other.shape
+        entries, dim = batch.other.view(-1), other.embedding.shape[1]
+        # index_select copies whole rows: several times faster than other.embedding[batch.other].
+        design = other.embedding.index_select(0, entries).view(num_rows, length, dim)
+        residual = batch.rating - other.bias.index_select(0, entries).view(num_rows, length)
         solve = _solve_one if length == 1 else _solve_in_rating_space if length <= dim else _solve_in_factor_space
-        try:
-            target.embedding[batch.row], target.bias[batch.row] = solve(design, residual, reg, bias_reg)
-        except LinAlgError:
-            raise FitError(f"the fit met numbers that are not finite: {networks.FINITE}") from None
+        embedding, bias = solve(design, residual, reg, bias_reg)
+        target.embedding.index_copy_(0, batch.row, embedding)
+        target.bias.index_copy_(0, batch.row, bias)
+
+    try:
+        side_by_side(solve_batch, batched)
+    except LinAlgError:
+        raise FitError(f"the fit met numbers that are not finite: {networks.FINITE}") from None
 
 
 def _solve_one(design: Tensor, residual: Tensor, reg: float, bias_reg: float) -> tuple[Tensor, Tensor]:
@@ -156,7 +162,7 @@ def _solve_in_rating_space(design: Tensor, residual: Tensor, reg: float, bias_re
     gram = torch.baddbmm(bias_part, design, design.mT, alpha=1 / reg)
     gram.diagonal(dim1=1, dim2=2).add_(1)
     dual = torch.cholesky_solve(residual[:, :, None], torch.linalg.cholesky(gram))
-    return (design.mT @ dual)[:, :, 0] / reg, dual.sum(dim=(1, 2)) / bias_reg
+    return (dual.mT @ design)[:, 0] / reg, dual.sum(dim=(1, 2)) / bias_reg
 
 
 def _solve_in_factor_space(design: Tensor, residual: Tensor, reg: float, bias_reg: float) -> tuple[Tensor, Tensor]:

@@ -162,7 +162,23 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     assert one.tobytes() != other.tobytes()
 
 
-def test_a_fit_that_is_not_finite_is_an_error() -> None:
+def test_the_number_of_threads_does_not_change_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(als, "BATCH_FLOATS", 64)  # many batches
+    data, fits = random_interactions(40, 60, 500), []
+    threads = torch.get_num_threads()
+    try:
+        for number in (1, 3):
+            torch.set_num_threads(number)
+            fits.append(fit(data, TrainConfig(embedding_dim=8), 2).user_embedding.tobytes())
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+    assert fits[0] == fits[1]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_fit_that_is_not_finite_is_an_error(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     data = interactions([0, 0, 1, 1], [0, 1, 0, 1], [3e38, -3e38, 3e38, -3e38])
     with pytest.raises(FitError, match="not finite"):
         fit(data, TrainConfig(embedding_dim=2), 2)
