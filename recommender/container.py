@@ -5,14 +5,13 @@ Source: Amazon SageMaker Developer Guide, "How Amazon SageMaker Provides Trainin
 once, into a frozen snapshot.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from recommender.errors import ConfigError, DataError
-from recommender.validation import shown
+from recommender.validation import json_object, read_json_object, shown
 
 BASE_DIR = "SAGEMAKER_BASE_DIR"
 BIND_TO_PORT = "SAGEMAKER_BIND_TO_PORT"
@@ -157,11 +156,11 @@ class Container:
             for name, value in self.environ.items()
             if name.startswith(prefix)
         }
-        together = _json_object(self.environ.get(SM_HYPERPARAMETERS) or "{}", SM_HYPERPARAMETERS)
+        together = json_object(self.environ.get(SM_HYPERPARAMETERS) or "{}", SM_HYPERPARAMETERS)
         return [
             (SM_HYPERPARAMETERS, together),
             (f"{prefix}*", single),
-            (str(self.hyperparameters_file), _read_json_object(self.hyperparameters_file)),
+            (str(self.hyperparameters_file), read_json_object(self.hyperparameters_file)),
         ]
 
     def cluster(self) -> Cluster:
@@ -173,10 +172,10 @@ class Container:
         paths = [self._config_dir / name for name in ("resourceconfig.json", "resourceConfig.json")]
         path = next((path for path in paths if path.exists()), None)
         if path is not None:
-            source, values = str(path), _read_json_object(path)
+            source, values = str(path), read_json_object(path)
         elif SM_HOSTS in self.environ:
             source = SM_HOSTS
-            values = _json_object(f'{{"hosts": {self.environ[SM_HOSTS]}}}', SM_HOSTS)
+            values = json_object(f'{{"hosts": {self.environ[SM_HOSTS]}}}', SM_HOSTS)
             values |= {"current_host": self.environ.get(SM_CURRENT_HOST)}
             values |= {"network_interface_name": self.environ.get(SM_NETWORK_INTERFACE_NAME)}
         else:
@@ -200,32 +199,11 @@ class Container:
         return Path(self.environ.get(variable) or self.base_dir.joinpath(*parts))
 
     def _input_data_config(self) -> dict[str, object]:
-        return _read_json_object(self._config_dir / "inputdataconfig.json")
+        return read_json_object(self._config_dir / "inputdataconfig.json")
 
     def _channel_settings(self, name: str) -> dict[str, object]:
         settings = self._input_data_config().get(name)
         return settings if isinstance(settings, dict) else {}
-
-
-def _read_json_object(path: Path) -> dict[str, object]:
-    """The object in a file; empty where there is no file (a local run)."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: can't be read as text: {error}") from None
-    return _json_object(text, str(path))
-
-
-def _json_object(text: str, source: str) -> dict[str, object]:
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{source}: expected one JSON object: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{source}: expected one JSON object, got {shown(values)}")
-    return values
 
 
 @dataclass(frozen=True)

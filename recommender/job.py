@@ -56,6 +56,13 @@ def run(config: TrainConfig, container: Container) -> None:
     watch.lap("save")
     say(f"the model is in {container.model_dir}")
 
+    metrics = measure(choice, container, test_ratings, watch)
+    sizes: Metrics = {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
+    report({**metrics, **sizes, **watch.seconds}, container)
+
+
+def measure(choice: Choice, container: Container, test_ratings: pd.DataFrame | None, watch: "Stopwatch") -> Metrics:
+    """The metrics of the model folder that was just written, as a server would load it."""
     metrics: Metrics = {"num_iterations": choice.num_iterations, "num_validation_ratings": choice.num_validation}
     if choice.rmse:
         metrics["validation_rmse"] = min(choice.rmse)
@@ -64,8 +71,11 @@ def run(config: TrainConfig, container: Container) -> None:
     if test_ratings is not None:
         metrics |= evaluate(recommender, test_ratings, lambda users: progress(users, "evaluating users"))
         watch.lap("evaluate")
-    sizes: Metrics = {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
-    metrics |= sizes | {"model_bytes": artifacts.num_bytes(container.model_dir)} | watch.seconds
+    return metrics | {"model_bytes": artifacts.num_bytes(container.model_dir)}
+
+
+def report(metrics: Metrics, container: Container) -> None:
+    """Print the metrics for SageMaker to read and keep them as metrics.json."""
     for line in metric_lines({name: value for name, value in metrics.items() if not isinstance(value, list)}):
         say(line)
     container.metrics_file.parent.mkdir(parents=True, exist_ok=True)
@@ -93,35 +103,22 @@ def train(
     hosts.agree(job)
     checkpoints = Checkpoints(container.checkpoint_dir, job, hosts)
     newest = checkpoints.newest()
+    starts = {newest.phase: newest.start} if newest else {}
 
     def after_choosing(iteration: Iteration, errors: list[float]) -> None:
         say(" ".join(metric_lines({"iteration": iteration.number, "iteration_validation_rmse": errors[-1]})))
         checkpoints.save(Phase.CHOOSE, iteration, errors)
 
-    choice = choose_iterations(
-        data,
-        config,
-        validation,
-        errors=newest.errors if newest else (),
-        start=newest.start if newest and newest.phase == Phase.CHOOSE else None,
-        hosts=hosts,
-        after=after_choosing,
-    )
-    how = (
-        f"of {choice.num_validation:,} validation ratings"
-        if choice.rmse
-        else "the most allowed: nothing to validate on"
-    )
-    say(f"{choice.num_iterations} iterations chosen, {how}; fitting all ratings")
+    errors, start = newest.errors if newest else (), starts.get(Phase.CHOOSE)
+    choice = choose_iterations(data, config, validation, errors=errors, start=start, hosts=hosts, after=after_choosing)
+    say(f"{choice.num_iterations} iterations chosen, {choice.num_validation:,} validation ratings; fitting all ratings")
     watch.lap("choose")
-    factors = fit(
-        data,
-        config,
-        choice.num_iterations,
-        start=newest.start if newest and newest.phase == Phase.FIT else None,
-        hosts=hosts,
-        after=lambda iteration: checkpoints.save(Phase.FIT, iteration, choice.rmse),
-    )
+
+    def after_fitting(iteration: Iteration) -> None:
+        checkpoints.save(Phase.FIT, iteration, choice.rmse)
+
+    start = starts.get(Phase.FIT)
+    factors = fit(data, config, choice.num_iterations, start=start, hosts=hosts, after=after_fitting)
     watch.lap("fit")
     return choice, factors
 

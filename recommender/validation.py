@@ -1,9 +1,13 @@
-"""From pydantic's errors to one line that names the field, what was expected and what came."""
+"""What users write -> checked values, or one line that names the field, what was expected and what came."""
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from recommender.errors import ConfigError
 
 MAX_SHOWN = 80
 
@@ -53,3 +57,33 @@ _WORDS = {
     "model_type": "expected an object",
     "dict_type": "expected an object",
 }
+
+
+def read_json_object(path: Path) -> dict[str, object]:
+    """The object in a file; empty where there is no file.
+
+    Raises:
+        ConfigError: the file can't be read or is not one JSON object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: can't be read as text: {error}") from None
+    return json_object(text, str(path))
+
+
+def json_object(text: str, source: str) -> dict[str, object]:
+    """The object that a text is.
+
+    Raises:
+        ConfigError: it is not one JSON object; the message begins with `source`.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: expected one JSON object: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: expected one JSON object, got {shown(values)}")
+    return values
