@@ -5,6 +5,8 @@ Each at the paper's tables, and at tables with 4 and 16 times as many users and 
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -45,46 +47,42 @@ class Embeddings(nn.Module):
 
 
 def main() -> None:
-    """Measure each by turns at each size of the tables."""
+    """Measure all at each size of the tables and report."""
     with TemporaryDirectory() as tmp:
         ratings, _ = paper_split(Path(tmp))
-    data, config, threads = Interactions.from_frame(ratings), TrainConfig(solver="adam"), torch.get_num_threads()
-    rows: list[list[object]] = []
-    for times in progress(TIMES, "sizes of the tables"):
-        larger = Interactions(
-            enlarged(data.users, times),
-            enlarged(data.items, times),
-            data.user_num,
-            data.item_num,
-            data.rating,
-            data.time,
-        )
-        contestants: dict[str, tuple[int, Callable[[], list[float]]]] = {
-            "ours": (1, lambda: ours(larger, config)),  # noqa: B023
-            "torch.optim.SparseAdam, without weight decay": (1, lambda: epochs_of_torch(larger, config, True)),  # noqa: B023
-            "torch.optim.Adam, dense": (
-                1,
-                lambda: epochs_of_torch(larger, config, False, max(5, DENSE_BATCHES // times)),
-            ),  # noqa: B023
-        }
-        if threads > 1:
-            contestants["torch.optim.Adam, dense, all threads"] = (threads, contestants["torch.optim.Adam, dense"][1])
-        base = 0.0
-        for name, (number, run) in contestants.items():
-            torch.set_num_threads(number)
-            seconds = run()
-            base = base or median(seconds)
-            spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
-            size = f"{times} x {(len(data.users) + len(data.items)):,}"
-            rows.append([name, number, size, f"{median(seconds):.2f} s", spread, f"{median(seconds) / base:.1f}"])
-        torch.set_num_threads(threads)
+    data, config = Interactions.from_frame(ratings), TrainConfig(solver="adam")
+    rows = [row for times in progress(TIMES, "sizes of the tables") for row in rows_of(data, config, times)]
     report(
         "adam",
-        f"{len(data):,} ratings, dimension {config.embedding_dim}, batches of {config.batch_size}, the same "
-        f"for all; median of {REPEATS} epochs. A dense epoch is computed from {DENSE_BATCHES} of its batches, with larger "
-        "tables from fewer, at least 5. Ours works on one thread whatever there is.",
+        f"{len(data):,} ratings, dimension {config.embedding_dim}, batches of {config.batch_size}, the same for all; "
+        f"median of {REPEATS} epochs. A dense epoch is computed from {DENSE_BATCHES} of its batches, with larger tables "
+        "from fewer, at least 5. Ours works on one thread whatever there is.",
         table(["", "threads", "rows of the tables", "an epoch", "range", "of ours"], rows),
     )
+
+
+def rows_of(data: Interactions, config: TrainConfig, times: int) -> list[list[object]]:
+    """All contestants on tables of so many times the rows."""
+    threads = torch.get_num_threads()
+    users, items = enlarged(data.users, times), enlarged(data.items, times)
+    larger = replace(data, users=users, items=items)
+    dense = partial(epochs_of_torch, larger, config, False, max(5, DENSE_BATCHES // times))
+    contestants: list[tuple[str, int, Callable[[], list[float]]]] = [
+        ("ours", 1, partial(ours, larger, config)),
+        ("torch.optim.SparseAdam, which has no weight decay", 1, partial(epochs_of_torch, larger, config, True)),
+        *(("torch.optim.Adam, dense", number, dense) for number in sorted({1, threads})),
+    ]
+    rows: list[list[object]] = []
+    base = 0.0
+    for name, number, run in contestants:
+        torch.set_num_threads(number)
+        seconds = run()
+        base = base or median(seconds)
+        spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
+        size = f"{len(users) + len(items):,}"
+        rows.append([name, number, size, f"{median(seconds):.2f} s", spread, f"{median(seconds) / base:.1f}"])
+    torch.set_num_threads(threads)
+    return rows
 
 
 def enlarged(vocabulary: Vocabulary, times: int) -> Vocabulary:

@@ -69,7 +69,7 @@ def main() -> None:
     report(
         "peers",
         f"{len(train):,} train and {len(test):,} test ratings of the paper, dimension {config.embedding_dim}, "
-        f"{REPEATS} seeds by turns. Sweeps of ours and of cmfrec are chosen on validation. Predictions as the library gives them.",
+        f"{REPEATS} seeds by turns. Sweeps of ours and of cmfrec are chosen on validation, Surprise has its default.",
         table(["", "threads", "a fit, median", "range", "of ours", "test RMSE, mean", "by seed"], fits),
         f"One iteration over all users and items, {ITERATIONS} after the first. `implicit` fits confidences over all "
         "pairs, another objective: there is no RMSE of ratings to compare.",
