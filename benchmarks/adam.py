@@ -55,8 +55,8 @@ def main() -> None:
     report(
         "adam",
         f"{len(data):,} ratings, dimension {config.embedding_dim}, batches of {config.batch_size}, the same for all; "
-        f"median of {REPEATS} epochs. A dense epoch is computed from {DENSE_BATCHES} of its batches, with larger tables "
-        "from fewer, at least 5. Ours works on one thread whatever there is.",
+        f"median of {REPEATS} epochs. A dense epoch is computed from {DENSE_BATCHES} of its batches, with larger "
+        "tables from fewer, at least 5. Ours works on one thread whatever there is.",
         table(["", "threads", "rows of the tables", "an epoch", "range", "of ours"], rows),
     )
 
