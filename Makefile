@@ -36,11 +36,14 @@ format: .venv/installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-# Ten minutes on 2 cores; benchmarks/README.md says what each needs.
+# Half an hour on 2 cores; benchmarks/README.md says what each needs.
 benchmark: .venv/installed-benchmarks
 	$(BIN)/python -m benchmarks.main_job
 	$(BIN)/python -m benchmarks.fit
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.adam
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.generate

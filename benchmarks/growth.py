@@ -1,0 +1,222 @@
+"""How the time of a sweep and the memory of a fit grow with the ratings, to ten million, and with the length of a row.
+
+The ratings are random, at the paper's density: six a user and at least four, and as many items as in the whole
+category, one for three ratings, with the long tail of a lognormal. Each size is measured in a process of its own,
+so that its peak memory is its own.
+"""
+
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from statistics import median
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from benchmarks.common import report, table
+from recommender.config import TrainConfig
+from recommender.data.interactions import Interactions
+from recommender.data.strings import StringTable, Vocabulary
+from recommender.models import als, networks
+from recommender.progress import progress
+
+Result = TypeVar("Result")
+
+SIZES = [60_000, 600_000, 2_500_000, 10_000_000]
+FAR = 100_000_000
+LENGTHS = [1, 2, 6, 10, 50, 150, 151, 300, 1000]
+RATINGS_OF_LENGTH, OTHERS = 300_000, 50_000
+RATINGS_PER_USER, RATINGS_PER_ITEM = 6, 3
+LEAST_OF_USER, LEAST_OF_ITEM = 4, 1
+USER_SIGMA, ITEM_SIGMA = 1.2, 2.0  # of the lognormal by which the rest is dealt out
+RATINGS_OF_SWEEPS = 12_500_000  # that the sweeps of one size go through, in 3 to 30 sweeps
+GIGABYTE = 1e9
+MEMORY = 24 * 2**30
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One size; seconds of each sweep by number of threads, seconds and bytes of the rest."""
+
+    num_ratings: int
+    num_users: int
+    num_items: int
+    longest_row: int
+    sweeps: dict[int, list[float]]
+    grouping: float
+    ending: float
+    peak_of_sweeps: int
+    peak_of_fit: int
+    num_bytes: int
+
+    def per_rating(self, threads: int) -> float:
+        """Microseconds of a sweep for each rating."""
+        return median(self.sweeps[threads]) / self.num_ratings * 1e6
+
+
+def main() -> None:
+    """Measure every size and every length of a row and report."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as fresh:
+        sizes = [fresh.submit(measure, size).result() for size in progress(SIZES, "sizes")]
+        lengths = [fresh.submit(measure_length, length).result() for length in progress(LENGTHS, "lengths")]
+    header = ["ratings", "users", "items", "longest row", "threads", "a sweep, median", "range", "us per rating"]
+    growth = table([*header, f"of that of {SIZES[0]:,}"], [row for size in sizes for row in time_rows(size, sizes[0])])
+    header = [
+        "ratings",
+        "grouping, once",
+        "the end, once",
+        "peak of the sweeps",
+        "peak of the fit",
+        "data",
+        "peak/data",
+    ]
+    memory = table(header, [memory_row(size) for size in sizes])
+    threads = list(lengths[0])
+    header = ["ratings of a row", "solved in", *(f"us per rating, {number} threads" for number in threads)]
+    rows = [
+        [length, space(length), *(f"{m[n]:.2f}" for n in threads)] for length, m in zip(LENGTHS, lengths, strict=True)
+    ]
+    report(
+        "growth",
+        f"dimension {TrainConfig().embedding_dim}; each size in a process of its own",
+        growth,
+        "Grouping: the ratings by row and the rows by length, and the first touch of the tables. The end: the plain "
+        "arrays, with items on one line kept once. Data: factors and ratings. Peaks with Python and torch, GB = 10^9.",
+        memory,
+        far(sizes[0], sizes[-1]),
+        f"Half a sweep over rows of one length ({RATINGS_OF_LENGTH:,} ratings of {OTHERS:,} others, median of 5):",
+        table(header, rows),
+    )
+
+
+def time_rows(size: Measured, smallest: Measured) -> list[list[object]]:
+    """The sweeps of one size, a line for each number of threads."""
+    shape = [f"{number:,}" for number in (size.num_ratings, size.num_users, size.num_items, size.longest_row)]
+    rows: list[list[object]] = []
+    for threads, seconds in size.sweeps.items():
+        spread = f"{min(seconds):.3f} to {max(seconds):.3f}"
+        per_rating = size.per_rating(threads)
+        ratio = f"{per_rating / smallest.per_rating(threads):.2f}"
+        rows.append([*shape, threads, f"{median(seconds):.3f} s", spread, f"{per_rating:.2f}", ratio])
+    return rows
+
+
+def memory_row(size: Measured) -> list[object]:
+    """Bytes of one size, and the seconds that a fit takes once."""
+    peaks = [f"{number / GIGABYTE:.2f} GB" for number in (size.peak_of_sweeps, size.peak_of_fit, size.num_bytes)]
+    ratio = f"{size.peak_of_fit / size.num_bytes:.1f}"
+    return [f"{size.num_ratings:,}", f"{size.grouping:.2f} s", f"{size.ending:.2f} s", *peaks, ratio]
+
+
+def far(smallest: Measured, largest: Measured) -> str:
+    """What the largest size says of one ten times as large; computed, not measured."""
+    threads = max(largest.sweeps)
+    seconds = largest.per_rating(threads) * FAR / 1e6
+    parts = []
+    for name in ("peak_of_sweeps", "peak_of_fit"):
+        floor = getattr(smallest, name)
+        per_rating = (getattr(largest, name) - floor) / (largest.num_ratings - smallest.num_ratings)
+        need, most = (floor + per_rating * FAR) / GIGABYTE, (MEMORY - floor) / per_rating / 1e6
+        parts.append(f"{name.replace('_', ' ')} {need:,.0f} GB, and 24 GiB end at {most:.0f} million ratings")
+    of_sweep = f"{FAR:,} ratings, computed from the largest: a sweep {seconds:,.0f} s on {threads} threads"
+    return f"{of_sweep}; {'; '.join(parts)}."
+
+
+def measure(num_ratings: int) -> Measured:
+    """Sweeps over ratings of this number, by turns on all threads and on one, and the end of the fit."""
+    data, config = random_ratings(num_ratings), TrainConfig()
+    threads = torch.get_num_threads()
+    sweeps: dict[int, list[float]] = {threads: [], 1: []}
+    running = als.sweeps(data, config)
+    first, sweep = timed(lambda: next(running))
+    for _ in range(max(3, min(30, RATINGS_OF_SWEEPS // num_ratings))):
+        for number, seconds in sweeps.items():
+            torch.set_num_threads(number)
+            seconds.append(timed(lambda: next(running))[0])
+    torch.set_num_threads(threads)
+    peak_of_sweeps = peak()
+    ending, _ = timed(lambda: networks.factors_of(sweep.model))
+    factors = sum(values.nbytes for values in sweep.model.state_dict().values())
+    return Measured(
+        num_ratings=num_ratings,
+        num_users=len(data.users),
+        num_items=len(data.items),
+        longest_row=int(max(np.bincount(data.user_num).max(), np.bincount(data.item_num).max())),
+        sweeps=sweeps,
+        grouping=first - median(sweeps[threads]),
+        ending=ending,
+        peak_of_sweeps=peak_of_sweeps,
+        peak_of_fit=peak(),
+        num_bytes=factors + sum(column.nbytes for column in (data.user_num, data.item_num, data.rating, data.time)),
+    )
+
+
+def measure_length(length: int) -> dict[int, float]:
+    """Microseconds for each rating of rows with this number of ratings, by the number of threads."""
+    config, random = TrainConfig(), np.random.default_rng(0)
+    num_rows = RATINGS_OF_LENGTH // length
+    user_num = np.repeat(np.arange(num_rows), length)
+    item_num = random.integers(0, OTHERS, len(user_num))
+    rating = random.standard_normal(len(user_num), dtype=np.float32)
+    items = als.Side(0.1 * torch.randn(OTHERS, config.embedding_dim), torch.zeros(OTHERS))
+    users = als.Side(torch.zeros(num_rows, config.embedding_dim), torch.zeros(num_rows))
+    batched = als.batches(user_num, item_num, rating, num_rows, config.embedding_dim)
+    result = {}
+    for threads in (torch.get_num_threads(), 1):
+        torch.set_num_threads(threads)
+        regs = (config.regularization, config.bias_regularizations[0])
+        seconds = [timed(lambda: als.half_step(users, items, batched, *regs))[0] for _ in range(6)]  # noqa: B023
+        result[threads] = median(seconds[1:]) / len(user_num) * 1e6
+    return result
+
+
+def space(length: int) -> str:
+    """Where rows of this length are solved."""
+    dim = TrainConfig().embedding_dim
+    return "closed form" if length == 1 else f"rating space, {length}" if length <= dim else f"factor space, {dim + 1}"
+
+
+def random_ratings(num_ratings: int) -> Interactions:
+    """Ratings in random order, whose numbers by user and by item follow the same law at every size."""
+    random = np.random.default_rng(0)
+    num_users, num_items = num_ratings // RATINGS_PER_USER, num_ratings // RATINGS_PER_ITEM
+    user_num = long_tailed(num_ratings, num_users, LEAST_OF_USER, USER_SIGMA, random)
+    item_num = long_tailed(num_ratings, num_items, LEAST_OF_ITEM, ITEM_SIGMA, random)
+    rating = random.integers(1, 6, num_ratings).astype(np.float32)
+    return Interactions(nameless(num_users), nameless(num_items), user_num, item_num, rating, np.arange(num_ratings))
+
+
+def long_tailed(
+    num_ratings: int, num_rows: int, least: int, sigma: float, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """The row of each rating, in random order: every row's least, the others by the quantiles of a lognormal."""
+    weight = random.permutation(np.exp(sigma * ndtri((np.arange(num_rows) + 0.5) / num_rows)))
+    rest = random.choice(num_rows, num_ratings - least * num_rows, p=weight / weight.sum())
+    return random.permutation(np.concatenate([np.repeat(np.arange(num_rows), least), rest]))
+
+
+def nameless(num_rows: int) -> Vocabulary:
+    """A vocabulary of this length without names: a fit asks for its length only."""
+    return Vocabulary(StringTable(np.zeros(0, np.uint8), np.zeros(num_rows + 1, np.int64)))
+
+
+def timed(run: Callable[[], Result]) -> tuple[float, Result]:
+    """Seconds, and what came of it."""
+    began = time.perf_counter()
+    result = run()
+    return time.perf_counter() - began, result
+
+
+def peak() -> int:
+    """Bytes of memory that this process has had at most (ru_maxrss counts KiB on Linux)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""A whole fit beside other matrix factorizations of the same dimension: time and, where there is one, test RMSE.
+
+`cmfrec` minimises what ours does, with the same weights; its sweeps are chosen on the same validation ratings, by
+its fastest variant. `implicit` fits confidences, not ratings: it has no comparable RMSE, only the time of an iteration.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import torch
+from cmfrec import CMF
+from implicit.als import AlternatingLeastSquares
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix
+from surprise import SVD, Dataset, Reader
+from threadpoolctl import threadpool_limits
+
+from benchmarks.common import paper_split, report, table
+from recommender.config import TrainConfig
+from recommender.data.interactions import Interactions
+from recommender.data.splits import leave_one_out
+from recommender.evaluation.evaluate import predicted_ratings
+from recommender.models import als
+from recommender.models.training import choose_iterations, fit
+from recommender.progress import progress
+
+REPEATS = 3
+ITERATIONS = 5
+MOST_SWEEPS = 5  # of cmfrec that are tried on validation
+Predictions = NDArray[np.floating]
+Contestant = Callable[[int], tuple[float, Predictions]]  # seed -> seconds of the fit, predictions of the test rows
+VARIANTS: dict[str, dict[str, bool]] = {
+    "use_cg=True, finalize_chol=False": {"use_cg": True, "finalize_chol": False},
+    "use_cg=True": {"use_cg": True},
+    "use_cg=False": {"use_cg": False},
+}
+
+
+def main() -> None:
+    """Fit all by turns on one thread and on all, and report."""
+    with TemporaryDirectory() as tmp:
+        train, test = paper_split(Path(tmp))
+    data, config, all_threads = Interactions.from_frame(train), TrainConfig(), torch.get_num_threads()
+    known = data.known(test)
+    assert len(known) == len(test)  # every peer can predict every row
+    sweeps, niter = choose_iterations(data, config).num_iterations, choose_cmfrec(data, config)
+    fits: list[list[object]] = []
+    iterations: list[list[object]] = []
+    for threads in sorted({1, all_threads}):
+        contestants: dict[str, Contestant] = {
+            f"ours, {sweeps} sweeps": lambda seed: fit_ours(
+                data, test, config.model_copy(update={"seed": seed}), sweeps
+            )
+        }
+        if threads == 1:
+            contestants["Surprise SVD(n_factors=150), 20 epochs"] = lambda seed: fit_surprise(train, test, seed)
+        for name, variant in VARIANTS.items():
+            contestants[f"cmfrec.CMF({name}), {niter} sweeps"] = cmfrec_of(data, known, config, niter, threads, variant)
+        torch.set_num_threads(threads)
+        with threadpool_limits(threads):
+            fits += fit_rows(contestants, known.rating, threads)
+            iterations += iteration_rows(data, config, threads)
+        torch.set_num_threads(all_threads)
+    report(
+        "peers",
+        f"{len(train):,} train and {len(test):,} test ratings of the paper, dimension {config.embedding_dim}, "
+        f"{REPEATS} seeds by turns. Sweeps of ours and of cmfrec are chosen on validation, Surprise has its default.",
+        table(["", "threads", "a fit, median", "range", "of ours", "test RMSE, mean", "by seed"], fits),
+        f"One iteration over all users and items, {ITERATIONS} after the first. `implicit` fits confidences over all "
+        "pairs, another objective: there is no RMSE of ratings to compare.",
+        table(["", "threads", "an iteration, median", "range", "of ours"], iterations),
+    )
+
+
+def fit_rows(contestants: dict[str, Contestant], rating: NDArray[np.float32], threads: int) -> list[list[object]]:
+    """Seconds and errors of each, the first being what the others are compared with."""
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    for seed in progress(range(REPEATS), f"seeds, threads {threads}"):
+        for name, run in contestants.items():
+            seconds, predicted = run(seed)
+            runs[name].append((seconds, float(np.sqrt(np.mean((predicted - rating) ** 2)))))
+    rows: list[list[object]] = []
+    base = median(seconds for seconds, _ in next(iter(runs.values())))
+    for name, pairs in runs.items():
+        times, errors = zip(*pairs, strict=True)
+        spread = f"{min(times):.2f} to {max(times):.2f}"
+        rmse = [f"{np.mean(errors):.4f}", f"{min(errors):.4f} to {max(errors):.4f}"]
+        rows.append([name, threads, f"{median(times):.2f} s", spread, f"{median(times) / base:.2f}", *rmse])
+    return rows
+
+
+def fit_ours(data: Interactions, test: pd.DataFrame, config: TrainConfig, sweeps: int) -> tuple[float, Predictions]:
+    """The fit of a training job."""
+    began = time.perf_counter()
+    factors = fit(data, config, sweeps)
+    return time.perf_counter() - began, predicted_ratings(data.users, data.items, factors, test)
+
+
+def fit_surprise(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[float, Predictions]:
+    """Surprise's SVD with its own defaults."""
+    columns = ["user_id", "item_id", "rating"]
+    trainset = Dataset.load_from_df(train[columns], Reader(rating_scale=(1, 5))).build_full_trainset()
+    began = time.perf_counter()
+    algorithm = SVD(n_factors=150, random_state=seed).fit(trainset)
+    seconds = time.perf_counter() - began
+    return seconds, np.array([one.est for one in algorithm.test(test[columns].to_numpy().tolist())])
+
+
+def cmfrec_of(
+    data: Interactions, known: Interactions, config: TrainConfig, niter: int, threads: int, variant: dict[str, bool]
+) -> Contestant:
+    """The `CMF` of cmfrec with the weights of our configuration."""
+    matrix = coo_matrix((data.rating, (data.user_num, data.item_num)), shape=(len(data.users), len(data.items)))
+    factors = [config.regularization] * 4  # of users, items, and of side information, of which there is none
+
+    def run(seed: int) -> tuple[float, Predictions]:
+        model = CMF(
+            k=config.embedding_dim, lambda_=[*config.bias_regularizations, *factors], method="als", niter=niter,
+            nthreads=threads, random_state=seed, precompute_for_predictions=False, verbose=False, **variant,
+        )  # fmt: skip
+        began = time.perf_counter()
+        model.fit(matrix)
+        return time.perf_counter() - began, model.predict(known.user_num, known.item_num)
+
+    return run
+
+
+def choose_cmfrec(data: Interactions, config: TrainConfig) -> int:
+    """The number of cmfrec's sweeps that predicts our validation ratings best."""
+    held_out = leave_one_out(data)
+    rest, validation = data.where(~held_out), data.where(held_out)
+    errors = []
+    for niter in progress(range(1, MOST_SWEEPS + 1), "cmfrec's sweeps"):
+        _, predicted = cmfrec_of(rest, validation, config, niter, 1, next(iter(VARIANTS.values())))(0)
+        errors.append(float(np.mean((predicted - validation.rating) ** 2)))
+    return int(np.argmin(errors)) + 1
+
+
+def iteration_rows(data: Interactions, config: TrainConfig, threads: int) -> list[list[object]]:
+    """Seconds of our sweeps and of implicit's iterations."""
+    of_ours, of_implicit = [], []
+    running = als.sweeps(data, config)
+    next(running)
+    for _ in range(ITERATIONS):
+        began = time.perf_counter()
+        next(running)
+        of_ours.append(time.perf_counter() - began)
+    matrix = csr_matrix((data.rating, (data.user_num, data.item_num)), shape=(len(data.users), len(data.items)))
+    peer = AlternatingLeastSquares(
+        config.embedding_dim, config.regularization, iterations=1 + ITERATIONS, num_threads=threads, random_state=0
+    )
+    peer.fit(matrix, show_progress=False, callback=lambda _, seconds, __: of_implicit.append(seconds))
+    named = {"ours, a sweep": of_ours, "implicit AlternatingLeastSquares(factors=150), use_cg=True": of_implicit[1:]}
+    base = median(of_ours)
+    return [
+        [name, threads, f"{median(s):.3f} s", f"{min(s):.3f} to {max(s):.3f}", f"{median(s) / base:.2f}"]
+        for name, s in named.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
