@@ -166,7 +166,7 @@ def measure_length(length: int) -> dict[int, float]:
     rating = random.standard_normal(len(user_num), dtype=np.float32)
     items = als.Side(0.1 * torch.randn(OTHERS, config.embedding_dim), torch.zeros(OTHERS))
     users = als.Side(torch.zeros(num_rows, config.embedding_dim), torch.zeros(num_rows))
-    batched = als.batches(user_num, item_num, rating, num_rows, config.embedding_dim)
+    batched = als.batches(user_num, item_num, rating, slice(0, num_rows), config.embedding_dim)
     result = {}
     for threads in (torch.get_num_threads(), 1):
         torch.set_num_threads(threads)
