@@ -23,7 +23,6 @@ from torch.func import functional_call
 
 from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
-from recommender.errors import ConfigError
 from recommender.models import networks
 from recommender.models.hosts import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
@@ -84,13 +83,8 @@ def epochs(
         data: the ratings.
         config: the hyper-parameters.
         start: go on from here.
-        hosts: this one alone; a batch is too small a work to be shared.
-
-    Raises:
-        ConfigError: there are other hosts.
+        hosts: those who share each batch's gradient, all of them with the same data, configuration and start.
     """
-    if hosts.size > 1:
-        raise ConfigError(f"solver adam: expected one host, the job has {hosts.size}; use solver als or one instance")
     mean = float(data.rating.mean(dtype=np.float64))
     model = networks.create(config, len(data.users), len(data.items), mean)
     generator = torch.Generator().manual_seed(config.seed)
@@ -108,7 +102,8 @@ def epochs(
         learning_rate = config.learning_rate * 0.5 ** ((number - 1) // EPOCHS_PER_HALVING)
         with one_thread_for_small(config.batch_size * config.embedding_dim, SMALL_BATCH):
             for some in torch.split(order, config.batch_size):
-                train_batch(model, tables, user[some], item[some], rating[some], learning_rate, config.weight_decay)
+                batch = (user[some], item[some], rating[some])
+                train_batch(model, tables, *batch, learning_rate, config.weight_decay, hosts)
         yield Iteration(number, model, arrays)
 
 
@@ -120,17 +115,24 @@ def train_batch(
     rating: Tensor,
     learning_rate: float,
     weight_decay: float,
+    hosts: Hosts = ALONE,
 ) -> None:
-    """One step on a batch of ratings; touches its users' and items' rows only."""
+    """One step on a batch of ratings; touches its users' and items' rows only.
+
+    Of several hosts each takes the gradient of its part of the ratings; the sum is what all of them go by.
+    """
     users, user_num = torch.unique(user, return_inverse=True)
     items, item_num = torch.unique(item, return_inverse=True)
     rows = {"user": users, "item": items, "global": torch.zeros(1, dtype=torch.int64)}
     row_of = {name: rows[name.partition("_")[0]] for name in tables}
     gathered = {name: table.values.index_select(0, row_of[name]).requires_grad_() for name, table in tables.items()}
     # The model's own equation, on the rows of the batch instead of its tables.
-    predicted = functional_call(model, gathered, (user_num, item_num))
-    gradients = torch.autograd.grad(nn.functional.mse_loss(predicted, rating), list(gathered.values()))
+    own = slice(hosts.rank, None, hosts.size)
+    predicted = functional_call(model, gathered, (user_num[own], item_num[own]))
+    error = (predicted - rating[own]).square().sum() / len(rating)
+    gradients = torch.autograd.grad(error, list(gathered.values()))
     for (name, table), gradient in zip(tables.items(), gradients, strict=True):
+        hosts.add_up(gradient)
         table.update(row_of[name], gradient, learning_rate, weight_decay)
 
 

@@ -72,6 +72,12 @@ class Hosts:
                 if rows.stop > rows.start:
                     dist.broadcast(table[rows], src=rank)
 
+    def add_up(self, values: Tensor) -> None:
+        """Replace the values by their sum over the hosts, which is the same on all of them."""
+        if self.size > 1:
+            with self._all_there():
+                dist.all_reduce(values)
+
     def first_says(self, values: Tensor) -> Tensor:
         """The first host's values, in place."""
         if self.size > 1:

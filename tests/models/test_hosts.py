@@ -50,7 +50,16 @@ def end(processes: "list[subprocess.Popen[str]]") -> list[tuple[int, str, str]]:
     return [(process.returncode, *output) for process, output in zip(processes, outputs, strict=True)]
 
 
-def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(pair: list[Job], tmp_path: Path) -> None:
+SOLVERS = {
+    "als": {"embedding_dim": "24"},
+    "adam": {"solver": "adam", "embedding_dim": "24", "max_epochs": "3", "batch_size": "61"},
+}
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(pair: list[Job], tmp_path: Path, solver: str) -> None:
+    for job in pair:
+        job.write_hyperparameters(**SOLVERS[solver])
     results = end(start(pair))
     assert [code for code, _, _ in results] == [0, 0], results
     assert (pair[1].model_files, pair[1].container.metrics_file.exists()) == ([], False)
@@ -61,11 +70,14 @@ def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(pair: list[Job
     (alone.base_dir / "input/config/resourceconfig.json").unlink()
     assert alone.train().returncode == 0
     one, two = (Recommender.load(job.container.model_dir).model.factors for job in (alone, pair[0]))
+    # Adam divides gradients by their own size, so that the rounding of a small one is seen.
+    tolerance = {"als": 1e-5, "adam": 1e-4}[solver]
     everything = np.arange(one.num_items)
-    assert np.abs(one.user_embedding - two.user_embedding).max() < 1e-5
-    assert np.abs(one.user_bias - two.user_bias).max() < 1e-5
-    assert np.abs(one.item_bias - two.item_bias).max() < 1e-5
-    assert np.abs(one.item_embedding(everything) - two.item_embedding(everything)).max() < 1e-5
+    assert one.global_mean == pytest.approx(two.global_mean, abs=1e-5)
+    assert np.abs(one.user_embedding - two.user_embedding).max() < tolerance
+    assert np.abs(one.user_bias - two.user_bias).max() < tolerance
+    assert np.abs(one.item_bias - two.item_bias).max() < tolerance
+    assert np.abs(one.item_embedding(everything) - two.item_embedding(everything)).max() < tolerance
 
 
 def test_hosts_that_have_read_different_data_all_say_so(pair: list[Job]) -> None:
@@ -110,14 +122,6 @@ def test_channels_that_are_cut_up_between_hosts_are_refused(pair: list[Job]) -> 
     file.write_text(json.dumps(config))
     assert pair[0].train().returncode == 1
     assert "expected S3DistributionType FullyReplicated" in (pair[0].failure or "")
-
-
-def test_adam_on_several_hosts_is_refused_before_anything_is_fitted(pair: list[Job]) -> None:
-    for job in pair:
-        job.write_hyperparameters(solver="adam")
-    results = end(start(pair))
-    assert [code for code, _, _ in results] == [1, 1]
-    assert "solver adam: expected one host, the job has 2" in (pair[0].failure or "")
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=60), st.integers(1, 7))
