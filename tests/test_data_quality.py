@@ -41,7 +41,8 @@ def test_constant_ratings_are_predicted(
     for user in range(6):
         (item,) = recommender.recommend(f"u{user}").items
         assert item.item_id == f"i{user}"
-        assert item.predicted_rating == pytest.approx(rating, abs=0.01)
+        # Adam's weight decay pulls the global bias a little towards zero.
+        assert item.predicted_rating == pytest.approx(rating, abs=0.05 if values else 1e-4)
 
 
 IDS = [
