@@ -1,7 +1,7 @@
 """Several hosts that fit one model (contract T22): each solves its share of the rows, then all have all of them.
 
 Every host reads all ratings and keeps whole tables; what is shared out is the work. Users and items are cut into
-runs of rows that cost about the same, one for each host. Over gloo: the tables are on the CPU, also where there is a GPU.
+runs of rows that cost about the same, one for each host. The tables are on the CPU, hence gloo.
 """
 
 import os
