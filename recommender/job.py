@@ -46,11 +46,14 @@ def run(config: TrainConfig, container: Container) -> None:
     say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
     watch.lap("read")
 
-    hosts = Hosts(container.cluster())
+    cluster = container.cluster()
+    hosts = Hosts(cluster)
+    if hosts.size > 1:
+        say(f"{cluster.current_host}: waiting for all of {', '.join(cluster.hosts)}")
     with hosts.connected():
         choice, factors = train(config, data, validation, container, hosts, watch)
     if hosts.rank > 0:
-        say(f"done; the model is written by {container.cluster().hosts[0]}")
+        say(f"done; the model is written by {cluster.hosts[0]}")
         return
     artifacts.save(build_model(config, data, factors, titles), container.model_dir)
     watch.lap("save")
