@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import get_args
 
 import click
 
@@ -22,6 +23,10 @@ from recommender import artifacts
 from recommender.config import TrainConfig
 from recommender.container import BASE_DIR, CHANNELS, Container
 from recommender.errors import ConfigError, RecommenderError
+
+
+class UsageError(ConfigError):
+    """The command line is not one of train.py's."""
 
 
 class Stopped(BaseException):
@@ -54,18 +59,19 @@ def main(arguments: list[str] | None = None) -> int:
             if not isinstance(error, RecommenderError | OSError | MemoryError):
                 traceback.print_exc()  # a bug of ours: the log needs it, the failure file does not
             fail(container, message)
+            if not isinstance(error, UsageError):  # then it is not known whose model would be removed
+                clear_model(container)
             return 1
     return 0
 
 
 def fail(container: Container, message: str) -> None:
-    """Leave no half model, and the reason on stderr and where SageMaker looks for it."""
+    """Leave the reason on stderr and where SageMaker looks for it."""
     try:
         container.write_failure(message)
     except OSError as error:
         message += f" ({container.failure_file}: can't be written: {error})"
     print(f"error: {message}", file=sys.stderr)
-    clear_model(container)
 
 
 def clear_model(container: Container) -> None:
@@ -93,19 +99,21 @@ def parse(arguments: list[str] | None) -> tuple[Container, dict[str, object]] | 
     """The container and the hyper-parameters that the command line describes; None where it only asked for help.
 
     Raises:
-        ConfigError: an argument is unknown or has no value.
+        UsageError: an argument is unknown or has no value.
     """
-    command = click.Command("train.py", params=[*places(), *hyperparameters()], callback=dict, help=__doc__)
+    command = click.Command(
+        "train.py", params=[*places(), *hyperparameters()], callback=dict, help=str(__doc__).replace(r"\b", "\b")
+    )
     try:
         given = command.main(arguments, prog_name="train.py", standalone_mode=False)
     except click.UsageError as error:
-        raise ConfigError(f"command line: {error.format_message()} See train.py --help") from None
+        raise UsageError(f"command line: {error.format_message()} See train.py --help") from None
     if not isinstance(given, dict):
         return None
     given = {name: value for name, value in given.items() if value is not None}
     container = Container.from_environment()
     if "base_dir" in given:
-        container = Container(Path(str(given.pop("base_dir"))))
+        container = container.at(Path(str(given.pop("base_dir"))))
     locations = {name: str(given.pop(name)) for name in CHANNELS if name in given}
     return replace(container, locations=locations), given
 
@@ -125,7 +133,7 @@ def hyperparameters() -> list[click.Parameter]:
     return [
         click.Option(
             list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])),
-            metavar="VALUE",
+            metavar="|".join(get_args(field.annotation)) or "VALUE",
             help=f"{field.description} [default: {field.default}]",
         )
         for name, field in TrainConfig.model_fields.items()

@@ -45,7 +45,12 @@ class TrainConfig(BaseModel):
         3.0, ge=1e-3, le=1e6, description="weight of the squared user bias; likewise"
     )
     item_bias_regularization: float = Field(8.0, ge=1e-3, le=1e6, description="als: weight of the squared item bias")
-    max_sweeps: int = Field(10, ge=1, le=1000, description="als: sweeps at most; validation chooses how many are used")
+    max_sweeps: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="als: sweeps at most; validation chooses, 3 without a better error end the search",
+    )
     max_epochs: int = Field(
         200, ge=1, le=10_000, description="adam: epochs at most; validation chooses how many are used"
     )

@@ -77,6 +77,12 @@ class Container:
         """The tree under `SAGEMAKER_BASE_DIR`, by default /opt/ml, and what `SM_*` variables say."""
         return cls(Path(environ.get(BASE_DIR) or DEFAULT_BASE_DIR), dict(environ))
 
+    def at(self, base_dir: Path) -> "Container":
+        """The tree under another root, where the toolkits' variables do not say where things are."""
+        directories = (SM_MODEL_DIR, SM_OUTPUT_DATA_DIR, SM_CHANNEL)
+        others = {name: value for name, value in self.environ.items() if not name.startswith(directories)}
+        return Container(base_dir, others, self.locations)
+
     @property
     def hyperparameters_file(self) -> Path:
         """input/config/hyperparameters.json; it may be missing (a local run)."""

@@ -25,6 +25,8 @@ from recommender.pipeline import Recommender
 from recommender.progress import progress, say
 from recommender.rerank.titles import fit_titles
 
+FEW = 100  # validation ratings that decide little
+
 
 def run(config: TrainConfig, container: Container) -> None:
     """Read, choose the number of iterations, fit, write the model folder, evaluate once on `test` if it is there.
@@ -114,6 +116,8 @@ def train(
 
     errors, start = newest.errors if newest else (), starts.get(Phase.CHOOSE)
     choice = choose_iterations(data, config, validation, errors=errors, start=start, hosts=hosts, after=after_choosing)
+    if 0 < choice.num_validation < FEW:
+        say(f"only {choice.num_validation} ratings to validate on: a channel validation of its own would be surer")
     say(f"{choice.num_iterations} iterations chosen, {choice.num_validation:,} validation ratings; fitting all ratings")
     watch.lap("choose")
 

@@ -192,6 +192,14 @@ def test_a_wrong_command_line_is_a_failure_like_any_other(ready: Job, run: Run, 
     assert "train.py --help" in (ready.failure or "")
 
 
+def test_a_wrong_command_line_removes_nobodys_model(ready: Job, run: Run) -> None:
+    """It does not get as far as knowing which job it is about."""
+    assert run()[0] == 0
+    before = ready.fingerprints
+    assert run("--base-dir", "elsewhere", "--typo", "3")[0] == 1
+    assert ready.fingerprints == before
+
+
 def test_help_names_every_channel_and_hyper_parameter_and_trains_nothing(ready: Job, run: Run) -> None:
     code, output, _ = run("--help")
     assert code == 0
@@ -220,6 +228,11 @@ def test_variables_of_the_toolkits_are_honoured_below_the_jobs_own_file(ready: J
     assert (config.max_sweeps, config.seed, config.embedding_dim, config.rerank_weight) == (3, 7, 4, 0.5)
     assert (output / "metrics.json").exists()
     assert ready.model_files == []
+
+
+def test_beside_a_base_dir_the_toolkits_hyper_parameters_still_count(ready: Job, run: Run, tmp_path: Path) -> None:
+    assert run("--base-dir", str(ready.base_dir), SM_HPS='{"max_sweeps": 3}', SM_MODEL_DIR=str(tmp_path / "x"))[0] == 0
+    assert Recommender.load(ready.container.model_dir).model.config.max_sweeps == 3
 
 
 def test_a_value_is_blamed_on_where_it_stands(ready: Job, run: Run) -> None:

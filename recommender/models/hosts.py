@@ -7,7 +7,7 @@ runs of rows that cost about the same, one for each host. The tables are on the 
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import pairwise
@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # not re-exported, but documented
 
 from recommender.container import Cluster
 from recommender.errors import DataError, FitError
@@ -50,13 +51,21 @@ class Hosts:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", self._cluster.network_interface)
         first = self._cluster.hosts[0]
         with self._all_there():
-            _wait_for_name(first)
-            address = f"tcp://{first}:{self._cluster.port}"
-            dist.init_process_group("gloo", address, PATIENCE, world_size=self.size, rank=self.rank)
+            store = self._meet(first, self._cluster.port)
+            dist.init_process_group("gloo", store=store, timeout=PATIENCE, world_size=self.size, rank=self.rank)
         try:
             yield
         finally:
             dist.destroy_process_group()
+
+    def _meet(self, first: str, port: int) -> TCPStore:
+        """Wait for all hosts, in steps short enough for a stop signal to be heard in between."""
+        if self.rank > 0:
+            _wait_until(lambda: _listens(first, port))
+        store = TCPStore(first, port, self.size, self.rank == 0, PATIENCE, wait_for_workers=False)
+        store.add("arrived", 1)
+        _wait_until(lambda: store.add("arrived", 0) >= self.size)
+        return store
 
     def shares(self, cost: NDArray[np.float64]) -> list[slice]:
         """The rows of each host, in order of rank, so that the sums of their costs are about equal."""
@@ -109,25 +118,27 @@ class Hosts:
             yield
         except (RuntimeError, OSError) as error:  # all errors of torch.distributed are RuntimeErrors
             others = ", ".join(host for host in self._cluster.hosts if host != self._cluster.current_host)
-            detail = str(error).partition("\n")[0]
             raise FitError(
                 f"{self._cluster.current_host}: another host ({others}) was lost or cannot be reached; "
-                f"its own failure or log says why ({detail})"
+                f"its own failure or log says why ({type(error).__name__} here)"
             ) from None
 
 
 ALONE = Hosts(Cluster())
 
 
-def _wait_for_name(host: str) -> None:
-    """Names of hosts are known to DNS some time after the hosts have started."""
+def _wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE.total_seconds()
-    while True:
-        try:
-            socket.getaddrinfo(host, None)
-        except socket.gaierror:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(1)
-        else:
-            return
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.2)
+
+
+def _listens(host: str, port: int) -> bool:
+    """Whether the first host is there; DNS may know its name some time after it has started."""
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True

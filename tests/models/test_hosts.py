@@ -106,6 +106,16 @@ def test_a_lost_host_ends_the_job_with_a_failure_that_says_so(pair: list[Job]) -
     assert pair[0].model_files == []
 
 
+def test_a_host_that_waits_for_another_hears_a_stop_signal(pair: list[Job]) -> None:
+    for job in pair:  # the first one, and one that is not
+        process = job.start_training(SM_MASTER_PORT=str(free_port()))
+        assert process.stdout is not None
+        assert any("waiting for all of" in line for line in process.stdout)
+        process.terminate()
+        process.communicate(timeout=10)
+        assert process.returncode == 143
+
+
 def test_hosts_go_on_from_the_first_ones_checkpoint(pair: list[Job]) -> None:
     assert [code for code, _, _ in end(start(pair))] == [0, 0]
     before = pair[0].fingerprints
