@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
             job.run(config, container)
         except Stopped as stop:
             print(f"stopped by {signal.Signals(stop.args[0]).name}: the same command goes on from the last checkpoint")
-            clear_model(container)
+            if not artifacts.is_complete(container.model_dir):  # one that is whole serves right, with or without us
+                clear_model(container)
             return 128 + int(stop.args[0])
         except Exception as error:  # noqa: BLE001 - the one place where any failure becomes the job's failure
             message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"

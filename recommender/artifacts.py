@@ -95,6 +95,11 @@ def clear(folder: Path) -> None:
     storage.clear(folder, ARRAYS)
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether `save` has come to its end."""
+    return (folder / storage.CONFIG_FILE).exists()
+
+
 def load(folder: Path) -> Model:
     """The model, its arrays mapped into memory, every file verified by its checksum.
 

@@ -79,6 +79,25 @@ def test_a_signal_during_the_start_is_heard(work: Job) -> None:
         assert work.model_files == []
 
 
+def test_a_stop_never_leaves_half_a_model(job: Job) -> None:
+    """The one of an earlier job until this one starts, then none, then this one's."""
+    job.write_synthetic(users=600, items=400, ratings=9_000)
+    job.write_hyperparameters(embedding_dim="8")
+    assert job.train().returncode == 0
+    whole = job.fingerprints
+    process = job.start_training()
+    wait_for(process, "the model is in")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert job.fingerprints == whole
+    for delay in np.linspace(0.3, 2.5, 5):
+        process = job.start_training()
+        time.sleep(delay)
+        process.terminate()
+        process.communicate(timeout=30)
+        assert job.fingerprints in ({}, whole)
+
+
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(work: Job, tmp_path: Path) -> None:
     expected = uninterrupted(work, tmp_path)
     assert work.train().returncode == 0
