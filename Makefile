@@ -23,7 +23,7 @@ demo: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/pytest -m $(FAST)
 
-test-slow: .venv/installed-dev
+test-slow: .venv/installed-spark
 	$(BIN)/pytest -m "slow or real_component"
 
 check: .venv/installed-dev
@@ -56,13 +56,17 @@ clean:
 	  { echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version): make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.txt | .venv/bin/python
-	@echo "Installing requirements.txt into .venv (torch is the large one) ..."
-	$(PIP) -r requirements.txt
+.venv/installed: requirements.txt requirements-prepare.txt | .venv/bin/python
+	@echo "Installing requirements-prepare.txt into .venv (torch is the large one) ..."
+	$(PIP) -r requirements-prepare.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
 	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+.venv/installed-spark: requirements-spark.txt .venv/installed-dev
+	$(PIP) -r requirements-spark.txt
 	@touch $@
 
 .venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed

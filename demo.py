@@ -16,6 +16,7 @@ import click
 import pandas as pd
 
 from recommender.container import BASE_DIR, Container
+from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE
 from recommender.service.process import Server, running_server
 
 HERE = Path(__file__).parent
@@ -32,12 +33,18 @@ def main(root: Path) -> None:
     """Make a synthetic fashion data set, train on it, serve it and ask for recommendations."""
     started = time.monotonic()
     container = Container(root.resolve())
-    heading("1. A synthetic fashion data set")
-    run("-m", "recommender.data.synthetic", "--output", root)
-    heading("2. Train, as a SageMaker training job would")
+    heading("1. A synthetic fashion data set, raw as Amazon Reviews 2023")
+    raw = root / "raw"
+    run("-m", "recommender.data.synthetic", "--output", raw)
+    heading("2. Prepare: raw reviews to the channels of a training job, as the paper does")
+    # A review of a variant counts for its parent, whose title the metadata have.
+    files = ("--reviews", raw / REVIEWS_FILE, "--metadata", raw / METADATA_FILE)
+    channels = root / "input" / "data"
+    run("-m", "recommender.prepare", *files, "--output", channels, "--item_key", "parent_asin")
+    heading("3. Train, as a SageMaker training job would")
     write_hyperparameters(container)
     run("train.py", base_dir=container.base_dir)
-    heading("3. Serve, as a SageMaker endpoint would")
+    heading("4. Serve, as a SageMaker endpoint would")
     serve = f"{BASE_DIR}={os.path.relpath(container.base_dir)} {PYTHON} serve.py"
     click.echo(f"$ {serve}")
     with running_server(container.base_dir) as server:
@@ -71,8 +78,8 @@ def write_hyperparameters(container: Container) -> None:
 
 def ask_for_recommendations(server: Server, container: Container) -> None:
     """Ask for two known users, a new one with a history and an unknown one."""
-    train = pd.read_csv(container.channel_dir("train") / "train.csv", keep_default_na=False)
-    items = pd.read_csv(container.channel_dir("items") / "items.csv", keep_default_na=False)
+    train = pd.read_parquet(container.channel_dir("train"))
+    items = pd.read_parquet(container.channel_dir("items"))
     titles = dict(zip(items["item_id"], items["title"], strict=True))
     known, donor = contented_users(train)[:2]
 

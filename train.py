@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import get_args
 
 import click
 
@@ -23,6 +22,7 @@ from recommender import artifacts
 from recommender.config import TrainConfig
 from recommender.container import BASE_DIR, CHANNELS, Container
 from recommender.errors import ConfigError, RecommenderError
+from recommender.options import options_of
 
 
 class UsageError(ConfigError):
@@ -103,7 +103,7 @@ def parse(arguments: list[str] | None) -> tuple[Container, dict[str, object]] | 
         UsageError: an argument is unknown or has no value.
     """
     command = click.Command(
-        "train.py", params=[*places(), *hyperparameters()], callback=dict, help=str(__doc__).replace(r"\b", "\b")
+        "train.py", params=[*places(), *options_of(TrainConfig)], callback=dict, help=str(__doc__).replace(r"\b", "\b")
     )
     try:
         given = command.main(arguments, prog_name="train.py", standalone_mode=False)
@@ -127,18 +127,6 @@ def places() -> list[click.Parameter]:
     help_text = "Channel {}: a folder, a file or s3://bucket/prefix, by default input/data/{} of the tree."
     channels = [click.Option([f"--{name}"], metavar="PLACE", help=help_text.format(name, name)) for name in CHANNELS]
     return [base, *channels]
-
-
-def hyperparameters() -> list[click.Parameter]:
-    """An option for each hyper-parameter, spelled as in hyperparameters.json; their values are converted there."""
-    return [
-        click.Option(
-            list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])),
-            metavar="|".join(get_args(field.annotation)) or "VALUE",
-            help=f"{field.description} [default: {field.default}]",
-        )
-        for name, field in TrainConfig.model_fields.items()
-    ]
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
 """The only place where a default stands, each with the text that the README's table shows.
 
-`TrainConfig` holds the hyper-parameters, `ServeConfig` what a request may leave out and the
-bounds of what it may ask for.
+`PrepareConfig` says how raw reviews become channels, `TrainConfig` holds the hyper-parameters,
+`ServeConfig` what a request may leave out and the bounds of what it may ask for.
 """
 
 import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from datetime import UTC, datetime
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from recommender.errors import ConfigError
 from recommender.validation import first_problem, shown
@@ -28,10 +29,84 @@ NOT_FOR = {
 }
 
 
-class TrainConfig(BaseModel):
-    """Hyper-parameters of a training job; every value is checked, in strict types, at construction."""
+class Config(BaseModel):
+    """Values that a user sets; every one is checked, in strict types, at construction."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    called: ClassVar[str]  # what messages call one of them
+
+    @classmethod
+    def from_layers(cls, layers: Iterable[tuple[str, Mapping[str, object]]]) -> Self:
+        """The configuration that `(source, values)` describe; a later layer wins over those before it.
+
+        A value that is a string, as all of SageMaker's are, is decoded as JSON where it is JSON ("10", "0.5",
+        "true") and kept otherwise, as the SageMaker training toolkit does (contract T20); reserved keys are
+        ignored (T19).
+
+        Raises:
+            ConfigError: a name is unknown, or a value is of the wrong type or out of range; says in which source.
+        """
+        values: dict[str, object] = {}
+        sources: dict[str, str] = {}
+        for source, layer in layers:
+            for name, value in layer.items():
+                if not name.startswith(RESERVED_PREFIXES):
+                    values[name], sources[name] = _decode(value), source
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            name, message = first_problem(error, cls)
+            if not name:  # of several together
+                everywhere = ", ".join(dict.fromkeys(sources.values()))
+                raise ConfigError(f"{everywhere}: {cls.called}s: {message}") from None
+            raise ConfigError(f"{sources[name]}: {cls.called} {shown(name)}: {message}") from None
+
+
+class PrepareConfig(Config):
+    """How raw reviews become the channels of a training job (paper, section 2.2)."""
+
+    called = "option"
+
+    item_key: Literal["asin", "parent_asin"] = Field(
+        "asin", description="the field of a review that names its item; it must be a parent_asin of the metadata"
+    )
+    min_items: int = Field(5, ge=1, le=1_000_000, description="unique items of a user who is kept, at least")
+    duplicates: Literal["keep", "first", "last"] = Field(
+        "keep", description="what becomes of a user's reviews of one item: all of them, or one"
+    )
+    split: Literal["leave-one-out", "leave-one-out-validation", "time"] = Field(
+        "leave-one-out",
+        description="what is held out: each user's last review; one more of them for validation; all since split_time",
+    )
+    split_time: datetime | None = Field(
+        None, description="a date such as 2022-06-30, or 2022-06-30T12:00, in UTC: where split time begins to test"
+    )
+    max_rejects: float = Field(
+        0.01, ge=0, le=1, description="share of bad lines, of the reviews or the metadata, that ends the run"
+    )
+
+    @field_validator("split_time", mode="before")
+    @classmethod
+    def _date(cls, value: object) -> object:
+        if value is None:
+            return None
+        try:
+            parsed = datetime.fromisoformat(str(value))
+            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValueError("expected a date such as 2022-06-30 or 2022-06-30T12:00") from None
+
+    @model_validator(mode="after")
+    def _time_is_for_split_time(self) -> Self:
+        if (self.split == "time") != (self.split_time is not None):
+            raise ValueError("split time needs a split_time, the others none")
+        return self
+
+
+class TrainConfig(Config):
+    """Hyper-parameters of a training job."""
+
+    called = "hyper-parameter"
 
     model: Literal["basic", "sigmoid", "bias"] = Field("bias", description="the paper's equation for a rating")
     solver: Literal["als", "adam"] = Field(
@@ -114,33 +189,6 @@ class TrainConfig(BaseModel):
     def from_hyperparameters(cls, values: Mapping[str, object], source: str) -> Self:
         """The configuration that `values` from one source describe; see `from_layers`."""
         return cls.from_layers([(source, values)])
-
-    @classmethod
-    def from_layers(cls, layers: Iterable[tuple[str, Mapping[str, object]]]) -> Self:
-        """The configuration that `(source, values)` describe; a later layer wins over those before it.
-
-        A value that is a string, as all of SageMaker's are, is decoded as JSON where it is JSON ("10", "0.5",
-        "true") and kept otherwise, as the SageMaker training toolkit does (contract T20); reserved keys are
-        ignored (T19).
-
-        Raises:
-            ConfigError: a name is unknown, or a value is of the wrong type or out of range; says in which source.
-        """
-        values: dict[str, object] = {}
-        sources: dict[str, str] = {}
-        for source, layer in layers:
-            for name, value in layer.items():
-                if not name.startswith(RESERVED_PREFIXES):
-                    values[name], sources[name] = _decode(value), source
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            name, message = first_problem(error, cls)
-            if not name:  # of several together
-                raise ConfigError(
-                    f"{', '.join(dict.fromkeys(sources.values()))}: hyper-parameters: {message}"
-                ) from None
-            raise ConfigError(f"{sources[name]}: hyper-parameter {shown(name)}: {message}") from None
 
 
 @dataclass(frozen=True)

@@ -27,3 +27,7 @@ class RequestError(RecommenderError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}" if field else message)
         self.field = field
+
+
+class EngineError(RecommenderError):
+    """The engine that prepares raw reviews could not go on: memory, disk, or it is not installed."""

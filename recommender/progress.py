@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Collection, Iterator
-from typing import TypeVar
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
 
 from tqdm import tqdm
 
@@ -15,6 +17,16 @@ def progress(items: Collection[T], description: str) -> Iterator[T]:
     if bar.disable:
         say(f"{description}: {len(items):,} ...")
     yield from bar
+
+
+@contextmanager
+def reading(path: Path, description: str) -> Iterator[BinaryIO]:
+    """Open a file for reading bytes and show how far it is, on stderr."""
+    size = path.stat().st_size
+    if not sys.stderr.isatty():
+        say(f"{description}: {size / 1e6:,.0f} MB ...")
+    with path.open("rb") as file, tqdm.wrapattr(file, "read", size, desc=description, disable=None) as watched:
+        yield cast(BinaryIO, watched)
 
 
 def say(line: str) -> None:

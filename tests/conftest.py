@@ -9,10 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
 from job import ROOT, Job
+from raw import Prepare, Problem, Raw, Result
 from s3 import S3Server, serving
 
 from recommender.container import BASE_DIR
 from recommender.pipeline import Recommender
+from recommender.prepare.__main__ import main
 from recommender.service.app import create_app
 
 settings.register_profile("default", deadline=None)  # a slow machine is not a wrong answer
@@ -91,3 +93,40 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Raw:
+    return Raw(tmp_path / "raw")
+
+
+@pytest.fixture
+def prepare(raw: Raw, tmp_path: Path) -> Prepare:
+    """Run the command on the raw files; a test that gives places gives all of them."""
+
+    def run(*options: str, places: list[str] | None = None, output: str = "out") -> Result:
+        arguments = [*(raw.places if places is None else places), "--output", str(tmp_path / output), *options]
+        assert main(arguments) == 0
+        return Result(tmp_path / output)
+
+    return run
+
+
+@pytest.fixture
+def problem(raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Problem:
+    """What the command says where it fails; nothing is written then but rejects.csv."""
+
+    def run(*options: str, places: list[str] | None = None) -> str:
+        out = tmp_path / "out"
+        before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+        arguments = [*(raw.places if places is None else places), "--output", str(out), *options]
+        assert main(arguments) == 1
+        after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+        assert {path.name for path in after.keys() - before.keys()} <= {"rejects.csv"}
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: ")
+        assert line.isprintable()
+        assert len(line) < 600
+        return line.removeprefix("error: ")
+
+    return run

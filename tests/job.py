@@ -13,12 +13,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from recommender.config import PrepareConfig
 from recommender.container import BASE_DIR, Container
 from recommender.data.channels import read_ratings, read_titles
 from recommender.data.sources import open_channel
 from recommender.data.synthetic.generate import generate
-from recommender.data.synthetic.write import write_channels
+from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE, write_raw
 from recommender.errors import DataError
+from recommender.prepare.duckdb_engine import DuckDBEngine
+from recommender.prepare.output import opened
+from recommender.prepare.run import run
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +43,12 @@ class Job:
         return file
 
     def write_synthetic(self, users: int, items: int, ratings: int, seed: int = 0) -> None:
-        write_channels(generate(users, items, ratings, seed), self.base_dir / "input" / "data")
+        """Channels of a synthetic data set; a review of a variant counts for its parent."""
+        raw, channels = self.base_dir / "raw", str(self.base_dir / "input" / "data")
+        write_raw(generate(users, items, ratings, seed), raw)
+        config = PrepareConfig(item_key="parent_asin")
+        with opened(channels, engine_writes_s3=False) as output, DuckDBEngine(output.staging, "500MB") as engine:
+            run([str(raw / REVIEWS_FILE)], [str(raw / METADATA_FILE)], config, engine, output)
 
     def ratings(self, channel: str = "train") -> pd.DataFrame:
         with open_channel(self.container.channel_dir(channel)) as files:

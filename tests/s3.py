@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 KEY, SECRET = "test-key", "test-secret"
 START_SECONDS = 60
@@ -36,8 +40,9 @@ class S3Server:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def put(self, bucket: str, objects: dict[str, bytes]) -> None:
-        client = boto3.client(
+    @property
+    def client(self) -> "S3Client":
+        return boto3.client(
             "s3",
             endpoint_url=self.url,
             aws_access_key_id=KEY,
@@ -45,6 +50,16 @@ class S3Server:
             region_name="us-east-1",
             config=Config(retries={"total_max_attempts": 1}),
         )
+
+    def download(self, bucket: str, prefix: str, folder: Path) -> None:
+        """Write the objects below prefix/ into a folder."""
+        for found in self.client.list_objects_v2(Bucket=bucket, Prefix=prefix + "/")["Contents"]:
+            path = folder / found["Key"].removeprefix(prefix + "/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.client.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
+
+    def put(self, bucket: str, objects: dict[str, bytes]) -> None:
+        client = self.client
         with suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=bucket)
         for key, content in objects.items():

@@ -1,6 +1,7 @@
 """train.py as SageMaker runs it: what it writes, what it prints, how it fails."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def test_one_rating_is_enough(job: Job) -> None:
 
 
 def test_test_rows_are_never_used_to_choose_anything(trained: Job, trained_copy: Job) -> None:
+    shutil.rmtree(trained_copy.container.channel_dir("test"))
     trained_copy.write("test/test.csv", "user_id,item_id,rating\nstranger,thing,1\n")
     assert trained_copy.train().returncode == 0
     assert trained_copy.fingerprints == trained.fingerprints

@@ -18,7 +18,7 @@ SCHEME = "s3://"
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 ATTEMPTS = 3
-DENIED = "access denied: allow the role or user s3:ListBucket and s3:GetObject"
+DENIED = "access denied: allow the role or user s3:ListBucket and s3:GetObject, to write s3:PutObject"
 ADVICE = {
     "NoSuchBucket": "there is no such bucket: correct its name",
     "AccessDenied": DENIED,
@@ -31,7 +31,7 @@ ADVICE = {
 
 
 class Bucket:
-    """A bucket to read from.
+    """A bucket.
 
     Raises:
         DataError: by every method, where S3 refuses or does not answer.
@@ -70,6 +70,11 @@ class Bucket:
         with _named_problems(self.uri(key)):
             self._client.download_file(self.name, key, str(path))
 
+    def upload(self, path: Path, key: str) -> None:
+        """Write a file to an object."""
+        with _named_problems(self.uri(key)):
+            self._client.upload_file(str(path), self.name, key)
+
 
 def _client() -> "S3Client":
     import boto3
@@ -91,13 +96,13 @@ def _named_problems(uri: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        problem = ADVICE.get(error.response.get("Error", {}).get("Code", "")) or f"can't be read: {reason(error)}"
+        problem = ADVICE.get(error.response.get("Error", {}).get("Code", "")) or f"S3 refuses: {reason(error)}"
     except NoCredentialsError:
         problem = (
             "there are no AWS credentials: give the job a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     except (BotoCoreError, Boto3Error, OSError, ValueError) as error:
-        problem = f"can't be read: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
+        problem = f"S3 can't be used: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
     else:
         return
     raise DataError(f"{printable(uri)}: {problem}") from None

@@ -3,17 +3,20 @@
 import gzip
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from io import BufferedReader
+from fnmatch import fnmatchcase
+from glob import glob, has_magic
+from itertools import takewhile
 from pathlib import Path
+from typing import BinaryIO
 
 from recommender.data.s3 import SCHEME, Bucket
 from recommender.data.text import printable
 from recommender.errors import DataError
-from recommender.progress import progress
+from recommender.progress import progress, reading
 
 
 class Format(StrEnum):
@@ -64,51 +67,89 @@ class SourceFile:
     format: Format
     compressed: bool
 
-    def open(self) -> gzip.GzipFile | BufferedReader:
-        """Its bytes, decompressed."""
-        return gzip.open(self.path) if self.compressed else self.path.open("rb")
+    @contextmanager
+    def open(self, *, show: bool = False) -> Iterator[BinaryIO]:
+        """Its bytes, decompressed; `show` how far they are read."""
+        with reading(self.path, f"reading {self.name}") if show else self.path.open("rb") as file:
+            yield gzip.GzipFile(fileobj=file) if self.compressed else file  # type: ignore[misc]
 
 
 @contextmanager
-def open_channel(location: str | Path, content_type: str | None = None) -> Iterator[list[SourceFile]]:
+def open_channel(
+    location: str | Path, content_type: str | None = None, formats: Collection[Format] = tuple(Format)
+) -> Iterator[list[SourceFile]]:
     """The files of a channel, at least one, in the order of their names below it.
 
     Files and folders whose names begin with "." or "_" are ignored (markers that S3 tools and Spark leave).
     Objects of S3 are downloaded into a temporary folder that is removed in the end.
 
     Args:
-        location: a folder, a file, or s3://bucket/prefix: the object of that key and all below prefix/.
+        location: a folder, a file, a pattern (*, ?, [...]) of them, or s3://bucket/prefix: the object of that key and
+            all below prefix/, or a pattern of keys.
         content_type: what a file without a known suffix is, as a channel of SageMaker has it.
+        formats: those that are allowed.
 
     Raises:
-        DataError: there is no file, one of them has no known format or is not a regular file, or S3 refuses.
+        DataError: there is no file, one of them has no allowed format or is not a regular file, or S3 refuses.
     """
-    if not str(location).startswith(SCHEME):
-        if "://" in str(location):
-            raise DataError(f"{printable(str(location))}: expected a folder, a file or s3://bucket/prefix")
-        yield [_source_file(str(path), path, content_type) for path in _local_files(Path(location))]
+    if not _is_s3(location):
+        yield [_source_file(str(path), path, content_type, formats) for path in _local_files(Path(location))]
         return
+    bucket, keys = _keys(str(location))
     with tempfile.TemporaryDirectory(prefix="channel-") as folder:
-        yield _downloaded(str(location), Path(folder), content_type)
+        # Numbers as names: a key is not a path, and "../x" must not become one.
+        paths = {key: Path(folder, str(number)) for number, key in enumerate(keys)}
+        files = [_source_file(bucket.uri(key), path, content_type, formats) for key, path in paths.items()]
+        for key in progress(keys, f"downloading {printable(str(location))}"):
+            bucket.download(key, paths[key])
+        yield files
 
 
-def _downloaded(location: str, folder: Path, content_type: str | None) -> list[SourceFile]:
+def names_in_channel(location: str, formats: Collection[Format]) -> list[str]:
+    """Paths or s3:// URIs of the files that `open_channel` would open; nothing is downloaded.
+
+    Raises:
+        DataError: as `open_channel`.
+    """
+    if _is_s3(location):
+        bucket, keys = _keys(location)
+        names = [bucket.uri(key) for key in keys]
+    else:
+        names = [str(path) for path in _local_files(Path(location))]
+    return [_source_file(name, Path(name), None, formats).name for name in names]
+
+
+def _is_s3(location: str | Path) -> bool:
+    if "://" in str(location) and not str(location).startswith(SCHEME):
+        raise DataError(f"{printable(str(location))}: expected a folder, a file or s3://bucket/prefix")
+    return str(location).startswith(SCHEME)
+
+
+def _keys(location: str) -> tuple[Bucket, list[str]]:
     bucket, prefix = Bucket.parse(location)
     below = {key: key.removeprefix(prefix).strip("/").split("/") for key in bucket.keys(prefix)}
     keys = sorted((key for key in below if not _is_hidden(below[key])), key=below.__getitem__)
+    if not keys and has_magic(prefix):
+        keys = sorted(key for key in bucket.keys(_fixed_folder(prefix)) if _matches(key, prefix))
     if not keys:
         raise DataError(f"{printable(location)}: expected an object of that key or objects below it, there are none")
-    # Numbers as names: a key is not a path, and "../x" must not become one.
-    paths = {key: folder / str(number) for number, key in enumerate(keys)}
-    files = [_source_file(bucket.uri(key), path, content_type) for key, path in paths.items()]
-    for key in progress(keys, f"downloading {printable(location)}"):
-        bucket.download(key, paths[key])
-    return files
+    return bucket, keys
+
+
+def _fixed_folder(pattern: str) -> str:
+    """The folders of a pattern that are before its first star."""
+    return "/".join(takewhile(lambda part: not has_magic(part), pattern.split("/")))
+
+
+def _matches(key: str, pattern: str) -> bool:
+    """As in a shell: a star does not match "/"."""
+    parts, patterns = key.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
 def _local_files(location: Path) -> list[Path]:
     try:
-        files = _files_below(location) if location.is_dir() else [location]
+        files = [file for path in _expanded(location) for file in (_files_below(path) if path.is_dir() else [path])]
         for path in files:
             _check_regular(path)
     except FileNotFoundError as error:
@@ -119,6 +160,13 @@ def _local_files(location: Path) -> list[Path]:
     if not files:
         raise DataError(f"{printable(str(location))}: expected at least one file ({', '.join(SUFFIXES)}), got none")
     return sorted(files)
+
+
+def _expanded(location: Path) -> list[Path]:
+    """What a pattern matches; the location itself where it is none."""
+    if not has_magic(str(location)) or location.exists():
+        return [location]
+    return [Path(path) for path in glob(str(location))] or [location]  # noqa: PTH207 - Path.glob takes no absolute ones
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -142,11 +190,11 @@ def _is_hidden(parts: Iterable[str]) -> bool:
     return any(part.startswith((".", "_")) for part in parts)
 
 
-def _source_file(name: str, path: Path, content_type: str | None) -> SourceFile:
-    for suffix, (kind, compressed) in SUFFIXES.items():
-        if name.endswith(suffix):
-            return SourceFile(printable(name), path, kind, compressed)
+def _source_file(name: str, path: Path, content_type: str | None, formats: Collection[Format]) -> SourceFile:
     media_type = (content_type or "").partition(";")[0].strip().lower()
-    if media_type not in CONTENT_TYPES:
-        raise DataError(f"{printable(name)}: expected a name that ends in {', '.join(SUFFIXES)}")
-    return SourceFile(printable(name), path, CONTENT_TYPES[media_type], compressed=False)
+    known = [found for suffix, found in SUFFIXES.items() if name.endswith(suffix)]
+    kind, compressed = known[0] if known else (CONTENT_TYPES.get(media_type), False)
+    if kind is None or kind not in formats:
+        suffixes = [suffix for suffix, (format_, _) in SUFFIXES.items() if format_ in formats]
+        raise DataError(f"{printable(name)}: expected a name that ends in {', '.join(suffixes)}")
+    return SourceFile(printable(name), path, kind, compressed)

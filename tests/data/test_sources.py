@@ -169,7 +169,7 @@ def test_downloads_have_names_of_their_own_and_are_removed(s3: S3Server) -> None
     ("location", "changed", "expected"),
     [
         ("s3://missing-bucket/x", {}, "s3://missing-bucket/x: there is no such bucket"),
-        ("s3://not a bucket/x", {}, "s3://not a bucket/x: can't be read: "),
+        ("s3://not a bucket/x", {}, "s3://not a bucket/x: S3 can't be used: "),
         ("s3:///x", {}, "s3:///x: expected s3://bucket/prefix"),
         ("s3://ready/probe", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "correct AWS_SECRET_ACCESS_KEY"),
         ("s3://ready/probe", {"AWS_ACCESS_KEY_ID": "wrong"}, "correct AWS_ACCESS_KEY_ID"),

@@ -1,7 +1,7 @@
 """One JSON object a line."""
 
-import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -9,15 +9,14 @@ import pyarrow as pa
 from pydantic_core import from_json
 
 from recommender.data.columns import Chunk, Chunks, Column, Columns, Id, Rows, Title, checked_ids, kept_title
+from recommender.data.formats.lines import MAX_LINE_BYTES, read_lines
 from recommender.data.sources import SourceFile
 from recommender.data.text import reason
 from recommender.errors import DataError
 from recommender.validation import shown
 
-MAX_LINE_BYTES = 16 * 2**20
 ROWS_AT_ONCE = 20_000
 BYTES_AT_ONCE = MAX_LINE_BYTES  # as Python's objects they are several times as large
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 Line = tuple[int, bytes]
 
@@ -59,20 +58,11 @@ def _batches(source: SourceFile) -> Iterator[list[Line]]:
 
 
 def _lines(source: SourceFile) -> Iterator[Line]:
-    number = 0
-    try:
-        with source.open() as file:
-            while line := file.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                if len(line) > MAX_LINE_BYTES:
-                    raise DataError(
-                        f"{source.name}: line {number}: expected at most {MAX_LINE_BYTES:,} bytes, got more"
-                    )
-                line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
-                if not line.isspace():
-                    yield number, line
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{source.name}: can't be read: {reason(error)}") from None
+    for number, line in enumerate(chain.from_iterable(read_lines(source)), start=1):
+        if len(line) > MAX_LINE_BYTES:
+            raise DataError(f"{source.name}: line {number}: expected at most {MAX_LINE_BYTES:,} bytes, got more")
+        if line and not line.isspace():
+            yield number, line
 
 
 def _record(file: str, number: int, line: bytes) -> dict[str, Any]:

@@ -1,5 +1,7 @@
-"""A synthetic data set as files: raw reviews and metadata, and the channels of a training job."""
+"""A synthetic data set as the two raw files of a category."""
 
+import gzip
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,64 +9,27 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from recommender.data.interactions import Interactions
-from recommender.data.splits import leave_one_out
 from recommender.data.synthetic.generate import Dataset
 from recommender.data.synthetic.wardrobe import REVIEWS, STYLES
 from recommender.progress import progress
 
-MIN_UNIQUE_ITEMS = 5  # the paper keeps users with at least this many
 WRITTEN_AT_ONCE = 50_000
-CHANNELS = ("train", "test", "items")
+REVIEWS_FILE, METADATA_FILE = "Synthetic_Fashion.jsonl.gz", "meta_Synthetic_Fashion.jsonl.gz"
+COMPRESSION = 6  # as gzip's own
 
 
 def write_raw(data: Dataset, folder: Path) -> None:
-    """Write Amazon_Fashion.jsonl (10 fields a review) and meta_Amazon_Fashion.jsonl (14 fields an item)."""
+    """Write Synthetic_Fashion.jsonl.gz (10 fields a review) and meta_Synthetic_Fashion.jsonl.gz (14 an item)."""
     folder.mkdir(parents=True, exist_ok=True)
     num_items = len(data.title)
     count = np.bincount(data.item_num, minlength=num_items)
     mean = np.bincount(data.item_num, data.rating.astype(float), num_items) / np.maximum(count, 1)
     asin = data.asin()
-    reviews, metadata = folder / "Amazon_Fashion.jsonl", folder / "meta_Amazon_Fashion.jsonl"
+    reviews, metadata = folder / REVIEWS_FILE, folder / METADATA_FILE
     _write_jsonl(reviews, len(data.rating), lambda rows: _reviews(data, asin, rows), "reviews")
     _write_jsonl(metadata, num_items, lambda rows: _metadata(data, count, mean, rows), "metadata")
-
-
-def write_channels(data: Dataset, folder: Path) -> None:
-    """Write train/, test/ and items/: the paper's section 2.2 with parent_asin as the item's id.
-
-    Verified reviews of users with at least 5 unique items; of each user the last one for test where the
-    item remains.
-    """
-    reviews = pd.DataFrame(
-        {
-            "user_id": data.user_id[data.user_num],
-            "item_id": data.parent_asin[data.item_num],
-            "rating": data.rating.astype(float),
-            "timestamp": data.timestamp,
-        }
-    )[data.verified]
-    enough = reviews.groupby("user_id")["item_id"].transform("nunique") >= MIN_UNIQUE_ITEMS
-    reviews = reviews[enough].reset_index(drop=True)
-    held_out = leave_one_out(Interactions.from_frame(reviews)) if len(reviews) else np.zeros(0, bool)
-    items = pd.DataFrame({"item_id": data.parent_asin, "title": [title or "" for title in data.title]})
-    for channel, frame in zip(CHANNELS, (reviews[~held_out], reviews[held_out], items), strict=True):
-        (folder / channel).mkdir(parents=True, exist_ok=True)
-        with _atomic(folder / channel / f"{channel}.csv") as file:
-            frame.to_csv(file, index=False, lineterminator="\n")
-
-
-def foreign_files(folder: Path) -> list[Path]:
-    """What lies in the folders of the channels and is not what `write_channels` replaces."""
-    return [
-        path
-        for channel in CHANNELS
-        for path in sorted((folder / channel).glob("*"))
-        if path.name != f"{channel}.csv" and not path.name.startswith((".", "_"))
-    ]
 
 
 def _reviews(data: Dataset, asin: NDArray[np.str_], rows: slice) -> Iterator[dict[str, Any]]:
@@ -117,11 +82,15 @@ def _write_jsonl(path: Path, num_rows: int, rows_of: Callable[[slice], Iterator[
 
 @contextmanager
 def _atomic(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears under its name only when it is complete."""
+    """A gzipped text file that appears under its name only when it is complete; it does not say when it was made."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
+        with (
+            temporary.open("wb") as file,
+            gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as compressed,
+            io.TextIOWrapper(compressed, encoding="utf-8", newline="") as text,
+        ):
+            yield text
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Raw reviews -> the channels of a training job (paper, section 2)."""

@@ -1,0 +1,114 @@
+r"""Make the channels of a training job out of raw Amazon reviews, as the paper does.
+
+\b
+    python -m recommender.prepare --reviews raw/Amazon_Fashion.jsonl.gz \
+        --metadata raw/meta_Amazon_Fashion.jsonl.gz --output my-job/input/data
+
+See README.md for the steps, the options and what is written.
+"""
+
+import re
+import signal
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import click
+
+from recommender.config import PrepareConfig
+from recommender.errors import ConfigError, RecommenderError
+from recommender.options import options_of
+from recommender.prepare.engine import Engine
+
+PLACE = "file, folder, pattern or s3:// URI"
+MEMORY = re.compile(r"[1-9]\d*(MB|GB)")
+DEFAULT_MEMORY = "1GB"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepare; returns the exit code: 0, 1 failed, 130 or 143 where Ctrl-C or SIGTERM stopped it."""
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        return command().main(arguments, prog_name="python -m recommender.prepare", standalone_mode=False) or 0
+    except click.UsageError as error:
+        problem = f"command line: {error.format_message()} See --help"
+    except (RecommenderError, OSError) as error:
+        problem = str(error)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    print(f"error: {problem}", file=sys.stderr)
+    return 1
+
+
+def stop(number: int, _frame: object) -> None:
+    """End as any other exception does, so that what was made aside is removed."""
+    raise SystemExit(128 + number)
+
+
+def command() -> click.Command:
+    """The command line."""
+    places: list[click.Parameter] = [
+        click.Option(["--reviews"], multiple=True, required=True, metavar="PLACE", help=f"Raw reviews: {PLACE}."),
+        click.Option(["--metadata"], multiple=True, required=True, metavar="PLACE", help=f"Raw metadata: {PLACE}."),
+        click.Option(["--output"], required=True, metavar="PLACE", help="Folder or s3:// URI for the channels."),
+        click.Option(
+            ["--engine"],
+            type=click.Choice(["duckdb", "spark"]),
+            default="duckdb",
+            show_default=True,
+            help="duckdb is this machine; spark is the cluster that starts it, or this machine.",
+        ),
+        click.Option(
+            ["--memory-limit"],
+            default=DEFAULT_MEMORY,
+            show_default=True,
+            help="duckdb: what its tables may take in memory; the rest is on disk.",
+        ),
+    ]
+    return click.Command(
+        "prepare",
+        params=[*places, *options_of(PrepareConfig)],
+        callback=prepare,
+        help=str(__doc__).replace(r"\b", "\b"),
+    )
+
+
+def prepare(
+    reviews: tuple[str, ...],
+    metadata: tuple[str, ...],
+    output: str,
+    engine: str,
+    memory_limit: str,
+    **options: str | None,
+) -> None:
+    """Check what is given, then run."""
+    given = {name: value for name, value in options.items() if value is not None}
+    config = PrepareConfig.from_layers([("command line", given)])
+    if not MEMORY.fullmatch(memory_limit):
+        raise ConfigError(f"--memory-limit: expected a size such as {DEFAULT_MEMORY} or 500MB, got {memory_limit!r}")
+    from recommender.prepare.output import opened
+    from recommender.prepare.run import run
+
+    with (
+        opened(output, engine_writes_s3=engine == "spark") as place,
+        open_engine(engine, place.staging, memory_limit) as started,
+    ):
+        run(reviews, metadata, config, started, place)
+        print(f"the channels are in {output}; what is to be seen of them in {output.rstrip('/')}/summary.html")
+
+
+def open_engine(name: str, folder: Path, memory_limit: str) -> "AbstractContextManager[Engine]":
+    """Start an engine."""
+    if name == "spark":
+        from recommender.prepare.spark_engine import SparkEngine
+
+        return SparkEngine()
+    from recommender.prepare.duckdb_engine import DuckDBEngine
+
+    return DuckDBEngine(folder, memory_limit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

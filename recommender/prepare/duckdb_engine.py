@@ -1,0 +1,131 @@
+"""The engine for one machine: DuckDB, in this process, on tables in a file of its own, within a limit of memory."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+
+from recommender.data.formats.lines import read_lines
+from recommender.data.sources import Format, SourceFile, open_channel
+from recommender.data.text import reason
+from recommender.errors import EngineError
+from recommender.prepare.engine import Row
+from recommender.prepare.records import Parsed, Records
+from recommender.prepare.steps import Step
+
+ROWS_AT_ONCE = 100_000
+PARQUET_FILE = "part-00000.parquet"
+LOCATION = (("problem", pa.string()), ("file", pa.string()), ("line", pa.int64()))
+
+
+class DuckDBEngine:
+    """See `Engine`. Time and disk grow with the input, memory does not.
+
+    Args:
+        folder: for the tables and what does not fit into memory.
+        memory_limit: of DuckDB, such as "1GB"; Python and its libraries take some 200 MB on top.
+    """
+
+    def __init__(self, folder: Path, memory_limit: str) -> None:
+        self._memory_limit = memory_limit
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "temp_directory": str(folder / "spilled"),
+            "preserve_insertion_order": False,  # every order that counts is asked for
+            "autoinstall_known_extensions": False,
+        }
+        with self._named_problems():
+            self._connection = duckdb.connect(folder / "tables.duckdb", config=settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def load(self, table: str, locations: Sequence[str], records: Records) -> None:
+        """See `Engine`; objects of S3 are downloaded first, one location at a time."""
+        empty = pa.table({name: pa.array([], kind) for name, kind in (*records.columns, *LOCATION)})
+        self._append(f"CREATE TABLE {table} AS", empty)
+        for location in locations:
+            with open_channel(location, formats={Format.JSON_LINES}) as files:
+                for file in files:
+                    self._insert(table, file, records)
+
+    def make(self, step: Step) -> None:
+        """See `Engine`."""
+        with self._named_problems():
+            self._connection.execute(f"CREATE {'TABLE' if step.kept else 'VIEW'} {step.table} AS {step.query}")
+
+    def rows(self, query: str) -> Iterator[Row]:
+        """See `Engine`."""
+        with self._named_problems():
+            cursor = self._connection.cursor().execute(query)
+        while True:
+            with self._named_problems():
+                rows = cursor.fetchmany(ROWS_AT_ONCE)
+            if not rows:
+                return
+            yield from rows
+
+    def write(self, query: str, folder: str | Path) -> None:
+        """See `Engine`."""
+        folder = Path(folder)
+        folder.mkdir()
+        with self._named_problems():
+            self._connection.sql(query).write_parquet(str(folder / PARQUET_FILE), compression="snappy")
+
+    def _insert(self, table: str, file: SourceFile, records: Records) -> None:
+        """DuckDB takes in rows while the next ones are parsed."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            inserted: Future[None] | None = None
+            for rows in _chunks(file, records):
+                if inserted:
+                    inserted.result()
+                inserted = pool.submit(self._append, f"INSERT INTO {table}", rows)
+            if inserted:
+                inserted.result()
+
+    def _append(self, statement: str, incoming: pa.Table) -> None:
+        with self._named_problems():
+            self._connection.register("incoming", incoming)
+            self._connection.execute(f"{statement} SELECT * FROM incoming")
+            self._connection.unregister("incoming")
+
+    @contextmanager
+    def _named_problems(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise EngineError(
+                f"DuckDB: {self._memory_limit} of memory, or the disk, are not enough: set a higher --memory-limit "
+                f"or make room: {reason(error)}"
+            ) from None
+        except duckdb.Error as error:
+            raise EngineError(f"DuckDB: {reason(error)}") from None
+
+
+def _chunks(file: SourceFile, records: Records) -> Iterator[pa.Table]:
+    batches: list[pa.RecordBatch] = []
+    number = 1
+    for lines in read_lines(file, show=True):
+        batches.append(_batch(records, records.parse(lines), file.name, number))
+        number += len(lines)
+        if sum(map(len, batches)) >= ROWS_AT_ONCE:
+            yield pa.Table.from_batches(batches)
+            batches = []
+    if batches:
+        yield pa.Table.from_batches(batches)
+
+
+def _batch(records: Records, parsed: Parsed, file: str, first_line: int) -> pa.RecordBatch:
+    num_good, num_bad = len(parsed.columns[0]), len(parsed.bad)
+    columns = [pa.concat_arrays([values, pa.nulls(num_bad, values.type)]) for values in parsed.columns]
+    location = (parsed.problems, [file] * num_bad, [first_line + position for position in parsed.bad])
+    for values, (_, kind) in zip(location, LOCATION, strict=True):
+        columns.append(pa.concat_arrays([pa.nulls(num_good, kind), pa.array(values, kind)]))
+    return pa.RecordBatch.from_arrays(columns, [name for name, _ in (*records.columns, *LOCATION)])

@@ -1,0 +1,130 @@
+"""Where results go: a folder, or S3. They are made aside first, so that what is there is whole."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from recommender.data.s3 import SCHEME, Bucket
+from recommender.data.text import printable
+from recommender.errors import ConfigError
+
+CHANNELS = ("train", "validation", "test", "items")
+OURS = re.compile(r"part-\d+.*\.parquet|[._].*")  # what the engines write into the folder of a channel
+
+
+class Output(Protocol):
+    """A place for results.
+
+    Attributes:
+        staging: a folder of this run, removed in the end; what is published is made in it under its own name.
+        tables: a folder or an s3:// URI in which an engine writes the folders of channels.
+        name: the place as the user names it.
+    """
+
+    staging: Path
+    tables: str
+    name: str
+
+    def publish(self, names: Sequence[str]) -> None:
+        """Put these files and folders in place, in this order, and remove what an earlier run left of the others.
+
+        Raises:
+            OSError: a folder can't be written.
+            DataError: S3 refuses.
+        """
+
+
+@contextmanager
+def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
+    """The place for results.
+
+    Args:
+        output: a folder, which is made, or s3://bucket/prefix.
+        engine_writes_s3: whether the engine itself writes channels to S3.
+
+    Raises:
+        ConfigError: something is there that is not of an earlier run; in S3, anything that would be replaced.
+        DataError: S3 refuses.
+        OSError: a folder can't be written.
+    """
+    if output.startswith(SCHEME):
+        bucket, prefix = Bucket.parse(output.rstrip("/"))
+        _check_bucket(bucket, prefix)
+        with tempfile.TemporaryDirectory(prefix="prepare-") as staging:
+            yield BucketOutput(output, bucket, prefix, Path(staging), engine_writes_s3)
+        return
+    folder = Path(output)
+    _check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".prepare-", dir=folder) as staging:
+        yield FolderOutput(folder, Path(staging))
+
+
+class FolderOutput:
+    """See `Output`."""
+
+    def __init__(self, folder: Path, staging: Path) -> None:
+        self.name, self.staging, self.tables = str(folder), staging, str(staging)
+        self._folder = folder
+
+    def publish(self, names: Sequence[str]) -> None:
+        """See `Output`; each name changes at once."""
+        for channel in CHANNELS:
+            if names[0] in CHANNELS and channel not in names:
+                _remove(self._folder / channel)
+        for name in names:
+            _remove(self._folder / name)
+            (self.staging / name).rename(self._folder / name)
+
+
+class BucketOutput:
+    """See `Output`."""
+
+    def __init__(self, name: str, bucket: Bucket, prefix: str, staging: Path, engine_writes_s3: bool) -> None:
+        self.name, self.staging = name, staging
+        self.tables = name.rstrip("/") if engine_writes_s3 else str(staging)
+        self._bucket, self._prefix = bucket, prefix
+
+    def publish(self, names: Sequence[str]) -> None:
+        """See `Output`."""
+        for name in names:
+            made = self.staging / name
+            for path in sorted(made.rglob("*")) if made.is_dir() else [made]:
+                if path.exists():  # what the engine has written is there already
+                    self._bucket.upload(path, _key(self._prefix, str(path.relative_to(self.staging))))
+
+
+def _key(prefix: str, name: str) -> str:
+    return f"{prefix}/{name}" if prefix else name
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _check_folder(folder: Path) -> None:
+    for channel in CHANNELS:
+        found = folder / channel
+        if found.is_symlink() or (found.exists() and not found.is_dir()):
+            raise ConfigError(f"{printable(str(found))}: expected a folder of an earlier run or nothing")
+        for path in sorted(found.glob("*")):
+            if not OURS.fullmatch(path.name) or path.is_dir():
+                raise ConfigError(
+                    f"{printable(str(path))}: is not of an earlier run and would be lost: move it, or name another "
+                    "--output"
+                )
+
+
+def _check_bucket(bucket: Bucket, prefix: str) -> None:
+    for name in (*CHANNELS, "summary.json"):
+        if keys := bucket.keys(_key(prefix, name)):
+            raise ConfigError(
+                f"{printable(bucket.uri(keys[0]))}: is there already: remove it, or name another --output"
+            )

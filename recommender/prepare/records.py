@@ -1,0 +1,154 @@
+"""Lines of the raw files -> columns; what is wrong with a bad line is named, in words that can be counted.
+
+Both engines read with this module, so that a line is good or bad to both alike. Fields that are not asked for are
+skipped unread, whatever they hold (paper, tables 1 and 2).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import msgspec
+import pyarrow as pa
+from msgspec import Meta
+
+from recommender.data.columns import MAX_ID_CHARACTERS
+from recommender.data.formats.lines import MAX_LINE_BYTES
+
+FIRST_MS, END_MS = 788_918_400_000, 4_102_444_800_000  # 1995 to 2100
+MIN_RATING, MAX_RATING = 1, 5
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a raw object.
+
+    Attributes:
+        type: what is good.
+        column: what it becomes.
+        expected: what is good, in words.
+    """
+
+    type: object
+    column: pa.DataType
+    expected: str
+
+
+ID = Field(
+    Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS)],
+    pa.string(),
+    f"a text of 1 to {MAX_ID_CHARACTERS:,} characters",
+)
+FIELDS = {
+    "user_id": ID,
+    "asin": ID,
+    "parent_asin": ID,
+    "rating": Field(
+        Annotated[float, Meta(ge=MIN_RATING, le=MAX_RATING)],
+        pa.float64(),
+        f"a number from {MIN_RATING} to {MAX_RATING}",
+    ),
+    "timestamp": Field(
+        Annotated[int, Meta(ge=FIRST_MS, lt=END_MS)], pa.int64(), "whole milliseconds since 1970, from 1995 to 2099"
+    ),
+    "verified_purchase": Field(bool, pa.bool_(), "true or false"),
+    "title": Field(str | None, pa.string(), "a text or null"),
+}
+MAY_BE_MISSING = {"title"}
+NAMED = re.compile(r"field `(\w+)`$|- at `\$\.(\w+)`$")  # how msgspec ends a message about a field
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What some lines say.
+
+    Attributes:
+        columns: the fields, of the good lines.
+        bad: positions of the bad lines among the lines.
+        problems: what is wrong with each of them.
+    """
+
+    columns: list[pa.Array]
+    bad: list[int]
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class Records:
+    """What is read of a kind of raw file.
+
+    Attributes:
+        fields: column by column, the field that it is.
+    """
+
+    fields: dict[str, str]
+
+    @property
+    def columns(self) -> list[tuple[str, pa.DataType]]:
+        """The columns and their types."""
+        return [(name, FIELDS[field].column) for name, field in self.fields.items()]
+
+    def parse(self, lines: Sequence[bytes]) -> Parsed:
+        """Read lines; empty ones are neither good nor bad."""
+        try:
+            if max(map(len, lines), default=0) <= MAX_LINE_BYTES:
+                return self._parsed([self._decoder.decode(line) for line in lines])
+        except (ValueError, RecursionError):
+            pass  # one of them is bad or empty: which, is seen one by one
+        good, bad, problems = [], [], []
+        for position, line in enumerate(lines):
+            try:
+                _check_length(line)
+                if not line or line.isspace():
+                    continue
+                good.append(self._decoder.decode(line))
+            except (ValueError, RecursionError) as error:
+                bad.append(position)
+                problems.append(problem_of(error))
+        return self._parsed(good, bad, problems)
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[msgspec.Struct]:
+        optional = {name: (None,) if field in MAY_BE_MISSING else () for name, field in self.fields.items()}
+        fields = [(name, FIELDS[field].type, *optional[name]) for name, field in self.fields.items()]
+        return msgspec.json.Decoder(msgspec.defstruct("Record", fields, rename=self.fields, gc=False))
+
+    def _parsed(
+        self, records: Sequence[msgspec.Struct], bad: list[int] | None = None, problems: list[str] | None = None
+    ) -> Parsed:
+        columns = [pa.array([getattr(record, name) for record in records], kind) for name, kind in self.columns]
+        return Parsed(columns, bad or [], problems or [])
+
+
+def reviews(item_key: str) -> Records:
+    """Reviews whose item is the field `item_key` (paper, table 1)."""
+    names = {"user_id": "user_id", "item_id": item_key, "rating": "rating", "timestamp": "timestamp"}
+    return Records({**names, "verified": "verified_purchase"})
+
+
+def metadata() -> Records:
+    """Items and their titles, null where there is none (paper, table 2)."""
+    return Records({"item_id": "parent_asin", "title": "title"})
+
+
+def problem_of(error: Exception) -> str:
+    """What is wrong with a line, without its values: one of a few texts."""
+    if isinstance(error, LineTooLongError):
+        return f"expected a line of at most {MAX_LINE_BYTES:,} bytes"
+    if isinstance(error, UnicodeDecodeError):
+        return "expected UTF-8"
+    if isinstance(error, msgspec.ValidationError) and (match := NAMED.search(str(error))):
+        missing, wrong = match.groups()
+        return f"{missing}: is missing" if missing else f"{wrong}: expected {FIELDS[wrong].expected}"
+    return "expected one JSON object"
+
+
+class LineTooLongError(ValueError):
+    """A line is longer than `MAX_LINE_BYTES`."""
+
+
+def _check_length(line: bytes) -> None:
+    if len(line) > MAX_LINE_BYTES:
+        raise LineTooLongError

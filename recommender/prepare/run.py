@@ -1,0 +1,118 @@
+"""Raw files -> channels, rejects and a summary."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from recommender.config import PrepareConfig
+from recommender.errors import DataError
+from recommender.prepare import records
+from recommender.prepare.engine import Engine
+from recommender.prepare.output import Output
+from recommender.prepare.page import page
+from recommender.prepare.steps import TITLES, channel, steps
+from recommender.prepare.summary import Counts, Summary, check_rejects, counts_of, lines_of, summarize
+from recommender.progress import say
+
+REJECTS, SUMMARY, PAGE = "rejects.csv", "summary.json", "summary.html"
+
+
+def run(
+    reviews: Sequence[str], metadata: Sequence[str], config: PrepareConfig, engine: Engine, output: Output
+) -> Summary:
+    """Read, carry out the steps, write the channels and what is to be known of them.
+
+    Args:
+        reviews: places of raw reviews: files, folders, patterns or s3:// URIs.
+        metadata: of raw metadata.
+        config: the steps' settings.
+        engine: carries them out.
+        output: gets train, test and items, with `leave-one-out-validation` validation, rejects.csv, summary.json and
+            summary.html; a channel without rows is left out.
+
+    Raises:
+        RecommenderError: a file can't be read, too many lines are bad, nothing is left, or the engine gave up.
+        OSError: a result can't be written.
+    """
+    engine.load("review_lines", reviews, records.reviews(config.item_key))
+    engine.load("metadata_lines", metadata, records.metadata())
+    lines = {
+        "reviews": lines_of(engine, "review_lines", reviews),
+        "metadata": lines_of(engine, "metadata_lines", metadata),
+    }
+    write_rejects(engine, output.staging / REJECTS)
+    output.publish([REJECTS])
+    check_rejects(lines, config.max_rejects, f"{output.name.rstrip('/')}/{REJECTS}")
+    counts = carry_out(config, engine)
+    summary = summarize(engine, config, lines, counts)
+    say_summary(summary)
+    written = write_channels(summary, engine, output.tables)
+    (output.staging / SUMMARY).write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")
+    (output.staging / PAGE).write_text(page(summary), encoding="utf-8")
+    output.publish([*written, PAGE, SUMMARY])
+    return summary
+
+
+def carry_out(config: PrepareConfig, engine: Engine) -> list[Counts]:
+    """Make the table of every step.
+
+    Returns:
+        What is left after each step that the paper counts.
+
+    Raises:
+        DataError: a step leaves nothing.
+    """
+    counts: list[Counts] = []
+    for step in steps(config):
+        engine.make(step)
+        if step.counted:
+            counts.append(counts_of(engine, step.table, step.counted))
+            say(f"{counts[-1].reviews:>13,} reviews {step.counted}")
+            if not counts[-1].reviews:
+                raise DataError(nothing_left(config, counts))
+    return counts
+
+
+def nothing_left(config: PrepareConfig, counts: Sequence[Counts]) -> str:
+    """What to do where a step leaves nothing."""
+    advice = {
+        "read": "give --reviews files that hold some",
+        "of items in the metadata": f"is --metadata of the same category? Reviews are matched by --item_key "
+        f"{config.item_key}, metadata by parent_asin",
+    }.get(counts[-1].name, f"--min_items {config.min_items} may be too many")
+    before = f" {counts[-2].reviews:,} were left before that." if len(counts) > 1 else ""
+    return f"no review is left {counts[-1].name}.{before} {advice}"
+
+
+def write_rejects(engine: Engine, path: Path) -> None:
+    """Write file, line and problem of every bad line."""
+    bad = [f"SELECT file, line, problem FROM {table} WHERE problem IS NOT NULL" for table in
+           ("review_lines", "metadata_lines")]  # fmt: skip
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "line", "problem"])
+        writer.writerows(engine.rows(f"SELECT * FROM ({' UNION ALL '.join(bad)}) AS bad ORDER BY file, line"))
+
+
+def write_channels(summary: Summary, engine: Engine, folder: str) -> list[str]:
+    """Write the channels that have rows; returns their names."""
+    parts = [dataset.name for dataset in summary.datasets if dataset.name != "ratings"]
+    for part in parts:
+        engine.write(channel(part), f"{folder}/{part}")
+    engine.write(TITLES, f"{folder}/items")
+    return [*parts, "items"]
+
+
+def say_summary(summary: Summary) -> None:
+    """Print the paper's table 3, and what was not good."""
+    for kind, read in summary.lines.items():
+        for problem, number in read.rejected.items():
+            say(f"{number:>13,} bad lines of {kind} left out: {problem}")
+    say(f"{'':10} {'users':>10} {'items':>10} {'reviews':>12} {'items a user':>13} {'density':>9}")
+    for row in summary.datasets:
+        of_user = f"{row.min_items:,} to {row.max_items:,}"
+        say(f"{row.name:10} {row.users:10,} {row.items:10,} {row.reviews:12,} {of_user:>13} {row.density:9.4%}")
+    if summary.cold:
+        say(f"{summary.cold:,} later reviews belong to no channel: their item is not in train")

@@ -1,0 +1,177 @@
+"""The engine for a cluster: Spark, as AWS Glue or EMR starts it; without a cluster, on this machine's cores.
+
+pyspark is imported where it is used: preparing on one machine does not need it.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from recommender.data.s3 import SCHEME
+from recommender.data.sources import Format, names_in_channel
+from recommender.data.text import printable, reason
+from recommender.errors import DataError, EngineError
+from recommender.prepare.engine import Row
+from recommender.prepare.records import Records
+from recommender.prepare.steps import Step
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+GLOB = re.compile(r"[*?\[\]{}\\]")
+SQL_TYPES = {pa.string(): "string", pa.float64(): "double", pa.int64(): "bigint", pa.bool_(): "boolean"}
+PLACE = "file string, block bigint, number bigint"  # of a bad line: its block of the file, its number in Spark
+
+
+class SparkEngine:
+    """See `Engine`."""
+
+    def __init__(self) -> None:
+        with _named_problems():
+            self._spark = _session()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spark.stop()
+
+    def load(self, table: str, locations: Sequence[str], records: Records) -> None:
+        """See `Engine`; the files are where all of the cluster can read them."""
+        names = [name for location in locations for name in names_in_channel(location, {Format.JSON_LINES})]
+        with _named_problems():
+            lines = _numbered_lines(self._spark, names)
+            columns = ", ".join(f"{name} {SQL_TYPES[kind]}" for name, kind in records.columns)
+            parsed = lines.mapInArrow(partial(_parse, records), f"{columns}, problem string, {PLACE}")
+            parsed = _kept(parsed)
+            places = [] if parsed.where("problem IS NOT NULL").isEmpty() else _places(lines, names)
+            schema = f"{PLACE.replace('number', 'first_number')}, first_line bigint, name string"
+            by_block = self._spark.createDataFrame(places, schema)
+            located = parsed.join(by_block.hint("broadcast"), ["file", "block"], "left").selectExpr(
+                *[name for name, _ in records.columns],
+                "problem",
+                "name AS file",
+                "number - first_number + first_line AS line",
+            )
+            located.createOrReplaceTempView(table)
+
+    def make(self, step: Step) -> None:
+        """See `Engine`."""
+        with _named_problems():
+            table = self._spark.sql(step.query)
+            (_kept(table) if step.kept else table).createOrReplaceTempView(step.table)
+
+    def rows(self, query: str) -> Iterator[Row]:
+        """See `Engine`."""
+        with _named_problems():
+            # One part, one job: most of what is asked for are a few rows, and a job a part would be the time of it.
+            yield from map(tuple, self._spark.sql(query).coalesce(1).toLocalIterator())
+
+    def write(self, query: str, folder: str | Path) -> None:
+        """See `Engine`."""
+        with _named_problems():
+            self._spark.sql(query).write.parquet(_hadoop_path(str(folder)))
+
+
+def _session() -> "SparkSession":
+    try:
+        from pyspark import SparkConf
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise EngineError("Spark: pyspark is not installed: pip install -r requirements-spark.txt") from None
+    builder = SparkSession.builder.appName("recommender.prepare")
+    if not SparkConf().contains("spark.master"):  # nobody has started a cluster for us
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        local = {"spark.master": "local[*]", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+        local |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        local |= {"spark.sql.shuffle.partitions": "4"}
+        builder = builder.config(map=local)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _kept(frame: "DataFrame") -> "DataFrame":
+    """Once made, a table is not made again."""
+    from pyspark import StorageLevel
+
+    return frame.persist(StorageLevel.DISK_ONLY)
+
+
+def _numbered_lines(spark: "SparkSession", names: Sequence[str]) -> "DataFrame":
+    """Columns line (bytes), file, block (of the file, by its first byte) and number (rising by one in a block)."""
+    from pyspark.sql import functions
+
+    text = spark.read.text([_hadoop_path(name) for name in names], lineSep="\n")
+    return text.select(
+        functions.col("value").cast("binary").alias("line"),
+        functions.input_file_name().alias("file"),
+        functions.expr("input_file_block_start()").alias("block"),
+        functions.monotonically_increasing_id().alias("number"),
+    )
+
+
+def _parse(records: Records, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Runs on the workers."""
+    for batch in batches:
+        line, *place = batch.columns
+        parsed = records.parse(line.to_pylist())
+        num_good, bad = len(parsed.columns[0]), pa.array(parsed.bad, pa.int64())
+        of_good = [pa.concat_arrays([values, pa.nulls(len(bad), values.type)]) for values in parsed.columns]
+        of_bad = [pa.array(parsed.problems, pa.string()), *(values.take(bad) for values in place)]
+        columns = of_good + [pa.concat_arrays([pa.nulls(num_good, values.type), values]) for values in of_bad]
+        names = [name for name, _ in records.columns] + ["problem", "file", "block", "number"]
+        yield pa.RecordBatch.from_arrays(columns, names)
+
+
+def _places(lines: "DataFrame", names: Sequence[str]) -> list[tuple[str, int, int, int, str]]:
+    """Of each block of each file: its file and first byte, Spark's number and the file's of its first line, the name.
+
+    Spark reads a file in blocks, and numbers lines by them; a line's number in the file is known when all blocks
+    before its own are counted. That is a second reading of the text, done only where there is a bad line.
+    """
+    name_of = {_hadoop_path(name).removeprefix("file:"): name for name in names}
+    counted = lines.groupBy("file", "block").agg({"number": "min", "*": "count"}).collect()
+    places = []
+    for file, blocks in groupby(sorted(map(tuple, counted)), key=lambda row: str(row[0])):
+        first_line = 1
+        for _, block, first_number, count in blocks:
+            name = name_of[unquote(file).removeprefix("file://")]
+            places.append((file, block, first_number, first_line, name))
+            first_line += count
+    return places
+
+
+def _hadoop_path(name: str) -> str:
+    if GLOB.search(name):
+        raise DataError(f"{printable(name)}: expected a name without * ? [ ] {{ }} \\, which mean more to Spark")
+    return name if name.startswith(SCHEME) else f"file:{Path(name).resolve()}"
+
+
+@contextmanager
+def _named_problems() -> Iterator[None]:
+    problems: tuple[Any, ...] = (OSError,)
+    try:
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        problems = (PySparkException, Py4JError, OSError)
+    except ImportError:
+        pass
+    try:
+        yield
+    except problems as error:
+        text = reason(error)
+        if "JAVA_GATEWAY" in text:
+            text = "it needs Java 17: install it, or set JAVA_HOME"
+        raise EngineError(f"Spark: {text}") from None
