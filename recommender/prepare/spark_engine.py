@@ -49,10 +49,12 @@ class SparkEngine:
         """See `Engine`; the files are where all of the cluster can read them."""
         names = [name for location in locations for name in names_in_channel(location, {Format.JSON_LINES})]
         with _named_problems():
+            from pyspark import StorageLevel
+
             lines = _numbered_lines(self._spark, names)
             columns = ", ".join(f"{name} {SQL_TYPES[kind]}" for name, kind in records.columns)
             parsed = lines.mapInArrow(partial(_parse, records), f"{columns}, problem string, {PLACE}")
-            parsed = _kept(parsed)
+            parsed = parsed.persist(StorageLevel.DISK_ONLY)
             places = [] if parsed.where("problem IS NOT NULL").isEmpty() else _places(lines, names)
             schema = f"{PLACE.replace('number', 'first_number')}, first_line bigint, name string"
             by_block = self._spark.createDataFrame(places, schema)
@@ -68,7 +70,8 @@ class SparkEngine:
         """See `Engine`."""
         with _named_problems():
             table = self._spark.sql(step.query)
-            (_kept(table) if step.kept else table).createOrReplaceTempView(step.table)
+            # A plan that holds the plans of all steps before it, several times, outgrows the driver's memory.
+            (table.localCheckpoint(eager=False) if step.kept else table).createOrReplaceTempView(step.table)
 
     def rows(self, query: str) -> Iterator[Row]:
         """See `Engine`."""
@@ -99,13 +102,6 @@ def _session() -> "SparkSession":
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
-
-
-def _kept(frame: "DataFrame") -> "DataFrame":
-    """Once made, a table is not made again."""
-    from pyspark import StorageLevel
-
-    return frame.persist(StorageLevel.DISK_ONLY)
 
 
 def _numbered_lines(spark: "SparkSession", names: Sequence[str]) -> "DataFrame":

@@ -1,0 +1,24 @@
+"""The script of an AWS Glue job: python -m recommender.prepare on Glue's Spark, with the job's arguments.
+
+Glue hands a script its own arguments beside those of the job; what is no option of the command is left to it.
+"""
+
+import sys
+
+from recommender.prepare.__main__ import command, main
+
+OPTIONS = {option for parameter in command().params for option in parameter.opts}
+
+
+def own(arguments: list[str]) -> list[str]:
+    """The options of the command, with their values, both as `--name value` and as `--name=value`."""
+    found = []
+    for place, argument in enumerate(arguments):
+        if argument.partition("=")[0] in OPTIONS:
+            found += [argument] if "=" in argument else arguments[place : place + 2]
+    return found
+
+
+if __name__ == "__main__":
+    if main([*own(sys.argv[1:]), "--engine", "spark"]):
+        raise SystemExit("the job has failed: its log says why")  # an exit code alone Glue does not show
