@@ -7,7 +7,7 @@ import pytest
 from job import ROOT
 from pydantic.fields import FieldInfo
 
-from recommender.config import SERVE, TrainConfig
+from recommender.config import SERVE, Config, PrepareConfig, TrainConfig
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -15,6 +15,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def range_of(field: FieldInfo) -> str:
     if get_origin(field.annotation) is Literal:
         return ", ".join(get_args(field.annotation))
+    if field.default is None:
+        return "a date"
     bounds = {type(bound).__name__: getattr(bound, type(bound).__name__.lower()) for bound in field.metadata}
     if not bounds:
         return "any number"
@@ -24,15 +26,22 @@ def range_of(field: FieldInfo) -> str:
     return f"{bounds['Ge']:g} to {highest}"
 
 
-@pytest.mark.parametrize("name", TrainConfig.model_fields)
-def test_the_table_of_hyper_parameters_is_that_of_the_code(name: str) -> None:
-    field = TrainConfig.model_fields[name]
-    assert f"| `{name}` | {field.default} | {range_of(field)} | {field.description} |" in README
+def rows_of_table(heading: str) -> list[str]:
+    """The rows of the table below a heading that begin with a name."""
+    section = re.split(r"\n##+ ", README.partition(f"{heading}\n")[2])[0]
+    return [line for line in section.splitlines() if re.match(r"\| `\w+` \|", line)]
 
 
-def test_the_table_has_no_other_hyper_parameter() -> None:
-    section = README.partition("### Hyper-parameters")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == TrainConfig.model_fields.keys()
+@pytest.mark.parametrize(
+    ("heading", "config"), [("### From raw reviews", PrepareConfig), ("### Hyper-parameters", TrainConfig)]
+)
+def test_the_tables_of_settings_are_those_of_the_code(heading: str, config: type[Config]) -> None:
+    expected = [
+        re.sub(" +", " ", f"| `{name}` | {'' if field.default is None else field.default} | {range_of(field)} | ")
+        + f"{field.description} |"
+        for name, field in config.model_fields.items()
+    ]
+    assert rows_of_table(heading) == expected
 
 
 def test_defaults_and_bounds_of_a_request_are_those_of_the_code() -> None:

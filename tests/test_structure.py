@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "options": {"config"},
     "container": {"errors", "validation"},
     "data": {"errors", "validation", "progress"},
+    "download": {"errors", "progress", "data"},
     "prepare": {"errors", "progress", "config", "options", "data"},
     "models": {"errors", "config", "container", "data"},
     "recall": {"models"},
