@@ -36,8 +36,9 @@ format: .venv/installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-# Half an hour on 2 cores; benchmarks/README.md says what each needs.
+# Three quarters of an hour on 2 cores; benchmarks/README.md says what each needs.
 benchmark: .venv/installed-benchmarks
+	$(BIN)/python -m benchmarks.prepare
 	$(BIN)/python -m benchmarks.main_job
 	$(BIN)/python -m benchmarks.fit
 	$(BIN)/python -m benchmarks.accuracy
@@ -56,7 +57,7 @@ clean:
 	  { echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version): make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.txt requirements-prepare.txt | .venv/bin/python
+.venv/installed: requirements-serve.txt requirements.txt requirements-prepare.txt | .venv/bin/python
 	@echo "Installing requirements-prepare.txt into .venv (torch is the large one) ..."
 	$(PIP) -r requirements-prepare.txt
 	@touch $@

@@ -5,8 +5,9 @@ SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on 
 
 import sys
 
-from recommender.container import Container, ServerSettings
+from recommender.container import Container
 from recommender.errors import RecommenderError
+from recommender.hosting import ServerSettings
 from recommender.pipeline import Recommender
 from recommender.service.server import run
 

@@ -1,4 +1,4 @@
-"""How long the synthetic data set takes to make and to write, raw and as channels, as it grows."""
+"""How long the raw files of a synthetic data set take to make and to write, gzipped, as it grows."""
 
 import subprocess
 import sys

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from benchmarks.common import report, table
 from recommender import artifacts
 from recommender.config import TrainConfig
-from recommender.container import MODEL_SERVER_WORKERS, Container
+from recommender.container import Container
 from recommender.data.histories import Histories
 from recommender.data.strings import StringTable, Vocabulary
 from recommender.data.synthetic.generate import Dataset, generate
+from recommender.hosting import MODEL_SERVER_WORKERS
 from recommender.models.factors import Factors
 from recommender.progress import progress, say
 from recommender.rerank.titles import fit_titles

@@ -16,7 +16,8 @@ import pandas as pd
 
 from benchmarks.common import ROOT, paper_split, real_data, report, table
 from benchmarks.load import Load, measure, require_wrk
-from recommender.container import BASE_DIR, BIND_TO_PORT, MODEL_SERVER_WORKERS
+from recommender.container import BASE_DIR
+from recommender.hosting import BIND_TO_PORT, MODEL_SERVER_WORKERS
 from recommender.progress import progress, say
 from recommender.service.process import Server, running_server
 

@@ -202,10 +202,9 @@ class ServeConfig:
         max_top_k: largest top_k of a request.
         max_num_candidates: largest num_candidates of a request.
         max_history: most events in a request's history.
-        max_instances: most instances in one request.
+        max_instances: most records in one request, but for a batch transform's.
         max_candidates_in_all: most candidates of all instances of one request together: some seconds of work, where
             SageMaker gives 60.
-        max_body_bytes: largest body; SageMaker's own bound (contract S7).
     """
 
     top_k: int = 5
@@ -216,7 +215,6 @@ class ServeConfig:
     max_history: int = 1_000
     max_instances: int = 1_000
     max_candidates_in_all: int = 500_000
-    max_body_bytes: int = 6 * 1024 * 1024
 
 
 SERVE = ServeConfig()

@@ -1,8 +1,7 @@
-"""The SageMaker container contract: the /opt/ml tree, hyperparameters.json, the environment.
+"""The SageMaker container contract of training: the /opt/ml tree, hyperparameters.json, the environment.
 
-Source: Amazon SageMaker Developer Guide, "How Amazon SageMaker Provides Training Information" and
-"Use Your Own Inference Code with Hosting Services". Every environment name stands here and is read
-once, into a frozen snapshot.
+Source: Amazon SageMaker Developer Guide, "How Amazon SageMaker Provides Training Information". Every environment
+name stands here, or in `hosting` where it is the server's, and is read once, into a frozen snapshot.
 """
 
 import os
@@ -14,8 +13,6 @@ from recommender.errors import ConfigError, DataError
 from recommender.validation import json_object, read_json_object, shown
 
 BASE_DIR = "SAGEMAKER_BASE_DIR"
-BIND_TO_PORT = "SAGEMAKER_BIND_TO_PORT"
-MODEL_SERVER_WORKERS = "SAGEMAKER_MODEL_SERVER_WORKERS"
 
 # What the SageMaker toolkits set for a script (contract T15); honoured where they are set, never required.
 SM_MODEL_DIR = "SM_MODEL_DIR"
@@ -29,7 +26,6 @@ SM_NETWORK_INTERFACE_NAME = "SM_NETWORK_INTERFACE_NAME"
 SM_MASTER_PORT = "SM_MASTER_PORT"
 
 DEFAULT_BASE_DIR = "/opt/ml"
-DEFAULT_PORT = 8080
 DEFAULT_MASTER_PORT = 7777  # where the first host of a job listens, as in SageMaker's own scripts (contract T17)
 MAX_FAILURE_CHARACTERS = 1024  # FailureReason of DescribeTrainingJob keeps no more
 CHANNELS = ("train", "validation", "test", "items")
@@ -189,7 +185,7 @@ class Container:
         hosts, current, interface = (values.get(key) for key in ("hosts", "current_host", "network_interface_name"))
         if not isinstance(hosts, list) or not isinstance(current, str) or current not in hosts:
             raise ConfigError(f"{source}: expected hosts and among them current_host, got {shown(current)}")
-        port = _whole_number(self.environ, SM_MASTER_PORT, DEFAULT_MASTER_PORT, 65_535)
+        port = whole_number(self.environ, SM_MASTER_PORT, DEFAULT_MASTER_PORT, 65_535)
         return Cluster(current, tuple(map(str, hosts)), str(interface) if interface else None, port)
 
     def write_failure(self, message: str) -> None:
@@ -212,33 +208,13 @@ class Container:
         return settings if isinstance(settings, dict) else {}
 
 
-@dataclass(frozen=True)
-class ServerSettings:
-    """Where the server listens and with how many processes."""
+def whole_number(environ: Mapping[str, str], name: str, default: int, highest: int, lowest: int = 1) -> int:
+    """What a variable says, or the default where it is not set.
 
-    port: int
-    workers: int
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "ServerSettings":
-        """Port and workers as SageMaker names them; by default 8080 and one worker a core.
-
-        Raises:
-            ConfigError: a variable is not a whole number in its range.
-        """
-        return cls(
-            port=_whole_number(environ, BIND_TO_PORT, DEFAULT_PORT, 65_535),
-            workers=_whole_number(environ, MODEL_SERVER_WORKERS, _available_cores(), 1_024),
-        )
-
-
-def _whole_number(environ: Mapping[str, str], name: str, default: int, highest: int) -> int:
+    Raises:
+        ConfigError: it is not a whole number in the range.
+    """
     text = environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= highest):
-        raise ConfigError(f"{name}: expected a whole number from 1 to {highest}, got {shown(text)}")
+    if not (text.isascii() and text.isdigit() and lowest <= int(text[:9]) <= highest):
+        raise ConfigError(f"{name}: expected a whole number from {lowest} to {highest}, got {shown(text)}")
     return int(text)
-
-
-def _available_cores() -> int:
-    # Not every platform can tell the cores this process may use from those that exist.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -19,7 +19,8 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from recommender.data.text import printable, reason
-from recommender.errors import DataError, RecommenderError
+from recommender.errors import DataError
+from recommender.options import run
 from recommender.progress import say
 
 # Of the data set's page, amazon-reviews-2023.github.io.
@@ -210,17 +211,7 @@ def command(category: str, output: Path, source: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Download; returns the exit code."""
-    try:
-        return command.main(arguments, prog_name="python -m recommender.download", standalone_mode=False) or 0
-    except click.UsageError as error:
-        problem = f"command line: {error.format_message()} See --help"
-    except (RecommenderError, OSError) as error:
-        problem = str(error)
-    except (KeyboardInterrupt, click.Abort):
-        print("stopped: the same command goes on from here", file=sys.stderr)
-        return 130
-    print(f"error: {problem}", file=sys.stderr)
-    return 1
+    return run(command, arguments, "recommender.download", "stopped: the same command goes on from here")
 
 
 def _problem(state: RetryCallState) -> object:

@@ -3,8 +3,8 @@
 No Flask and no torch here: the same object answers HTTP requests and is what `evaluation` measures.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -145,22 +145,42 @@ class Recommender:
             return self._popularity.top(num_candidates)[0]
         return self._rank(shopper, num_candidates, exclude_seen=True).item_num
 
+    def ranked_for_users(
+        self, user_num: NDArray[np.integer], num_candidates: int, top_k: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+        """What `recommend` answers known users, many at once.
+
+        Returns:
+            Of each user in order (item_num, score, predicted_rating), at most `top_k` long.
+        """
+        shoppers = [self._known(int(number)) for number in user_num]
+        seen = [shopper.item_num for shopper in shoppers]
+        recalled = self._recall.top_of_each(self.model.factors.user_embedding[user_num], num_candidates, seen)
+        for shopper, (item_num, recall_score) in zip(shoppers, recalled, strict=True):
+            ranked = self._reranked(shopper, item_num, recall_score)
+            yield ranked.item_num[:top_k], ranked.score[:top_k], ranked.predicted_rating[:top_k]
+
+    def _known(self, user_num: int) -> _Shopper:
+        factors = self.model.factors
+        item_num, rating = self.model.histories.of(user_num)
+        bias = float(factors.user_bias[user_num])
+        return _Shopper(Source.MODEL, item_num, rating, factors.user_embedding[user_num], bias)
+
     def _shopper(self, user_id: str, history: Sequence[Event]) -> _Shopper | None:
         user_num = self.model.users.number(user_id)
         events = self._known_events(history)
-        factors = self.model.factors
         if user_num is None:
             if not events or not self.model.config.has_closed_form:
                 return None
             return self._folded_in(*_with_events(events, NOTHING, NOTHING_RATED))
-        item_num, rating = self.model.histories.of(user_num)
-        if events:
-            kept = ~np.isin(item_num, list(events))
-            item_num, rating = _with_events(events, item_num[kept], rating[kept])
-            if self.model.config.has_closed_form:
-                return self._folded_in(item_num, rating)
-        bias = float(factors.user_bias[user_num])
-        return _Shopper(Source.MODEL, item_num, rating, factors.user_embedding[user_num], bias)
+        known = self._known(user_num)
+        if not events:
+            return known
+        kept = ~np.isin(known.item_num, list(events))
+        item_num, rating = _with_events(events, known.item_num[kept], known.rating[kept])
+        if self.model.config.has_closed_form:
+            return self._folded_in(item_num, rating)
+        return replace(known, item_num=item_num, rating=rating)
 
     def _known_events(self, history: Sequence[Event]) -> dict[int, float]:
         config = self.model.config
@@ -191,7 +211,9 @@ class Recommender:
 
     def _rank(self, shopper: _Shopper, num_candidates: int, exclude_seen: bool) -> _Ranked:
         seen = shopper.item_num if exclude_seen else None
-        item_num, recall_score = self._recall.top(shopper.embedding, num_candidates, seen)
+        return self._reranked(shopper, *self._recall.top(shopper.embedding, num_candidates, seen))
+
+    def _reranked(self, shopper: _Shopper, item_num: NDArray[np.int64], recall_score: NDArray[np.float64]) -> _Ranked:
         vectors = self.model.title_vectors
         profile = vectors.profile(shopper.item_num, shopper.rating)
         has_title = vectors.known(item_num)

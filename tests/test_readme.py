@@ -7,7 +7,9 @@ import pytest
 from job import ROOT
 from pydantic.fields import FieldInfo
 
+from recommender import hosting
 from recommender.config import SERVE, Config, PrepareConfig, TrainConfig
+from recommender.hosting import ServerSettings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -50,9 +52,18 @@ def test_defaults_and_bounds_of_a_request_are_those_of_the_code() -> None:
     assert f"`top_k` to {SERVE.max_num_candidates:,}" in README
     assert f"| `exclude_seen` | {str(SERVE.exclude_seen).lower()} |" in README
     assert f"at most {SERVE.max_history:,}: what" in README
-    assert f"one each, at most {SERVE.max_instances:,}" in README
+    assert f"at most {SERVE.max_instances:,} records" in README
     assert f"{SERVE.max_candidates_in_all:,} candidates\nin all" in README
-    assert f"{SERVE.max_body_bytes // 2**20} MiB" in README
+    assert f"{ServerSettings().max_payload_in_mb} MiB" in README
+
+
+def test_the_variables_of_the_server_are_those_of_the_code() -> None:
+    section = README.partition("| variable | default |")[2].partition("\n\n")[0]
+    named = {value for value in vars(hosting).values() if isinstance(value, str) and value.startswith("SAGEMAKER_")}
+    assert set(re.findall(r"`(SAGEMAKER_\w+)` \|", section)) == named
+    settings = hosting.ServerSettings()
+    for default in (settings.port, settings.timeout, settings.max_payload_in_mb):
+        assert f"| {default} |" in section
 
 
 def tree_paths() -> set[str]:

@@ -16,10 +16,11 @@ MAY_IMPORT = {
     "validation": {"errors"},
     "progress": set(),
     "config": {"errors", "validation"},
-    "options": {"config"},
+    "options": {"errors", "config"},
     "container": {"errors", "validation"},
+    "hosting": {"errors", "validation", "container"},
     "data": {"errors", "validation", "progress"},
-    "download": {"errors", "progress", "data"},
+    "download": {"errors", "progress", "options", "data"},
     "prepare": {"errors", "progress", "config", "options", "data"},
     "models": {"errors", "config", "container", "data"},
     "recall": {"models"},
@@ -29,9 +30,10 @@ MAY_IMPORT = {
     "checkpoints": {"errors", "progress", "config", "data", "models", "storage"},
     "pipeline": {"errors", "config", "artifacts", "models", "recall", "rerank"},
     "evaluation": {"data", "models", "recall", "pipeline"},
+    "score": {"progress", "options", "config", "container", "hosting", "pipeline"},
     "job": {"progress", "config", "container", "data", "models", "rerank", "storage", "artifacts", "checkpoints",
             "pipeline", "evaluation"},
-    "service": {"errors", "validation", "config", "container", "pipeline"},
+    "service": {"errors", "validation", "config", "container", "hosting", "pipeline"},
 }  # fmt: skip
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

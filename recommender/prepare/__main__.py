@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 
 from recommender.config import PrepareConfig
-from recommender.errors import ConfigError, RecommenderError
-from recommender.options import options_of
+from recommender.errors import ConfigError
+from recommender.options import options_of, run
 from recommender.prepare.engine import Engine
 
 PLACE = "file, folder, pattern or s3:// URI"
@@ -26,20 +26,12 @@ DEFAULT_MEMORY = "1GB"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prepare; returns the exit code: 0, 1 failed, 130 or 143 where Ctrl-C or SIGTERM stopped it."""
+    """Prepare; returns the exit code: 0, 1 failed, 130 where Ctrl-C stopped it; SIGTERM ends the process with 143."""
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        return command().main(arguments, prog_name="python -m recommender.prepare", standalone_mode=False) or 0
-    except click.UsageError as error:
-        problem = f"command line: {error.format_message()} See --help"
-    except (RecommenderError, OSError) as error:
-        problem = str(error)
-    except (KeyboardInterrupt, click.Abort):
-        return 130
+        return run(command(), arguments, "recommender.prepare")
     finally:
         signal.signal(signal.SIGTERM, before)
-    print(f"error: {problem}", file=sys.stderr)
-    return 1
 
 
 def stop(number: int, _frame: object) -> None:
@@ -88,14 +80,14 @@ def prepare(
     config = PrepareConfig.from_layers([("command line", given)])
     if not MEMORY.fullmatch(memory_limit):
         raise ConfigError(f"--memory-limit: expected a size such as {DEFAULT_MEMORY} or 500MB, got {memory_limit!r}")
+    from recommender.prepare import run as preparation
     from recommender.prepare.output import opened
-    from recommender.prepare.run import run
 
     with (
         opened(output, engine_writes_s3=engine == "spark") as place,
         open_engine(engine, place.staging, memory_limit) as started,
     ):
-        run(reviews, metadata, config, started, place)
+        preparation.run(reviews, metadata, config, started, place)
         print(f"the channels are in {output}; what is to be seen of them in {output.rstrip('/')}/summary.html")
 
 

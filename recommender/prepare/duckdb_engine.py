@@ -1,10 +1,10 @@
-"""The engine for one machine: DuckDB, in this process, on tables in a file of its own, within a limit of memory."""
+"""The engine for one machine: DuckDB, in this process, within a limit of memory; what is beyond it is on disk."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar, cast
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +19,7 @@ from recommender.prepare.steps import Step
 
 ROWS_AT_ONCE = 100_000
 PARQUET_FILE = "part-00000.parquet"
+T = TypeVar("T")
 LOCATION = (("problem", pa.string()), ("file", pa.string()), ("line", pa.int64()))
 
 
@@ -26,7 +27,7 @@ class DuckDBEngine:
     """See `Engine`. Time and disk grow with the input, memory does not.
 
     Args:
-        folder: for the tables and what does not fit into memory.
+        folder: for what does not fit into memory.
         memory_limit: of DuckDB, such as "1GB"; Python and its libraries take some 200 MB on top.
     """
 
@@ -39,7 +40,7 @@ class DuckDBEngine:
             "autoinstall_known_extensions": False,
         }
         with self._named_problems():
-            self._connection = duckdb.connect(folder / "tables.duckdb", config=settings)
+            self._connection = duckdb.connect(config=settings)
 
     def __enter__(self) -> Self:
         return self
@@ -80,15 +81,9 @@ class DuckDBEngine:
             self._connection.sql(query).write_parquet(str(folder / PARQUET_FILE), compression="snappy")
 
     def _insert(self, table: str, file: SourceFile, records: Records) -> None:
-        """DuckDB takes in rows while the next ones are parsed."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            inserted: Future[None] | None = None
-            for rows in _chunks(file, records):
-                if inserted:
-                    inserted.result()
-                inserted = pool.submit(self._append, f"INSERT INTO {table}", rows)
-            if inserted:
-                inserted.result()
+        """The next rows are parsed while DuckDB takes in the last ones."""
+        for rows in ahead(_chunks(file, records)):
+            self._append(f"INSERT INTO {table}", rows)
 
     def _append(self, statement: str, incoming: pa.Table) -> None:
         with self._named_problems():
@@ -107,6 +102,16 @@ class DuckDBEngine:
             ) from None
         except duckdb.Error as error:
             raise EngineError(f"DuckDB: {reason(error)}") from None
+
+
+def ahead(values: Iterator[T]) -> Iterator[T]:
+    """The same values, each one made in a thread of its own while the one before it is used."""
+    end = object()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        following = pool.submit(next, values, end)
+        while (value := following.result()) is not end:
+            following = pool.submit(next, values, end)
+            yield cast(T, value)
 
 
 def _chunks(file: SourceFile, records: Records) -> Iterator[pa.Table]:

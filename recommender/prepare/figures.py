@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from recommender.prepare.summary import Summary
 
 INK, MUTED, FAINT = "#1f3a5f", "#d9843b", "#9aa5b1"
+TICKS = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000]
 COLOURS = {"train": INK, "validation": FAINT, "test": MUTED}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
@@ -64,6 +65,8 @@ def items_of_users(summary: Summary, axes: Axes) -> None:
     for chosen, colour, label in ((~kept, FAINT, "left out"), (kept, INK, f"kept: at least {least}")):
         axes.hist(items[chosen], edges.tolist(), weights=users[chosen], color=colour, label=label, rwidth=0.9)
     axes.set(title="Unique items of a user", xlabel="unique items", ylabel="users", yscale="log", xscale="log")
+    axes.set_xticks([tick for tick in TICKS if tick < edges[-1]], minor=False)
+    axes.minorticks_off()
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.legend(frameon=False)
@@ -94,9 +97,9 @@ def long_tail(summary: Summary, axes: Axes) -> None:
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=":")
     once = items[reviews == 1].sum() / max(1, items.sum())
     top = np.interp(0.1, of_items, of_reviews)
-    axes.annotate(f"the top 10 % of the items have {top:.0%} of the ratings", (0.1, top), (0.28, 0.30),
-                  arrowprops={"arrowstyle": "-", "color": FAINT})  # fmt: skip
-    axes.text(0.28, 0.16, f"{once:.0%} of the items have one rating")
+    axes.plot(0.1, top, "o", color=MUTED)
+    axes.text(0.17, 0.28, f"the top 10% of the items have {top:.0%} of the ratings,")
+    axes.text(0.17, 0.16, f"{once:.0%} of the items have one rating")
     axes.set(title="The long tail", xlabel="items, most rated first", ylabel="train ratings", xlim=(0, 1), ylim=(0, 1))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -12,6 +12,8 @@ A request takes three looks, each at fewer items and with more digits:
 O(num_directions x embedding_dim + num_items) time, O(num_items) scratch memory.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +45,27 @@ class ExactRecall:
             `(item_num, score)`, best first, of equal scores the lower number first; the score is
             `Factors.item_score`, float64.
         """
-        rough = self._rough_scores(user_embedding)
+        of_directions = self._factors.item_direction @ user_embedding
+        return self._top(of_directions, user_embedding, count, seen)
+
+    def top_of_each(
+        self, user_embedding: Floats, count: int, seen: Sequence[NDArray[np.integer]]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """What `top` gives for each user, with one product of matrices for all of them.
+
+        Args:
+            user_embedding: (num_users, embedding_dim) float32; memory for num_users x num_directions is taken.
+            count: see `top`.
+            seen: of each user.
+        """
+        of_directions = user_embedding @ self._factors.item_direction.T
+        for row, embedding, left_out in zip(of_directions, user_embedding, seen, strict=True):
+            yield self._top(row, embedding, count, left_out)
+
+    def _top(
+        self, of_directions: Floats, user_embedding: Floats, count: int, seen: NDArray[np.integer] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        rough = self._rough_scores(of_directions)
         if seen is not None:
             rough[seen] = -np.inf
         cut = max(_lower_bound_of_kth_largest(rough, count) - 2 * self._error_bound(user_embedding), _LOWEST)
@@ -52,9 +74,10 @@ class ExactRecall:
         order = np.argsort(-score, kind="stable")[:count]
         return item_num[order], score[order]
 
-    def _rough_scores(self, user_embedding: Floats) -> Floats:
+    def _rough_scores(self, of_directions: Floats) -> Floats:
+        """float32, of all items, from the inner products with their directions."""
         factors = self._factors
-        scores = (factors.item_direction @ user_embedding).take(factors.item_direction_num)
+        scores = of_directions.take(factors.item_direction_num)
         scores *= factors.item_scale
         scores += factors.item_bias
         return scores

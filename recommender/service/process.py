@@ -12,7 +12,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from recommender.container import BASE_DIR, BIND_TO_PORT
+from recommender.container import BASE_DIR
+from recommender.hosting import BIND_TO_PORT
 
 SERVE = Path(__file__).parents[2] / "serve.py"
 START_SECONDS = 60

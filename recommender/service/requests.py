@@ -1,6 +1,6 @@
 """The body of a request -> checked values."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -83,27 +83,27 @@ def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value
     """The entries of `{"instances": [...]}`; None where the value is not of that form.
 
     Raises:
-        RequestError: there are too many, or something stands beside them.
+        RequestError: they are no list, or something stands beside them.
     """
     if not (isinstance(value, dict) and "instances" in value):
         return None
     entries = value["instances"]
     if not isinstance(entries, list):
         raise RequestError("instances", f"expected a list, got {shown(entries)}")
-    if len(entries) > SERVE.max_instances:
-        raise RequestError("instances", f"expected at most {SERVE.max_instances} entries, got {len(entries)}")
     if others := sorted(value.keys() - {"instances"}):
         raise RequestError(others[0], "expected no field beside 'instances': each instance has its own")
     return entries
 
 
-def check_work(questions: Iterable[RecommendRequest]) -> None:
+def check_work(questions: Sequence[RecommendRequest | RequestError]) -> None:
     """Bound what one request can ask for, so that it is answered in time and starves nobody.
 
     Raises:
-        RequestError: the candidates of all instances together are too many.
+        RequestError: the records are too many, or the candidates of all of them together.
     """
-    total = sum(question.candidates for question in questions)
+    if len(questions) > SERVE.max_instances:
+        raise RequestError("instances", f"expected at most {SERVE.max_instances} records, got {len(questions)}")
+    total = sum(question.candidates for question in questions if isinstance(question, RecommendRequest))
     if total > SERVE.max_candidates_in_all:
         raise RequestError(
             "instances", f"expected num_candidates of at most {SERVE.max_candidates_in_all} in all, got {total}"

@@ -17,8 +17,8 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import ParseException
 from threadpoolctl import threadpool_limits
 
-from recommender.container import BIND_TO_PORT, ServerSettings
 from recommender.errors import ConfigError, RequestError
+from recommender.hosting import BIND_TO_PORT, ServerSettings
 from recommender.pipeline import Recommender
 from recommender.service.app import create_app, refuse
 
@@ -47,11 +47,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "workers": self._settings.workers,
             "worker_class": "gevent",
             "preload_app": True,
-            "timeout": 60,  # SageMaker gives an answer 60 s (contract S6)
+            "timeout": self._settings.timeout,
             "graceful_timeout": 25,  # and a container 30 s between SIGTERM and SIGKILL (S12)
             "keepalive": 75,
             "control_socket_disable": True,
-            "loglevel": "warning",
+            "loglevel": logging.getLevelName(max(logging.WARNING, self._settings.log_level)).lower(),
             "post_worker_init": _hear_stop_signals,
             "when_ready": lambda _: print(f"serving on port {self._settings.port}", flush=True),
             **({"worker_tmp_dir": str(SHARED_MEMORY)} if SHARED_MEMORY.is_dir() else {}),
@@ -153,8 +153,8 @@ def run(recommender: Recommender, settings: ServerSettings) -> None:
         ConfigError: the port cannot be listened on.
     """
     check_port_is_free(settings.port)
-    app = create_app(recommender, Turns())
+    app = create_app(recommender, settings, Turns())
     app.register_error_handler(ParseException, _unreadable)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level)
     with threadpool_limits(1, user_api="blas"):  # forked workers inherit it
         Server(app, settings).run()

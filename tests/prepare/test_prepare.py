@@ -295,7 +295,7 @@ def test_a_signal_ends_the_run_and_leaves_nothing_behind(
         [sys.executable, "-m", "recommender.prepare", *raw.places, "--output", str(out)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while not list(out.glob(".prepare-*/tables.duckdb")) and process.poll() is None:
+    while not list(out.glob(".prepare-*")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)

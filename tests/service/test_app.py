@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from job import Job
 
 from recommender.config import SERVE
+from recommender.hosting import ServerSettings
 from recommender.pipeline import Recommender
 from recommender.service.app import create_app
+
+MAX_BODY_BYTES = ServerSettings().max_body_bytes
 
 
 def post(client: FlaskClient, value: object) -> tuple[int, Any]:
@@ -179,17 +182,17 @@ def test_any_json_is_answered_or_refused(client: FlaskClient, value: object) -> 
 
 
 def test_a_body_that_is_too_large_is_a_413(client: FlaskClient) -> None:
-    status, answer = post_bytes(client, b" " * (SERVE.max_body_bytes + 1))
+    status, answer = post_bytes(client, b" " * (MAX_BODY_BYTES + 1))
     assert status == 413
-    assert str(SERVE.max_body_bytes) in answer["error"]
+    assert str(MAX_BODY_BYTES) in answer["error"]
 
 
 def test_a_body_of_the_largest_size_is_taken(client: FlaskClient) -> None:
     body = b'{"user_id": "u"}'
-    assert post_bytes(client, body + b" " * (SERVE.max_body_bytes - len(body)))[0] == 200
+    assert post_bytes(client, body + b" " * (MAX_BODY_BYTES - len(body)))[0] == 200
 
 
-@pytest.mark.parametrize("media_type", ["text/csv", "application/x-npy", "", "text/html; charset=utf-8"])
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-npy", "", "application/json; charset=utf-16"])
 def test_another_content_type_is_a_415(client: FlaskClient, media_type: str) -> None:
     status, answer = post_bytes(client, b'{"user_id": "u"}', **{"Content-Type": media_type})
     assert status == 415
@@ -201,7 +204,7 @@ def test_json_may_come_with_parameters(client: FlaskClient, media_type: str) -> 
     assert post_bytes(client, b'{"user_id": "u"}', **{"Content-Type": media_type})[0] == 200
 
 
-@pytest.mark.parametrize("accept", ["text/csv", "image/png, text/*;q=0.5", "application/json;q=0"])
+@pytest.mark.parametrize("accept", ["text/html", "image/png, audio/*;q=0.5", "*/*;q=0"])
 def test_another_accept_is_a_406(client: FlaskClient, accept: str) -> None:
     status, answer = post_bytes(client, b'{"user_id": "u"}', Accept=accept)
     assert status == 406
@@ -223,6 +226,7 @@ def test_an_accept_that_allows_json_is_fine(client: FlaskClient, accept: str) ->
         ("GET", "/invocations", 405, "POST"),
         ("PUT", "/invocations", 405, "POST"),
         ("POST", "/ping", 405, "GET"),
+        ("POST", "/execution-parameters", 405, "GET"),
     ],
 )
 def test_other_paths_and_methods_are_refused_in_json(

@@ -13,7 +13,8 @@ from http.client import HTTPConnection
 import pytest
 from job import ROOT, Job
 
-from recommender.container import BASE_DIR, BIND_TO_PORT, MODEL_SERVER_WORKERS
+from recommender.container import BASE_DIR
+from recommender.hosting import BIND_TO_PORT, MODEL_SERVER_WORKERS
 from recommender.service.process import Server, free_port, running_server
 
 

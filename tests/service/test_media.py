@@ -1,0 +1,224 @@
+"""Media types in and out, headers given back, batch transforms and the log of requests."""
+
+import csv
+import json
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from job import Job
+from werkzeug.test import TestResponse
+
+from recommender.config import SERVE
+from recommender.hosting import MediaType, ServerSettings
+from recommender.pipeline import Recommender
+from recommender.service.app import create_app
+
+JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
+
+
+@pytest.fixture(scope="module")
+def user_id(trained: Job) -> str:
+    return str(trained.ratings()["user_id"].iloc[0])
+
+
+@pytest.fixture
+def batch(recommender: Recommender) -> FlaskClient:
+    return create_app(recommender, ServerSettings(is_batch=True)).test_client()
+
+
+def ask(client: FlaskClient, body: str | bytes, content_type: str, accept: str = "", **headers: str) -> TestResponse:
+    given = {"Content-Type": content_type, **({"Accept": accept} if accept else {}), **headers}
+    return client.post("/invocations", data=body, headers=given)
+
+
+def lines_of(response: TestResponse) -> list[str]:
+    assert response.status_code == 200, response.text
+    assert response.text.endswith("\n")
+    return response.text[:-1].split("\n")
+
+
+def answer_of(client: FlaskClient, question: dict[str, Any]) -> dict[str, Any]:
+    return dict(ask(client, json.dumps(question), JSON).get_json())
+
+
+@pytest.mark.parametrize("content_type", [LINES, "application/x-ndjson", "Application/X-JSONLines; charset=UTF-8"])
+def test_json_lines_are_answered_line_by_line(client: FlaskClient, user_id: str, content_type: str) -> None:
+    questions: list[dict[str, Any]] = [{"user_id": user_id}, {"user_id": "new"}, {"user_id": user_id, "top_k": 2}]
+    response = ask(client, "\r\n".join(map(json.dumps, questions)) + "\n", content_type)
+    assert response.mimetype == LINES
+    assert [json.loads(line) for line in lines_of(response)] == [answer_of(client, question) for question in questions]
+
+
+def test_csv_is_answered_by_users_sources_and_items(client: FlaskClient, user_id: str) -> None:
+    response = ask(client, f'{user_id}\n"new, ""quoted"""\n', CSV + "; charset=utf-8")
+    assert response.mimetype == CSV
+    known, new = csv.reader(lines_of(response))
+    assert known == [user_id, "model", *answer_of(client, {"user_id": user_id})["recommended_items"]]
+    assert new[:2] == ['new, "quoted"', "popular"]
+    assert len(new) == 7
+
+
+@pytest.mark.parametrize(
+    ("content_type", "accept", "answered"),
+    [
+        (JSON, "", JSON),
+        (LINES, "*/*", LINES),
+        (CSV, "*/*;q=0.1", CSV),
+        (CSV, JSON, JSON),
+        (LINES, "text/csv;q=0.5, application/json;q=0.9", JSON),
+        (JSON, CSV, CSV),
+        (JSON, "text/html, text/*;q=0.2", CSV),
+        (JSON, "application/x-ndjson", "application/x-ndjson"),
+        (CSV, "application/*", JSON),
+    ],
+)
+def test_an_answer_has_the_media_type_that_is_wanted(
+    client: FlaskClient, user_id: str, content_type: str, accept: str, answered: str
+) -> None:
+    bodies = {JSON: json.dumps({"user_id": user_id}), LINES: json.dumps({"user_id": user_id}), CSV: user_id}
+    response = ask(client, bodies[content_type], content_type, accept)
+    assert (response.status_code, response.mimetype) == (200, answered)
+    expected = answer_of(client, {"user_id": user_id})
+    if answered == CSV:
+        assert response.text == ",".join([user_id, "model", *expected["recommended_items"]]) + "\n"
+    else:
+        value = json.loads(response.text)
+        assert value == (expected if content_type == JSON or answered != JSON else {"predictions": [expected]})
+
+
+def test_the_environment_says_what_an_answer_is_where_the_request_does_not(recommender: Recommender) -> None:
+    client = create_app(recommender, ServerSettings(accept=MediaType.CSV)).test_client()
+    assert ask(client, '{"user_id": "u"}', JSON).mimetype == CSV
+    assert ask(client, '{"user_id": "u"}', JSON, JSON).mimetype == JSON
+
+
+def test_a_bad_request_is_json_whatever_is_wanted(client: FlaskClient) -> None:
+    response = ask(client, "{}", JSON, CSV)
+    assert (response.status_code, response.mimetype) == (400, JSON)
+    assert response.get_json()["field"] == "user_id"
+
+
+BAD_LINES = ["", " ", "{", "[]", '{"user_id": 5}', '{"user_id": "u", "top_k": 0}', "\ufeff{}", '{"user_id": "\\ud800"}']
+
+
+@pytest.mark.parametrize("accept", [LINES, CSV, JSON])
+def test_a_bad_line_is_an_answer_of_its_own_in_its_place(client: FlaskClient, user_id: str, accept: str) -> None:
+    good = json.dumps({"user_id": user_id})
+    body = "\n".join([good, *BAD_LINES, good]) + "\n"
+    response = ask(client, body, LINES, accept)
+    if accept == CSV:
+        rows = list(csv.reader(lines_of(response)))
+        assert [row[:2] for row in rows[1:-1]] == [["", "error"]] * len(BAD_LINES)
+        assert rows[0] == rows[-1]
+        return
+    answers = response.get_json()["predictions"] if accept == JSON else list(map(json.loads, lines_of(response)))
+    assert len(answers) == len(BAD_LINES) + 2
+    assert answers[0] == answers[-1] == answer_of(client, {"user_id": user_id})
+    assert all("error" in answer for answer in answers[1:-1])
+
+
+@pytest.mark.parametrize("line", ["", "a,b", '"open', "\xff".encode("latin-1")])
+def test_a_bad_line_of_csv_says_what_was_expected(client: FlaskClient, line: str | bytes) -> None:
+    line = line.encode() if isinstance(line, str) else line
+    (row,) = csv.reader(lines_of(ask(client, line + b"\n", CSV)))
+    assert row[:2] == ["", "error"]
+    assert "expected" in row[2]
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=60) | st.text(max_size=60).map(str.encode),
+    content_type=st.sampled_from([JSON, LINES, CSV]),
+    accept=st.sampled_from(["", JSON, LINES, CSV]),
+)
+def test_any_body_is_answered_or_refused_and_lines_keep_their_number(
+    client: FlaskClient, body: bytes, content_type: str, accept: str
+) -> None:
+    response = ask(client, body, content_type, accept)
+    assert response.status_code in (200, 400)
+    if response.status_code == 200 and content_type != JSON and response.mimetype != JSON:
+        text = body.removeprefix(b"\xef\xbb\xbf")
+        assert response.get_data().count(b"\n") == text.count(b"\n") + (text[-1:] not in (b"", b"\n"))
+
+
+@pytest.mark.parametrize("content_type", [LINES, CSV])
+def test_records_of_a_real_time_request_are_bounded(client: FlaskClient, content_type: str) -> None:
+    response = ask(client, '{"user_id": "u"}\n' * (SERVE.max_instances + 1), content_type)
+    assert response.status_code == 400
+    assert "at most 1000 records, got 1001" in response.get_json()["error"]
+
+
+def test_a_batch_of_10_000_lines_with_a_broken_one_keeps_count_and_order(batch: FlaskClient, user_id: str) -> None:
+    lines = [json.dumps({"user_id": f"new-{number}", "top_k": 1}) for number in range(10_000)]
+    lines[7_777] = '{"user_id": "broken'
+    answers = [json.loads(line) for line in lines_of(ask(batch, "\n".join(lines), LINES))]
+    assert len(answers) == 10_000
+    assert answers[7_777]["error"].startswith("expected a JSON body")
+    assert [answer.get("user_id") for answer in answers] == [
+        None if number == 7_777 else f"new-{number}" for number in range(10_000)
+    ]
+
+
+def test_a_bug_in_one_record_is_its_own_answer(trained: Job, caplog: pytest.LogCaptureFixture) -> None:
+    broken = Recommender.load(trained.container.model_dir)
+    object.__setattr__(broken.model.histories, "item_num", np.full(10**6, 10**6, np.int32))
+    client = create_app(broken).test_client()
+    lines = [json.dumps({"user_id": user}) for user in ("new", broken.model.users.id(0), "new")]
+    first, second, third = map(json.loads, lines_of(ask(client, "\n".join(lines), LINES)))
+    assert first == third
+    assert second == {"error": "internal error; the server's log has the details", "field": ""}
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_execution_parameters_are_those_of_the_server(recommender: Recommender) -> None:
+    client = create_app(recommender, ServerSettings(workers=3, max_body_bytes=20 * 2**20)).test_client()
+    response = client.get("/execution-parameters")
+    assert (response.status_code, response.mimetype) == (200, JSON)
+    assert response.get_json() == {"MaxConcurrentTransforms": 3, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 20}
+
+
+@pytest.mark.parametrize(
+    ("given_value", "echoed"), [("c000b4f9-df62=1, x", True), ("x" * 1_024, True), ("x" * 1_025, False)]
+)
+def test_custom_attributes_come_back(client: FlaskClient, given_value: str, echoed: bool) -> None:
+    for body, status in (('{"user_id": "u"}', 200), ("{}", 400)):
+        response = ask(client, body, JSON, **{"X-Amzn-SageMaker-Custom-Attributes": given_value})
+        assert response.status_code == status
+        assert response.headers.get("X-Amzn-SageMaker-Custom-Attributes") == (given_value if echoed else None)
+
+
+def test_unknown_headers_are_ignored(client: FlaskClient) -> None:
+    headers = {"X-Amzn-SageMaker-Target-Model": "x", "X-Amzn-SageMaker-Session-Id": "NEW_SESSION", "X-Other": "1"}
+    response = ask(client, '{"user_id": "u"}', JSON, **headers)
+    assert response.status_code == 200
+    assert not [name for name, _ in response.headers if name.startswith("X-")]
+
+
+def test_each_request_leaves_one_line_without_what_was_rated(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, user_id: str
+) -> None:
+    caplog.set_level(logging.INFO, "recommender.requests")
+    question = {"user_id": user_id, "history": [{"item_id": "secret", "rating": 5}]}
+    ask(client, json.dumps(question), JSON, **{"X-Amzn-SageMaker-Inference-Id": "i-1"}).close()
+    ask(client, "a\nb\n", CSV).close()
+    ask(client, "{", JSON).close()
+    client.get("/ping").close()
+    first, second, third = (json.loads(record.getMessage()) for record in caplog.records)
+    assert first.pop("ms") >= 0
+    assert first == {
+        "method": "POST", "path": "/invocations", "status": 200, "records": 1, "user_id": user_id, "inference_id": "i-1"
+    }  # fmt: skip
+    assert (second["records"], "user_id" in second) == (2, False)
+    assert (third["status"], "records" in third) == (400, False)
+    assert "secret" not in caplog.text
+
+
+def test_a_ping_is_in_the_log_only_where_everything_is(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "recommender.requests")
+    client.get("/ping").close()
+    assert json.loads(caplog.records[0].getMessage())["path"] == "/ping"
