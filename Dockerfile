@@ -15,24 +15,26 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY requirements.txt /build/
 RUN /opt/venv/bin/pip install --extra-index-url "${TORCH_INDEX}" -r /build/requirements.txt
 
-FROM ${BASE} AS program
+FROM ${BASE} AS runtime
 # No byte code and no caches: the root file system may be read-only.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/program
-COPY entrypoint.sh train.py serve.py ./
-COPY recommender recommender
 # SageMaker may ask for another port (contract S2); /opt/ml is SageMaker's own and not touched here (T2).
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
 EXPOSE 8080
-STOPSIGNAL SIGTERM
-HEALTHCHECK --start-period=60s --interval=10s --timeout=3s CMD ["./entrypoint.sh", "healthy"]
-# The exec form, so that signals reach the program (T1); no argument means train (T26).
-ENTRYPOINT ["./entrypoint.sh"]
-CMD ["train"]
+HEALTHCHECK --start-period=60s --interval=10s --timeout=3s CMD ["/opt/program/entrypoint.sh", "healthy"]
+# The exec form, so that signals reach the program (T1).
+ENTRYPOINT ["/opt/program/entrypoint.sh"]
 
-FROM program AS serve
+FROM runtime AS serve
 COPY --from=serve-packages /opt/venv /opt/venv
+COPY entrypoint.sh train.py serve.py ./
+COPY recommender recommender
 CMD ["serve"]
 
-FROM program AS full
+FROM runtime AS full
 COPY --from=train-packages /opt/venv /opt/venv
+COPY entrypoint.sh train.py serve.py ./
+COPY recommender recommender
+# No argument means train (T26).
+CMD ["train"]

@@ -1,6 +1,9 @@
 # make demo    from a fresh clone: install, make data, train, serve, recommend
+# make container-demo   the same, training and serving in containers (Docker)
+# make score   all users of the demo's model at once, offline
 # make test    install what the tests need and run them
 # make check   format, lint, strict types and tests
+# make test-container   build the image and run it in a Docker engine, which is started where there is none (Debian, root)
 # make test-slow   the tests that take minutes or need root (network namespaces, process 1)
 #
 # On Linux without a GPU add TORCH=cpu: torch without CUDA is 200 MB instead of several GB.
@@ -9,22 +12,38 @@
 PYTHON ?= python3
 TORCH ?=
 DEMO_ROOT ?= build/demo
+IMAGE ?= recommender
+DOCKER_BUILD ?=
+MODEL ?= $(DEMO_ROOT)/model
+SCORES ?= $(DEMO_ROOT)/scores.parquet
 
 BIN := .venv/bin
-FAST := "not slow and not real_component"
+FAST := "not slow and not real_component and not container"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
        $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: demo test test-slow check format benchmark clean
+.PHONY: demo container-demo score test test-slow test-container check format benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
+
+# The same in containers: needs Docker.
+container-demo: .venv/installed
+	docker build --tag $(IMAGE) $(DOCKER_BUILD) .
+	$(BIN)/python demo.py --root $(DEMO_ROOT) --image $(IMAGE)
+
+# Recommendations of all users, of the model in MODEL.
+score: .venv/installed
+	$(BIN)/python -m recommender.score --model $(MODEL) --output $(SCORES)
 
 test: .venv/installed-dev
 	$(BIN)/pytest -m $(FAST)
 
 test-slow: .venv/installed-spark
 	$(BIN)/pytest -m "slow or real_component"
+
+test-container: .venv/installed-dev
+	tests/container/engine.sh $(BIN)/pytest -m container
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check
@@ -46,6 +65,7 @@ benchmark: .venv/installed-benchmarks
 	$(BIN)/python -m benchmarks.adam
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.serve
+	$(BIN)/python -m benchmarks.score
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.generate
 

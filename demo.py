@@ -5,6 +5,7 @@ It runs the project's own commands as processes, as a user would type them.
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -17,19 +18,22 @@ import pandas as pd
 
 from recommender.container import BASE_DIR, Container
 from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE
+from recommender.hosting import BIND_TO_PORT, CONTAINER_LOG_LEVEL
 from recommender.service.process import Server, running_server
 
 HERE = Path(__file__).parent
 MAX_SHOWN = 6  # ratings of a history
 PYTHON = os.path.relpath(sys.executable) if Path(sys.prefix).is_relative_to(HERE) else "python"
 NO_TITLE = "no title in common with the history"
+QUIET = {CONTAINER_LOG_LEVEL: "WARNING"}
 UNEXPLAINED = {"popular": "popular with everybody", "model": NO_TITLE, "fold_in": NO_TITLE}
 
 
 @click.command()
 @click.option("--root", type=click.Path(file_okay=False, path_type=Path), default=Path("build/demo"), show_default=True,
               help="SAGEMAKER_BASE_DIR of the demo.")  # fmt: skip
-def main(root: Path) -> None:
+@click.option("--image", help="Train and serve in containers of this image.")
+def main(root: Path, image: str | None) -> None:
     """Make a synthetic fashion data set, train on it, serve it and ask for recommendations."""
     started = time.monotonic()
     container = Container(root.resolve())
@@ -43,15 +47,35 @@ def main(root: Path) -> None:
     run("-m", "recommender.prepare", *files, "--output", channels, "--item_key", "parent_asin")
     heading("3. Train, as a SageMaker training job would")
     write_hyperparameters(container)
-    run("train.py", base_dir=container.base_dir)
+    train(container, image)
     heading("4. Serve, as a SageMaker endpoint would")
-    serve = f"{BASE_DIR}={os.path.relpath(container.base_dir)} {PYTHON} serve.py"
+    command = [sys.executable, "serve.py"] if image is None else in_container(image, container, "serve")
+    place = f"{BASE_DIR}={os.path.relpath(container.base_dir)} "
+    serve = f"{place}{PYTHON} serve.py" if image is None else shlex.join(command)
     click.echo(f"$ {serve}")
-    with running_server(container.base_dir) as server:
+    with running_server(container.base_dir, QUIET, command=command) as server:
         ask_for_recommendations(server, container)
     click.echo(f"\nThe server has stopped (exit code {server.process.returncode}).")
     report_figures(container)
     click.echo(f"Done in {time.monotonic() - started:.0f} s. Serve the model again:\n$ {serve}")
+
+
+def train(container: Container, image: str | None) -> None:
+    """Train, by this Python or in a container, which needs no network."""
+    if image is None:
+        run("train.py", base_dir=container.base_dir)
+        return
+    command = in_container(image, container, "train", network="none")
+    click.echo(f"$ {shlex.join(command)}")
+    if code := subprocess.run(command).returncode:  # noqa: S603 - our own command
+        sys.exit(code)
+
+
+def in_container(image: str, container: Container, word: str, network: str = "host") -> list[str]:
+    """Docker run as its user, so that what it writes is the user's."""
+    mount = f"{container.base_dir}:/opt/ml"
+    return ["docker", "run", "--rm", f"--network={network}", f"--user={os.getuid()}:{os.getgid()}", "-v", mount,
+            "-e", BIND_TO_PORT, "-e", CONTAINER_LOG_LEVEL, image, word]  # fmt: skip
 
 
 def heading(text: str) -> None:

@@ -1,10 +1,17 @@
-"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and POST /invocations.
+r"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and POST /invocations.
 
-SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on port 8080
+\b
+    SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on port 8080
+    python serve.py --model s3://bucket/models/model.tar.gz
+
+See README.md for requests, answers and variables.
 """
 
 import sys
 
+import click
+
+from recommender.bundle import unpacked
 from recommender.container import Container
 from recommender.errors import RecommenderError
 from recommender.hosting import ServerSettings
@@ -12,11 +19,28 @@ from recommender.pipeline import Recommender
 from recommender.service.server import run
 
 
-def main() -> int:
-    """Load the model and serve it. Returns the exit code when there is nothing to serve."""
+@click.command(help=str(__doc__).replace(r"\b", "\b"))
+@click.option(
+    "--model", metavar="PLACE", help="Model folder, model.tar.gz or s3:// URI of one; by default the container's."
+)
+def command(model: str | None) -> None:
+    """Load the model and serve it."""
+    settings = ServerSettings.from_environment()
+    if model is None:
+        recommender = Recommender.load(Container.from_environment().model_dir)
+    else:
+        with unpacked(model) as folder:  # its arrays stay mapped when the files are gone
+            recommender = Recommender.load(folder)
+    run(recommender, settings)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns the exit code: 1 where there is nothing to serve."""
     try:
-        settings = ServerSettings.from_environment()
-        run(Recommender.load(Container.from_environment().model_dir), settings)
+        command.main(arguments, prog_name="serve.py", standalone_mode=False)
+    except click.UsageError as error:
+        print(f"error: command line: {error.format_message()} See serve.py --help", file=sys.stderr)
+        return 1
     except RecommenderError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -18,7 +18,7 @@ from types import FrameType
 
 import click
 
-from recommender import artifacts
+from recommender import artifacts, bundle
 from recommender.config import TrainConfig
 from recommender.container import BASE_DIR, CHANNELS, Container
 from recommender.errors import ConfigError, RecommenderError
@@ -46,10 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
             if parsed is None:
                 return 0
             container, given = parsed
+            output = model_output(given)
             config = TrainConfig.from_layers([*container.hyperparameters(), ("command line", given)])
             from recommender import job  # torch, pandas and scikit-learn: two seconds
 
             job.run(config, container)
+            if output is not None:
+                print(f"the model is in {bundle.upload(container.model_dir, output)}")
         except Stopped as stop:
             print(f"stopped by {signal.Signals(stop.args[0]).name}: the same command goes on from the last checkpoint")
             if not artifacts.is_complete(container.model_dir):  # one that is whole serves right, with or without us
@@ -119,6 +122,18 @@ def parse(arguments: list[str] | None) -> tuple[Container, dict[str, object]] | 
     return replace(container, locations=locations), given
 
 
+def model_output(given: dict[str, object]) -> str | None:
+    """Take the place for model.tar.gz out of what is given; SageMaker itself needs none.
+
+    Raises:
+        ConfigError: it is not in S3.
+    """
+    output = given.pop("model_output", None)
+    if output is not None:
+        bundle.check_output(str(output))
+    return None if output is None else str(output)
+
+
 def places() -> list[click.Parameter]:
     """Options for where things are."""
     base = click.Option(
@@ -126,7 +141,8 @@ def places() -> list[click.Parameter]:
     )
     help_text = "Channel {}: a folder, a file or s3://bucket/prefix, by default input/data/{} of the tree."
     channels = [click.Option([f"--{name}"], metavar="PLACE", help=help_text.format(name, name)) for name in CHANNELS]
-    return [base, *channels]
+    output = click.Option(["--model-output"], metavar="PLACE", help="s3://bucket/prefix that also gets model.tar.gz.")
+    return [base, *channels, output]
 
 
 if __name__ == "__main__":

@@ -62,7 +62,9 @@ def fetch(url: str, path: Path) -> None:
             retry=retry_if_exception_type(BrokenOffError),
             stop=stop_after_attempt(ATTEMPTS),
             wait=WAIT,
-            before_sleep=lambda state: say(f"{path}: {_problem(state)}; trying again ..."),
+            before_sleep=lambda state: say(
+                f"{path}: {_problem(state)}; attempt {state.attempt_number} of {ATTEMPTS} ..."
+            ),
             reraise=True,
         )
         try:
@@ -98,7 +100,8 @@ class Transfer:
         try:
             response = self._http.request("GET", self._url, headers=headers, preload_content=False)
         except HTTPError as error:
-            raise BrokenOffError(reason(error)) from None
+            # urllib3 wraps what has happened in what it has tried.
+            raise BrokenOffError(reason(getattr(error, "reason", None) or error).rpartition(": ")[2]) from None
         try:
             return self._receive(response, begin)
         finally:

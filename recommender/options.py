@@ -37,8 +37,10 @@ def run(command: click.Command, arguments: list[str] | None, name: str, stopped:
         return command.main(arguments, prog_name=f"python -m {name}", standalone_mode=False) or 0
     except click.UsageError as error:
         problem = f"command line: {error.format_message()} See --help"
-    except (RecommenderError, OSError) as error:
+    except RecommenderError as error:
         problem = str(error)
+    except OSError as error:
+        problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (KeyboardInterrupt, click.Abort):
         if stopped:
             print(stopped, file=sys.stderr)

@@ -20,6 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from recommender.config import SERVE
 from recommender.container import Container
+from recommender.data.strings import StringTable
+from recommender.errors import ConfigError
 from recommender.hosting import available_cores
 from recommender.options import run
 from recommender.pipeline import Recommender
@@ -40,16 +42,29 @@ SCHEMA = pa.schema(
 def score(recommender: Recommender, block: range, top_k: int, num_candidates: int) -> pa.RecordBatch:
     """The recommendations of the users with these numbers, best first, user by user: rows of `SCHEMA`."""
     model = recommender.model
-    ranked = list(recommender.ranked_for_users(np.arange(block.start, block.stop), num_candidates, top_k))
-    lengths = [len(item_num) for item_num, _, _ in ranked]
+    users = np.arange(block.start, block.stop)
+    ranked = list(recommender.ranked_for_users(users, num_candidates, top_k))
     items, scores, ratings = (np.concatenate(column) for column in zip(*ranked, strict=True))
-    users = pa.array([model.users.id(number) for number in block], pa.string())
-    of_row = pa.array(np.repeat(np.arange(len(block)), lengths))
+    lengths = [len(item_num) for item_num, _, _ in ranked]
     rank = np.concatenate([np.arange(1, length + 1, dtype=np.int32) for length in lengths])
-    columns = [users.take(of_row), rank, [model.items.id(number) for number in items.tolist()], scores, ratings]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA
-    )
+    columns = [
+        _strings(model.users.table).take(_numbers(np.repeat(users, lengths))).cast(pa.string()),
+        _numbers(rank),
+        _strings(model.items.table).take(_numbers(items)).cast(pa.string()),
+        _numbers(scores),
+        _numbers(ratings),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def _strings(table: StringTable) -> pa.LargeStringArray:
+    """The same memory as Arrow sees it."""
+    return pa.LargeStringArray.from_buffers(len(table), pa.py_buffer(table.offsets), pa.py_buffer(table.blob))
+
+
+def _numbers(values: np.ndarray) -> pa.Array:
+    # pa.array would import pandas, a quarter of a second, to see whether it is one of its own.
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 def score_all(folder: Path, path: Path, top_k: int, num_candidates: int, workers: int) -> int:
@@ -108,6 +123,8 @@ def _complete(path: Path) -> Iterator[Path]:
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one a core]")
 def command(model: Path | None, output: Path, top_k: int, num_candidates: int, workers: int | None) -> None:
     """See the module."""
+    if output.suffix != ".parquet" or "://" in str(output) or str(output).startswith("s3:"):
+        raise ConfigError(f"--output: expected a file on this machine whose name ends in .parquet, got {output}")
     folder = model or Container.from_environment().model_dir
     output.parent.mkdir(parents=True, exist_ok=True)
     users = score_all(folder, output, top_k, max(top_k, num_candidates), workers or available_cores())

@@ -2,12 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
+from image import has_engine
 from job import ROOT, Job
 from raw import Prepare, Problem, Raw, Result
 from s3 import S3Server, serving
@@ -23,23 +24,38 @@ settings.load_profile("default")
 REAL_DATA = ROOT / os.environ.get("RECOMMENDER_DATA", "../shared/data")
 
 
-TOOLS = ("unshare", "ip", "pgrep")
+TOOLS = ("unshare", "ip", "pgrep", "java")
+
+
+def missing_components() -> str | None:
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None] + ["root"] * (os.geteuid() != 0)
+    return f"real components need root and {', '.join(TOOLS)}; missing: {', '.join(missing)}" if missing else None
+
+
+def missing_engine() -> str | None:
+    return None if has_engine() else "no Docker engine answers: make test-container starts one where it can"
+
+
+def missing_data() -> str | None:
+    return None if REAL_DATA.is_dir() else f"RECOMMENDER_DATA: there is no folder {REAL_DATA}"
+
+
+# Marker -> what says why its tests can't run, and the variable that makes that an error (CI sets it).
+NEEDS: dict[str, tuple[Callable[[], str | None], str | None]] = {
+    "real_component": (missing_components, "REQUIRE_REAL_COMPONENTS"),
+    "container": (missing_engine, "REQUIRE_CONTAINERS"),
+    "real_data": (missing_data, None),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if os.geteuid() != 0 or missing:
-        reason = f"real components need root and {', '.join(TOOLS)}; missing: {', '.join(missing) or 'root'}"
-        if "REQUIRE_REAL_COMPONENTS" in os.environ:
+    for marker, (missing, required) in NEEDS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = missing() if marked else None
+        if reason and required in os.environ:
             raise pytest.UsageError(reason)
-        for item in items:
-            if item.get_closest_marker("real_component"):
-                item.add_marker(pytest.mark.skip(reason=reason))
-    if not REAL_DATA.is_dir():
-        reason = f"RECOMMENDER_DATA: there is no folder {REAL_DATA}"
-        for item in items:
-            if item.get_closest_marker("real_data"):
-                item.add_marker(pytest.mark.skip(reason=reason))
+        for item in marked if reason else ():
+            item.add_marker(pytest.mark.skip(reason=str(reason)))
 
 
 @pytest.fixture
@@ -114,7 +130,7 @@ def prepare(raw: Raw, tmp_path: Path) -> Prepare:
 
 @pytest.fixture
 def problem(raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Problem:
-    """What the command says where it fails; nothing is written then but rejects.csv."""
+    """What the command says where it fails; nothing is written then but the rejects."""
 
     def run(*options: str, places: list[str] | None = None) -> str:
         out = tmp_path / "out"
@@ -122,7 +138,7 @@ def problem(raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pro
         arguments = [*(raw.places if places is None else places), "--output", str(out), *options]
         assert main(arguments) == 1
         after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
-        assert {path.name for path in after.keys() - before.keys()} <= {"rejects.csv"}
+        assert {path.name for path in after.keys() - before.keys()} <= {"rejects-of-failed-run.csv"}
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("error: ")
         assert line.isprintable()

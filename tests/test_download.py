@@ -206,7 +206,7 @@ def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path, capsys: pytest
     site.statuses = [503, 429, 500]
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)
-    assert "the server answers 503; trying again" in capsys.readouterr().out
+    assert "the server answers 503; attempt 1 of 8" in capsys.readouterr().out
 
 
 def test_a_length_that_is_not_said_is_no_obstacle(site: Site, tmp_path: Path) -> None:

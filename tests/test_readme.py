@@ -103,8 +103,8 @@ def test_every_figure_of_the_results_is_one_that_a_benchmark_has_written() -> No
     written = {
         line for file in (ROOT / "benchmarks" / "results").glob("*.md") for line in file.read_text().splitlines()
     }
-    section = README.partition("## Results")[2].partition("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("|")]
+    sections = [README.partition(heading)[2].partition("\n## ")[0] for heading in ("## Results", "## In containers")]
+    rows = [line for section in sections for line in section.splitlines() if line.startswith("|")]
     assert len(rows) > 20
     assert [row for row in rows if row not in written] == []
 
@@ -113,3 +113,11 @@ def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([\w-]+)", README)) <= targets
     assert {"demo", "test", "check", "benchmark"} <= targets
+
+
+def test_every_line_of_the_contract_names_a_test_that_exists() -> None:
+    rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", (ROOT / "docs" / "contract.md").read_text(), re.MULTILINE)
+    tests = (ROOT / "tests" / "container" / "test_image.py").read_text()
+    assert [int(number) for number, _ in rows] == list(range(1, 31))
+    missing = [number for number, test in rows if not (test.startswith("`") and f"def {test[1:-1]}(" in tests)]
+    assert missing == ["24", "30"]

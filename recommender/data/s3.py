@@ -90,7 +90,10 @@ def _client() -> "S3Client":
 
 @contextmanager
 def _named_problems(uri: str) -> Iterator[None]:
-    from boto3.exceptions import Boto3Error
+    try:
+        from boto3.exceptions import Boto3Error
+    except ImportError:
+        raise DataError(f"{printable(uri)}: S3 needs boto3: pip install -r requirements.txt") from None
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:

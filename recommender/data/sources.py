@@ -93,7 +93,7 @@ def open_channel(
         DataError: there is no file, one of them has no allowed format or is not a regular file, or S3 refuses.
     """
     if not _is_s3(location):
-        yield [_source_file(str(path), path, content_type, formats) for path in _local_files(Path(location))]
+        yield [_source_file(str(path), path, content_type, formats) for path in _local_files(Path(location), formats)]
         return
     bucket, keys = _keys(str(location))
     with tempfile.TemporaryDirectory(prefix="channel-") as folder:
@@ -115,7 +115,7 @@ def names_in_channel(location: str, formats: Collection[Format]) -> list[str]:
         bucket, keys = _keys(location)
         names = [bucket.uri(key) for key in keys]
     else:
-        names = [str(path) for path in _local_files(Path(location))]
+        names = [str(path) for path in _local_files(Path(location), formats)]
     return [_source_file(name, Path(name), None, formats).name for name in names]
 
 
@@ -147,7 +147,7 @@ def _matches(key: str, pattern: str) -> bool:
     return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
-def _local_files(location: Path) -> list[Path]:
+def _local_files(location: Path, formats: Collection[Format]) -> list[Path]:
     try:
         files = [file for path in _expanded(location) for file in (_files_below(path) if path.is_dir() else [path])]
         for path in files:
@@ -158,7 +158,7 @@ def _local_files(location: Path) -> list[Path]:
     except OSError as error:
         raise DataError(f"{printable(str(error.filename))}: can't be read: {error.strerror}") from None
     if not files:
-        raise DataError(f"{printable(str(location))}: expected at least one file ({', '.join(SUFFIXES)}), got none")
+        raise DataError(f"{printable(str(location))}: expected at least one file ({_suffixes(formats)}), got none")
     return sorted(files)
 
 
@@ -186,6 +186,10 @@ def _check_regular(path: Path) -> None:
         raise DataError(f"{printable(str(path))}: expected a file, got {FILE_KINDS.get(kind, 'something else')}")
 
 
+def _suffixes(formats: Collection[Format]) -> str:
+    return ", ".join(suffix for suffix, (kind, _) in SUFFIXES.items() if kind in formats)
+
+
 def _is_hidden(parts: Iterable[str]) -> bool:
     return any(part.startswith((".", "_")) for part in parts)
 
@@ -195,6 +199,5 @@ def _source_file(name: str, path: Path, content_type: str | None, formats: Colle
     known = [found for suffix, found in SUFFIXES.items() if name.endswith(suffix)]
     kind, compressed = known[0] if known else (CONTENT_TYPES.get(media_type), False)
     if kind is None or kind not in formats:
-        suffixes = [suffix for suffix, (format_, _) in SUFFIXES.items() if format_ in formats]
-        raise DataError(f"{printable(name)}: expected a name that ends in {', '.join(suffixes)}")
+        raise DataError(f"{printable(name)}: expected a name that ends in {_suffixes(formats)}")
     return SourceFile(printable(name), path, kind, compressed)

@@ -10,6 +10,7 @@ See README.md for the steps, the options and what is written.
 import re
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -26,17 +27,19 @@ DEFAULT_MEMORY = "1GB"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prepare; returns the exit code: 0, 1 failed, 130 where Ctrl-C stopped it; SIGTERM ends the process with 143."""
+    """Prepare; returns the exit code: 0, 1 failed, 130 or 143 where Ctrl-C or SIGTERM stopped it."""
+    received: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt  # ends as Ctrl-C does, so that what was made aside is removed
+
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        return run(command(), arguments, "recommender.prepare")
+        code = run(command(), arguments, "recommender.prepare")
+        return 128 + received[0] if received else code
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def stop(number: int, _frame: object) -> None:
-    """End as any other exception does, so that what was made aside is removed."""
-    raise SystemExit(128 + number)
 
 
 def command() -> click.Command:
@@ -78,28 +81,29 @@ def prepare(
     """Check what is given, then run."""
     given = {name: value for name, value in options.items() if value is not None}
     config = PrepareConfig.from_layers([("command line", given)])
+    for option, places in (("reviews", reviews), ("metadata", metadata), ("output", (output,))):
+        if "" in places:
+            raise ConfigError(f"--{option}: expected a {PLACE}, got an empty text")
     if not MEMORY.fullmatch(memory_limit):
         raise ConfigError(f"--memory-limit: expected a size such as {DEFAULT_MEMORY} or 500MB, got {memory_limit!r}")
     from recommender.prepare import run as preparation
     from recommender.prepare.output import opened
 
-    with (
-        opened(output, engine_writes_s3=engine == "spark") as place,
-        open_engine(engine, place.staging, memory_limit) as started,
-    ):
+    start = engine_starter(engine, memory_limit)
+    with opened(output, engine_writes_s3=engine == "spark") as place, start(place.staging) as started:
         preparation.run(reviews, metadata, config, started, place)
         print(f"the channels are in {output}; what is to be seen of them in {output.rstrip('/')}/summary.html")
 
 
-def open_engine(name: str, folder: Path, memory_limit: str) -> "AbstractContextManager[Engine]":
-    """Start an engine."""
+def engine_starter(name: str, memory_limit: str) -> "Callable[[Path], AbstractContextManager[Engine]]":
+    """What starts an engine, with a folder for what it keeps on disk."""
     if name == "spark":
         from recommender.prepare.spark_engine import SparkEngine
 
-        return SparkEngine()
+        return lambda _: SparkEngine()
     from recommender.prepare.duckdb_engine import DuckDBEngine
 
-    return DuckDBEngine(folder, memory_limit)
+    return lambda folder: DuckDBEngine(folder, memory_limit)
 
 
 if __name__ == "__main__":

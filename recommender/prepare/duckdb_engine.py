@@ -1,8 +1,7 @@
 """The engine for one machine: DuckDB, in this process, within a limit of memory; what is beyond it is on disk."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Self, TypeVar, cast
 
@@ -39,13 +38,17 @@ class DuckDBEngine:
             "preserve_insertion_order": False,  # every order that counts is asked for
             "autoinstall_known_extensions": False,
         }
-        with self._named_problems():
+        try:
             self._connection = duckdb.connect(config=settings)
+        except duckdb.Error as error:
+            raise self._told(error) from None
+        self._thread = ThreadPoolExecutor(max_workers=1)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
         self._connection.close()
 
     def load(self, table: str, locations: Sequence[str], records: Records) -> None:
@@ -59,26 +62,22 @@ class DuckDBEngine:
 
     def make(self, step: Step) -> None:
         """See `Engine`."""
-        with self._named_problems():
-            self._connection.execute(f"CREATE {'TABLE' if step.kept else 'VIEW'} {step.table} AS {step.query}")
+        kind = "TABLE" if step.kept else "VIEW"
+        self._done(lambda: self._connection.execute(f"CREATE {kind} {step.table} AS {step.query}"))
 
     def rows(self, query: str) -> Iterator[Row]:
         """See `Engine`."""
-        with self._named_problems():
-            cursor = self._connection.cursor().execute(query)
-        while True:
-            with self._named_problems():
-                rows = cursor.fetchmany(ROWS_AT_ONCE)
-            if not rows:
-                return
+        # Not by a cursor: that is a connection of its own, which `interrupt` does not reach.
+        self._done(lambda: self._connection.execute(query))
+        while rows := self._done(lambda: self._connection.fetchmany(ROWS_AT_ONCE)):
             yield from rows
 
     def write(self, query: str, folder: str | Path) -> None:
         """See `Engine`."""
         folder = Path(folder)
         folder.mkdir()
-        with self._named_problems():
-            self._connection.sql(query).write_parquet(str(folder / PARQUET_FILE), compression="snappy")
+        path = str(folder / PARQUET_FILE)
+        self._done(lambda: self._connection.sql(query).write_parquet(path, compression="snappy"))
 
     def _insert(self, table: str, file: SourceFile, records: Records) -> None:
         """The next rows are parsed while DuckDB takes in the last ones."""
@@ -86,22 +85,35 @@ class DuckDBEngine:
             self._append(f"INSERT INTO {table}", rows)
 
     def _append(self, statement: str, incoming: pa.Table) -> None:
-        with self._named_problems():
+        def append() -> None:
             self._connection.register("incoming", incoming)
             self._connection.execute(f"{statement} SELECT * FROM incoming")
             self._connection.unregister("incoming")
 
-    @contextmanager
-    def _named_problems(self) -> Iterator[None]:
+        self._done(append)
+
+    def _done(self, work: Callable[[], T]) -> T:
+        """What DuckDB does, in a thread of its own, so that this one hears signals meanwhile."""
+        doing = self._thread.submit(work)
         try:
-            yield
-        except duckdb.OutOfMemoryException as error:
-            raise EngineError(
-                f"DuckDB: {self._memory_limit} of memory, or the disk, are not enough: set a higher --memory-limit "
-                f"or make room: {reason(error)}"
-            ) from None
+            return doing.result()
         except duckdb.Error as error:
-            raise EngineError(f"DuckDB: {reason(error)}") from None
+            raise self._told(error) from None
+        except KeyboardInterrupt:
+            while not doing.done():  # it may not have begun
+                self._connection.interrupt()
+                wait([doing], timeout=0.1)
+            raise
+
+    def _told(self, error: duckdb.Error) -> EngineError:
+        """What DuckDB says, and what to do."""
+        if not isinstance(error, duckdb.OutOfMemoryException):
+            return EngineError(f"DuckDB: {reason(error)}")
+        what = reason(error).partition("Possible solutions")[0].strip()
+        return EngineError(
+            f"DuckDB: {self._memory_limit} of memory, or the disk, are not enough: set a higher --memory-limit "
+            f"or make room: {what}"
+        )
 
 
 def ahead(values: Iterator[T]) -> Iterator[T]:

@@ -14,6 +14,7 @@ from recommender.prepare.summary import Summary
 
 INK, MUTED, FAINT = "#1f3a5f", "#d9843b", "#9aa5b1"
 TICKS = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000]
+MUTED_TEXT = "#7b8794"
 COLOURS = {"train": INK, "validation": FAINT, "test": MUTED}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
@@ -60,12 +61,10 @@ def items_of_users(summary: Summary, axes: Axes) -> None:
     items, users = _columns(summary.users_by_items)
     least = int(summary.settings["min_items"])
     kept = items >= least
-    # Every number has a bar up to twenty; beyond that bars as narrow would not be seen.
-    edges = np.unique(np.append(np.arange(1, 22), np.geomspace(21, max(22, items.max(initial=1) + 1), 15).astype(int)))
     for chosen, colour, label in ((~kept, FAINT, "left out"), (kept, INK, f"kept: at least {least}")):
-        axes.hist(items[chosen], edges.tolist(), weights=users[chosen], color=colour, label=label, rwidth=0.9)
+        axes.plot(items[chosen], users[chosen], "o", markersize=5, color=colour, label=label)
     axes.set(title="Unique items of a user", xlabel="unique items", ylabel="users", yscale="log", xscale="log")
-    axes.set_xticks([tick for tick in TICKS if tick < edges[-1]], minor=False)
+    axes.set_xticks([tick for tick in TICKS if tick <= items.max(initial=1)], minor=False)
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -98,8 +97,9 @@ def long_tail(summary: Summary, axes: Axes) -> None:
     once = items[reviews == 1].sum() / max(1, items.sum())
     top = np.interp(0.1, of_items, of_reviews)
     axes.plot(0.1, top, "o", color=MUTED)
-    axes.text(0.17, 0.28, f"the top 10% of the items have {top:.0%} of the ratings,")
-    axes.text(0.17, 0.16, f"{once:.0%} of the items have one rating")
+    axes.text(0.32, 0.22, f"the top 10% of the items have {top:.0%}", color=MUTED)
+    axes.text(0.32, 0.12, f"{once:.0%} of the items have one rating")
+    axes.text(0.56, 0.47, "if all had as many", color=MUTED_TEXT, rotation=31)
     axes.set(title="The long tail", xlabel="items, most rated first", ylabel="train ratings", xlim=(0, 1), ylim=(0, 1))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))

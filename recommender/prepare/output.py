@@ -13,6 +13,8 @@ from recommender.data.text import printable
 from recommender.errors import ConfigError
 
 CHANNELS = ("train", "validation", "test", "items")
+STAGING = ".prepare-"
+FAILED = "rejects-of-failed-run.csv"  # beside an earlier result, which it says nothing of
 OURS = re.compile(r"part-\d+.*\.parquet|[._].*")  # what the engines write into the folder of a channel
 
 
@@ -60,7 +62,9 @@ def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
     folder = Path(output)
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".prepare-", dir=folder) as staging:
+    for left_behind in folder.glob(f"{STAGING}*"):  # by a run that was killed
+        shutil.rmtree(left_behind)
+    with tempfile.TemporaryDirectory(prefix=STAGING, dir=folder) as staging:
         yield FolderOutput(folder, Path(staging))
 
 
@@ -73,9 +77,9 @@ class FolderOutput:
 
     def publish(self, names: Sequence[str]) -> None:
         """See `Output`; each name changes at once."""
-        for channel in CHANNELS:
-            if names[0] in CHANNELS and channel not in names:
-                _remove(self._folder / channel)
+        if names != [FAILED]:
+            for name in {*CHANNELS, FAILED} - set(names):
+                _remove(self._folder / name)
         for name in names:
             _remove(self._folder / name)
             (self.staging / name).rename(self._folder / name)

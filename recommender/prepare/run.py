@@ -2,18 +2,21 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 from recommender.config import PrepareConfig
+from recommender.data.sources import Format, names_in_channel
 from recommender.errors import DataError
 from recommender.prepare import records
 from recommender.prepare.engine import Engine
-from recommender.prepare.output import Output
+from recommender.prepare.output import FAILED, Output
 from recommender.prepare.page import page
 from recommender.prepare.steps import TITLES, channel, steps
-from recommender.prepare.summary import Counts, Summary, check_rejects, counts_of, lines_of, summarize
+from recommender.prepare.summary import Counts, Summary, are_too_many, counts_of, lines_of, summarize, too_many
 from recommender.progress import say
 
 REJECTS, SUMMARY, PAGE = "rejects.csv", "summary.json", "summary.html"
@@ -36,23 +39,38 @@ def run(
         RecommenderError: a file can't be read, too many lines are bad, nothing is left, or the engine gave up.
         OSError: a result can't be written.
     """
+    check_given_once(reviews, metadata)
     engine.load("review_lines", reviews, records.reviews(config.item_key))
     engine.load("metadata_lines", metadata, records.metadata())
     lines = {
         "reviews": lines_of(engine, "review_lines", reviews),
         "metadata": lines_of(engine, "metadata_lines", metadata),
     }
-    write_rejects(engine, output.staging / REJECTS)
-    output.publish([REJECTS])
-    check_rejects(lines, config.max_rejects, f"{output.name.rstrip('/')}/{REJECTS}")
+    failed = are_too_many(lines, config.max_rejects)
+    write_rejects(engine, output.staging / (FAILED if failed else REJECTS))
+    if failed:  # what an earlier run left stays as it is
+        output.publish([FAILED])
+        raise DataError(too_many(lines, config.max_rejects, f"{output.name.rstrip('/')}/{FAILED}"))
     counts = carry_out(config, engine)
     summary = summarize(engine, config, lines, counts)
     say_summary(summary)
     written = write_channels(summary, engine, output.tables)
     (output.staging / SUMMARY).write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")
     (output.staging / PAGE).write_text(page(summary), encoding="utf-8")
-    output.publish([*written, PAGE, SUMMARY])
+    output.publish([*written, REJECTS, PAGE, SUMMARY])
     return summary
+
+
+def check_given_once(*places: Sequence[str]) -> None:
+    """See that no file is read twice, which would count its rows twice.
+
+    Raises:
+        DataError: a file is; or see `names_in_channel`.
+    """
+    names = [name for place in chain(*places) for name in names_in_channel(place, {Format.JSON_LINES})]
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise DataError(f"{twice[0]}: is given more than once, by --reviews and --metadata together")
 
 
 def carry_out(config: PrepareConfig, engine: Engine) -> list[Counts]:
@@ -77,13 +95,14 @@ def carry_out(config: PrepareConfig, engine: Engine) -> list[Counts]:
 
 def nothing_left(config: PrepareConfig, counts: Sequence[Counts]) -> str:
     """What to do where a step leaves nothing."""
+    until = f", or there is nothing before --split_time {config.split_time:%Y-%m-%d}" if config.split_time else ""
     advice = {
-        "read": "give --reviews files that hold some",
-        "of items in the metadata": f"is --metadata of the same category? Reviews are matched by --item_key "
+        "read": "Give --reviews files that hold some",
+        "of items in the metadata": f"Is --metadata of the same category? Reviews are matched by --item_key "
         f"{config.item_key}, metadata by parent_asin",
-    }.get(counts[-1].name, f"--min_items {config.min_items} may be too many")
+    }.get(counts[-1].name, f"--min_items {config.min_items} may be too many" + until)
     before = f" {counts[-2].reviews:,} were left before that." if len(counts) > 1 else ""
-    return f"no review is left {counts[-1].name}.{before} {advice}"
+    return f"of the reviews {counts[-1].name} none is left.{before} {advice}"
 
 
 def write_rejects(engine: Engine, path: Path) -> None:
@@ -114,5 +133,7 @@ def say_summary(summary: Summary) -> None:
     for row in summary.datasets:
         of_user = f"{row.min_items:,} to {row.max_items:,}"
         say(f"{row.name:10} {row.users:10,} {row.items:10,} {row.reviews:12,} {of_user:>13} {row.density:9.4%}")
+    if not any(row.name == "test" for row in summary.datasets):
+        say("no review is held out for test: there is no channel test")
     if summary.cold:
         say(f"{summary.cold:,} later reviews belong to no channel: their item is not in train")

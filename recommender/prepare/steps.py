@@ -38,11 +38,15 @@ def steps(config: PrepareConfig) -> list[Step]:
     Parts are train, test and validation, and cold: the reviews since `split_time` of users or items that are not
     in train, which belong to no channel.
     """
-    before = int(config.split_time.timestamp() * 1000) if config.split_time else END_OF_TIME
-    return [*kept(config, before), *split(config, before)]
+    return [*kept(config, before(config)), *split(config, before(config))]
 
 
-def kept(config: PrepareConfig, before: int) -> list[Step]:
+def before(config: PrepareConfig) -> int:
+    """The point in time until which reviews decide who and what is known, in milliseconds."""
+    return int(config.split_time.timestamp() * 1000) if config.split_time else END_OF_TIME
+
+
+def kept(config: PrepareConfig, until: int) -> list[Step]:
     """Steps 1 to 3 of the paper's section 2.2.
 
     Where a point in time splits, what comes after it decides nothing that is before it: users count with their items
@@ -53,7 +57,7 @@ def kept(config: PrepareConfig, before: int) -> list[Step]:
         Step(
             "of_known_items_ranked",
             f"""SELECT {REVIEW}, row_number() OVER (
-                    PARTITION BY user_id, item_id, timestamp < {before} ORDER BY {kept_one[config.duplicates]}
+                    PARTITION BY user_id, item_id, timestamp < {until} ORDER BY {kept_one[config.duplicates]}
                 ) AS place FROM of_known_items""",
         ),
         Step(
@@ -79,7 +83,7 @@ def kept(config: PrepareConfig, before: int) -> list[Step]:
         *unique,
         Step(
             "active_users",
-            f"""SELECT user_id FROM (SELECT DISTINCT user_id, item_id FROM {source} WHERE timestamp < {before}) AS pairs
+            f"""SELECT user_id FROM (SELECT DISTINCT user_id, item_id FROM {source} WHERE timestamp < {until}) AS pairs
                 GROUP BY user_id HAVING count(*) >= {config.min_items}""",
         ),
         Step(
@@ -90,10 +94,10 @@ def kept(config: PrepareConfig, before: int) -> list[Step]:
     ]
 
 
-def split(config: PrepareConfig, before: int) -> list[Step]:
+def split(config: PrepareConfig, until: int) -> list[Step]:
     """Step 4: which part of the data each rating is in."""
     if config.split == "time":
-        return split_in_time(before)
+        return split_in_time(until)
     if config.split == "leave-one-out":
         return leave_one_out("ratings", "test", "split")
     return [
@@ -136,14 +140,14 @@ def leave_one_out(source: str, part: str, table: str) -> list[Step]:
     ]
 
 
-def split_in_time(before: int) -> list[Step]:
+def split_in_time(until: int) -> list[Step]:
     """What was rated until a point in time is train; what comes since, of users and items known by then, is test."""
     return [
-        Step("known_items", f"SELECT DISTINCT item_id AS known_item FROM ratings WHERE timestamp < {before}"),
+        Step("known_items", f"SELECT DISTINCT item_id AS known_item FROM ratings WHERE timestamp < {until}"),
         Step(
             "split",
             f"""SELECT {REVIEW},
-                    CASE WHEN timestamp < {before} THEN 'train'
+                    CASE WHEN timestamp < {until} THEN 'train'
                          WHEN known_item IS NOT NULL THEN 'test' ELSE 'cold' END AS part
                 FROM ratings LEFT JOIN known_items ON item_id = known_item""",
         ),

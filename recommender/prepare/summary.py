@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recommender.config import PrepareConfig
-from recommender.errors import DataError
 from recommender.prepare.engine import Engine
-from recommender.prepare.steps import PARTS, TITLES
+from recommender.prepare.steps import PARTS, TITLES, before
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Summary:
         cold: reviews since `split_time` whose item is not in train.
         datasets: the paper's table 3.
         items_without_title: of those in the channel.
-        users_by_items: (unique items, users), of reviews before users are left out (the paper's figure 2).
+        users_by_items: (unique items, users), of the reviews that users are left out by (the paper's figure 2).
         reviews_by_rating: by part, (stars, reviews), a rating between two rounded down (figure 3).
         items_by_reviews: (reviews, items) in train: the long tail.
     """
@@ -96,19 +95,19 @@ def lines_of(engine: Engine, table: str, files: Sequence[str]) -> Lines:
     return Lines(list(files), good, {problem: number for problem, number in by_problem.items() if problem})
 
 
-def check_rejects(lines: dict[str, Lines], most: float, rejects: str) -> None:
-    """See that not too many lines are bad.
+def are_too_many(lines: dict[str, Lines], most: float) -> bool:
+    """Whether the share of bad lines of a kind of file is above `most`."""
+    return any(read.share_rejected > most for read in lines.values())
 
-    Raises:
-        DataError: the share of a kind is above `most`; says what is wrong with them.
-    """
-    for kind, read in lines.items():
-        if read.share_rejected > most:
-            worst = max(read.rejected, key=read.rejected.__getitem__)
-            raise DataError(
-                f"{kind}: {read.share_rejected:.1%} of the lines are bad, more than --max_rejects {most:g}; "
-                f"most often: {worst} ({read.rejected[worst]:,} lines). {rejects} names each of them"
-            )
+
+def too_many(lines: dict[str, Lines], most: float, rejects: str) -> str:
+    """What to say then: the share, and what is wrong most often."""
+    kind, read = next((kind, read) for kind, read in lines.items() if read.share_rejected > most)
+    worst = max(read.rejected, key=read.rejected.__getitem__)
+    return (
+        f"{kind}: {read.share_rejected:.1%} of the lines are bad, more than --max_rejects {most:g}; "
+        f"most often: {worst} ({read.rejected[worst]:,} lines). {rejects} names each of them"
+    )
 
 
 def counts_of(engine: Engine, table: str, name: str) -> Counts:
@@ -153,7 +152,12 @@ def summarize(engine: Engine, config: PrepareConfig, lines: dict[str, Lines], co
         cold=number(engine, "SELECT count(*) FROM split WHERE part = 'cold'"),
         datasets=datasets_of(engine, parts),
         items_without_title=number(engine, f"SELECT count(*) FROM ({TITLES}) AS titles WHERE title = ''"),
-        users_by_items=histogram(engine, "of_known_items", "user_id", "item_id"),
+        users_by_items=histogram(
+            engine,
+            f"(SELECT * FROM of_known_items WHERE timestamp < {before(config)}) AS counted",
+            "user_id",
+            "item_id",
+        ),
         reviews_by_rating=by_rating,
         items_by_reviews=histogram(engine, "(SELECT * FROM split WHERE part = 'train') AS train", "item_id", "*"),
     )

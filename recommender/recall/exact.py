@@ -27,6 +27,7 @@ class ExactRecall:
 
     def __init__(self, factors: Factors) -> None:
         self._factors = factors
+        self._direction_num = factors.item_direction_num.astype(np.intp)  # numpy would do so at every look-up
         lengths = np.sqrt(np.einsum("ij,ij->i", factors.item_direction, factors.item_direction))
         self._longest = float(np.max(np.abs(factors.item_scale) * lengths[factors.item_direction_num], initial=0))
         self._largest_bias = float(np.abs(factors.item_bias).max(initial=0))
@@ -77,7 +78,7 @@ class ExactRecall:
     def _rough_scores(self, of_directions: Floats) -> Floats:
         """float32, of all items, from the inner products with their directions."""
         factors = self._factors
-        scores = of_directions.take(factors.item_direction_num)
+        scores = of_directions.take(self._direction_num)
         scores *= factors.item_scale
         scores += factors.item_bias
         return scores
@@ -102,5 +103,5 @@ def _lower_bound_of_kth_largest(values: Floats, k: int) -> float:
         return -np.inf
     whole = len(values) - len(values) % BLOCK
     if k <= whole // BLOCK:
-        values = values[:whole].reshape(-1, BLOCK).max(axis=1)
+        values = values[:whole].reshape(BLOCK, -1).max(axis=0)
     return float(np.partition(values, -k)[-k])

@@ -56,7 +56,7 @@ def running_server(
 class Server:
     """A running server: its process and what to ask it."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
+    def __init__(self, process: "subprocess.Popen[Any]", port: int) -> None:
         self.process = process
         self.port = port
 

@@ -174,13 +174,13 @@ def test_too_many_bad_lines_end_the_run_and_are_still_named(raw: Raw, problem: P
     path = raw.folder / "reviews.jsonl"
     path.write_bytes(path.read_bytes() + b"{}\n" * 2)
     message = problem("--max-rejects", "0.06")
-    rejects = tmp_path / "out" / "rejects.csv"
+    rejects = tmp_path / "out" / "rejects-of-failed-run.csv"
     assert message == (
         f"reviews: 6.2% of the lines are bad, more than --max_rejects 0.06; most often: user_id: is missing (2 lines). "
         f"{rejects} names each of them"
     )
     assert rejects.read_text() == f"file,line,problem\n{path},31,user_id: is missing\n{path},32,user_id: is missing\n"
-    assert [found.name for found in rejects.parent.iterdir()] == ["rejects.csv"]
+    assert [found.name for found in rejects.parent.iterdir()] == ["rejects-of-failed-run.csv"]
 
 
 def test_fields_that_do_not_count_may_hold_anything(raw: Raw, prepare: Prepare) -> None:
@@ -230,14 +230,18 @@ def test_what_is_not_of_an_earlier_run_is_never_lost(raw: Raw, problem: Problem,
         (["--split", "time", "--split_time", "June"], "option 'split_time': expected a date such as 2022-06-30"),
         (["--memory-limit", "lots"], "--memory-limit: expected a size such as 1GB or 500MB, got 'lots'"),
         (["--minimum", "5"], "command line: No such option '--minimum'"),
+        (["--reviews", ""], "--reviews: expected a file, folder, pattern or s3:// URI, got an empty text"),
         (["--engine", "pandas"], "command line: Invalid value for '--engine'"),
-        (["--min_items", "6"], "no review is left of users with at least 6 unique items. 30 were left before that."),
+        (
+            ["--min_items", "6"],
+            "of the reviews of users with at least 6 unique items none is left. 30 were left before that.",
+        ),
         (["--metadata", "s3://"], "s3://: expected s3://bucket/prefix"),
         (["--reviews", "gone.jsonl"], "gone.jsonl: expected a folder or a file, there is none"),
         (["--reviews", "gone/*.jsonl"], "gone/*.jsonl: expected a folder or a file, there is none"),
         (["--reviews", "README.md"], "README.md: expected a name that ends in .jsonl, .jsonl.gz"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_an_error_is_one_line_that_says_what_was_expected(
     raw: Raw, problem: Problem, monkeypatch: pytest.MonkeyPatch, options: list[str], expected: str
@@ -250,12 +254,13 @@ def test_an_error_is_one_line_that_says_what_was_expected(
 def test_metadata_of_another_category_are_named_as_the_cause(raw: Raw, problem: Problem) -> None:
     raw.write_all(shoppers(), items=["of", "another"])
     assert (
-        "no review is left of items in the metadata. 30 were left before that. is --metadata of the same" in problem()
+        "of the reviews of items in the metadata none is left. 30 were left before that. Is --metadata of the same"
+        in problem()
     )
     raw.write_all([Review(verified=False)])
-    assert "no review is left of verified purchases. 1 were left before that." in problem()
+    assert "of the reviews of verified purchases none is left. 1 were left before that." in problem()
     raw.write("reviews.jsonl", b"\n\n")
-    assert "no review is left read. give --reviews files that hold some" in problem()
+    assert "of the reviews read none is left. Give --reviews files that hold some" in problem()
 
 
 def test_a_file_that_is_cut_off_or_no_gzip_ends_the_run(raw: Raw, problem: Problem) -> None:
@@ -326,3 +331,69 @@ def test_help_names_every_option_and_default(capsys: pytest.CaptureFixture[str])
     for name, field in PrepareConfig.model_fields.items():
         assert f"--{name}" in text
         assert f"[default: {field.default}]" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("again", ["reviews.jsonl", "metadata.jsonl", "*.jsonl"])
+def test_a_file_that_is_given_twice_is_named_and_not_counted_twice(raw: Raw, problem: Problem, again: str) -> None:
+    raw.write_all(shoppers())
+    assert "is given more than once" in problem(places=[*raw.places, "--metadata", str(raw.folder / again)])
+
+
+def test_a_failed_run_leaves_an_earlier_result_as_it_is(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
+    def contents() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+
+    raw.write_all(shoppers())
+    prepare()
+    before = contents()
+    path = raw.folder / "reviews.jsonl"
+    path.write_bytes(path.read_bytes() + b"{}\n" * 5)
+    assert main([*raw.places, "--output", str(tmp_path / "out")]) == 1
+    failed = str(tmp_path / "out" / "rejects-of-failed-run.csv")
+    after = contents()
+    assert after.pop(failed).count(b"\n") == 6
+    assert after == before
+    raw.write_all(shoppers())
+    prepare()
+    assert contents() == before
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
+    raw.write_all(shoppers())
+    left = tmp_path / "out" / ".prepare-abc" / "spilled"
+    left.mkdir(parents=True)
+    (left / "x").write_bytes(b"x")
+    prepare()
+    assert not left.parent.exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_is_heard_while_the_engine_works(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """A query of many seconds, in which Python has no turn of its own."""
+    program = f"""
+import os, signal, sys, threading, time
+from pathlib import Path
+from recommender.prepare import __main__ as command
+from recommender.prepare.duckdb_engine import DuckDBEngine
+
+def prepare(**_):
+    with DuckDBEngine(Path({str(tmp_path)!r}), "200MB") as engine:
+        threading.Timer(0.5, os.kill, (os.getpid(), {int(number)})).start()
+        list(engine.rows("SELECT count(*) FROM range(100000000000) AS numbers WHERE hash(range) % 7 = 1"))
+
+command.prepare = prepare
+sys.exit(command.main(["--reviews", "x", "--metadata", "x", "--output", "x"]))
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr.strip()) == (code, "")
+
+
+def test_a_point_in_time_without_anything_before_or_after_it_is_said(
+    raw: Raw, prepare: Prepare, problem: Problem, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw.write_all(shoppers())
+    assert prepare("--split", "time", "--split_time", "2090-01-01").channels == ["items", "train"]
+    assert "no review is held out for test" in capsys.readouterr().out
+    assert "or there is nothing before --split_time 1999-01-01" in problem(
+        "--split", "time", "--split_time", "1999-01-01"
+    )

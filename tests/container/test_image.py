@@ -1,0 +1,489 @@
+"""The container contract line by line (the checklist's numbers are in the names), against the image as a black box."""
+
+import gzip
+import io
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from image import HOST_NETWORK, NAME, NO_NETWORK, Image, as_user, docker
+from job import ROOT, Job
+from s3 import S3Server
+
+from recommender.evaluation.metrics import metric_definitions
+from recommender.hosting import available_cores
+from recommender.pipeline import Recommender
+from recommender.service.process import Server, free_port
+
+pytestmark = pytest.mark.container
+
+ROWS = "user_id,item_id,rating,timestamp\n" + "".join(
+    f"u{user},i{(user * 3 + item) % 8},{1 + (user * item) % 5},{user + item}\n"
+    for user in range(8)
+    for item in range(5)
+)
+JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
+
+
+@pytest.fixture(scope="session")
+def image() -> Image:
+    return Image.build(NAME)
+
+
+@pytest.fixture(scope="session")
+def serve_image(image: Image) -> Image:
+    return Image.build(f"{NAME}-serve", "--target", "serve")
+
+
+@pytest.fixture
+def ready(job: Job) -> Job:
+    """A job of forty ratings."""
+    job.write("train/a.csv", ROWS)
+    job.write_hyperparameters(embedding_dim="4")
+    return job
+
+
+@pytest.fixture(scope="session")
+def fashion(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A job on synthetic fashion, trained by the image; not to be changed."""
+    job = Job(tmp_path_factory.mktemp("fashion"))
+    job.write_synthetic(users=300, items=250, ratings=4_000)
+    job.write_hyperparameters(embedding_dim="16")
+    result = image.run(job, "train")
+    assert result.returncode == 0, result.stderr
+    return job
+
+
+@pytest.fixture(scope="session")
+def endpoint(image: Image, fashion: Job) -> Iterator[Server]:
+    with image.serving(fashion) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def user_id(fashion: Job) -> str:
+    return str(fashion.ratings()["user_id"].iloc[0])
+
+
+def ask(
+    server: Server, body: str | bytes, content_type: str = JSON, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
+    given = {"Content-Type": content_type} | {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request("POST", "/invocations", body.encode() if isinstance(body, str) else body, given)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, dict(response.headers), content
+
+
+def failure(image: Image, job: Job, **environment: str) -> str:
+    """What a job that fails leaves, on stderr and in the failure file."""
+    result = image.run(job, "train", **environment)
+    assert result.returncode == 1, result.stdout
+    assert job.failure is not None
+    assert 0 < len(job.failure) <= 1024
+    assert result.stderr == f"error: {job.failure}\n"
+    assert job.model_files == []
+    return job.failure
+
+
+def write_config(job: Job, name: str, value: dict[str, Any]) -> None:
+    file = job.container.hyperparameters_file.with_name(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(value))
+
+
+def test_01_string_hyper_parameters_train_a_model(image: Image, ready: Job) -> None:
+    assert image.run(ready, "train").returncode == 0
+    assert Recommender.load(ready.container.model_dir).model.config.embedding_dim == 4
+
+
+def test_02_no_argument_trains(image: Image, ready: Job) -> None:
+    assert image.run(ready).returncode == 0
+    assert "config.json" in ready.model_files
+
+
+def test_03_reserved_keys_are_ignored_and_an_unknown_one_is_a_clear_failure(image: Image, ready: Job) -> None:
+    ready.write_hyperparameters(embedding_dim="4", sagemaker_program="x.py", _tuning_objective_metric="rmse")
+    assert image.run(ready, "train").returncode == 0
+    ready.write_hyperparameters(n_factors="20")
+    assert "'n_factors': unknown name" in failure(image, ready)
+
+
+def test_04_a_bad_value_is_named_in_the_failure_file(image: Image, ready: Job) -> None:
+    ready.write_hyperparameters(embedding_dim="many")
+    assert "'embedding_dim': expected a valid integer, got 'many'" in failure(image, ready)
+    ready.write_hyperparameters(embedding_dim="4")
+    ready.write("train/a.csv", ROWS + "u,i,9,1\n")
+    assert "a.csv: row 41 below the header, column 'rating': expected a number from 1 to 5" in failure(image, ready)
+
+
+def test_05_a_missing_channel_is_named(image: Image, job: Job) -> None:
+    assert failure(image, job).startswith("channel 'train' is missing: expected a folder /opt/ml/input/data/train")
+
+
+def test_06_files_may_be_nested_several_and_of_several_kinds(image: Image, ready: Job) -> None:
+    parquet = io.BytesIO()
+    pd.DataFrame({"user_id": ["p"], "item_id": ["i1"], "rating": [3.0], "timestamp": [1]}).to_parquet(parquet)
+    ready.write("train/2025/01/b.parquet", parquet.getvalue())
+    ready.write("train/c.jsonl", '{"user_id": "j", "item_id": "i2", "rating": 4, "timestamp": 1, "text": "x"}\n')
+    ready.write("train/d/e.csv.gz", gzip.compress(b"user_id,item_id,rating,timestamp\ng,i3,2,1\n"))
+    assert image.run(ready, "train").returncode == 0
+    assert ready.metrics["num_users"] == 8 + 3
+
+
+def test_07_a_channel_needs_no_content_type(image: Image, ready: Job) -> None:
+    settings = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+    write_config(ready, "inputdataconfig.json", {"train": settings})
+    assert image.run(ready, "train").returncode == 0
+
+
+def test_08_pipe_mode_is_refused_by_the_names_of_those_that_work(image: Image, ready: Job) -> None:
+    write_config(ready, "inputdataconfig.json", {"train": {"TrainingInputMode": "Pipe"}})
+    assert failure(image, ready) == "channel 'train': expected TrainingInputMode File or FastFile, got Pipe"
+
+
+def test_09_inputs_and_root_may_be_read_only_and_the_user_need_not_be_root(image: Image, ready: Job) -> None:
+    for name in ("model", "output", "checkpoints"):
+        (ready.base_dir / name).mkdir()
+    mounts = ["-v", f"{ready.base_dir}:/opt/ml", "-v", f"{ready.base_dir}/input:/opt/ml/input:ro"]
+    result = image.run(ready, "train", options=[*as_user(ready), *mounts])
+    assert result.returncode == 0, result.stderr
+    with image.serving(ready, options=as_user(ready)) as server:
+        assert server.invoke({"user_id": "u1"})[0] == 200
+
+
+def long_job(job: Job) -> Job:
+    job.write_synthetic(users=600, items=400, ratings=9_000)
+    job.write_hyperparameters(embedding_dim="300", max_sweeps="40")
+    return job
+
+
+def test_10_and_11_a_stopped_job_ends_soon_and_goes_on_to_the_same_bytes(
+    image: Image, job: Job, tmp_path: Path
+) -> None:
+    """docker stop sends SIGTERM to process 1, as SageMaker does."""
+    long_job(job)
+    other = Job(tmp_path / "other")
+    shutil.copytree(job.base_dir / "input", other.base_dir / "input")
+    assert image.run(other, "train").returncode == 0
+
+    name = f"{NAME}-{free_port()}"
+    process = image.start(job, "train", options=["--name", name])
+    assert process.stdout is not None
+    assert any(line.startswith("iteration=3;") for line in process.stdout)
+    began = time.monotonic()
+    docker("stop", "--time", "120", name)
+    output, errors = process.communicate(timeout=120)
+    assert time.monotonic() - began < 20
+    assert (process.returncode, errors) == (143, "")
+    assert "stopped by SIGTERM" in output
+    assert (job.failure, job.model_files) == (None, [])
+
+    again = image.run(job, "train")
+    assert again.returncode == 0
+    assert "going on after iteration" in again.stdout
+    assert job.fingerprints == other.fingerprints
+
+
+def test_12_the_published_expressions_match_the_log(image: Image, fashion: Job, tmp_path: Path) -> None:
+    job = Job(tmp_path / "again")
+    shutil.copytree(fashion.base_dir / "input", job.base_dir / "input")
+    log = image.run(job, "train").stdout
+    for definition in metric_definitions():
+        found = re.findall(definition["Regex"], log)
+        assert found, definition
+        assert np.isfinite([float(value) for value in found]).all()
+    assert float(re.findall(r"test_rmse=(.*?);", log)[0]) == pytest.approx(job.metrics["test_rmse"])
+
+
+def test_13_two_hosts_train_one_model_and_the_first_writes_it(image: Image, ready: Job, tmp_path: Path) -> None:
+    hosts = ["algo-1", "algo-2"]
+    second = Job(tmp_path / "second")
+    shutil.copytree(ready.base_dir / "input", second.base_dir / "input")
+    addresses = [f"--add-host={host}:127.0.0.{number}" for number, host in enumerate(hosts, start=1)]
+    port = str(free_port())
+    processes = []
+    for job, host in zip((ready, second), hosts, strict=True):
+        config = {"current_host": host, "hosts": hosts, "network_interface_name": "lo"}
+        write_config(job, "resourceconfig.json", config)
+        processes.append(image.start(job, "train", options=[HOST_NETWORK, *addresses], SM_MASTER_PORT=port))
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert "config.json" in ready.model_files
+    assert second.model_files == []
+    assert "the model is written by algo-1" in outputs[1][0]
+
+
+def test_14_nothing_needs_a_network(image: Image, ready: Job) -> None:
+    assert image.run(ready, "train", options=[NO_NETWORK]).returncode == 0
+    name = f"{NAME}-{free_port()}"
+    process = image.start(ready, "serve", options=[NO_NETWORK, "--name", name])
+    try:
+        deadline = time.monotonic() + 60
+        while docker("exec", name, "/opt/program/entrypoint.sh", "healthy").returncode:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        docker("stop", name)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_15_the_same_seed_gives_the_same_bytes(image: Image, fashion: Job, tmp_path: Path) -> None:
+    job = Job(tmp_path / "again")
+    shutil.copytree(fashion.base_dir / "input", job.base_dir / "input")
+    assert image.run(job, "train").returncode == 0
+    assert job.fingerprints == fashion.fingerprints
+
+
+def test_16_the_model_serves_where_it_is_unpacked(
+    image: Image, serve_image: Image, fashion: Job, endpoint: Server, tmp_path: Path, user_id: str
+) -> None:
+    """model.tar.gz of the folder, unpacked on another host; served by the image that only serves, too."""
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        tar.add(fashion.container.model_dir, arcname=".")
+    other = Job(tmp_path / "other")
+    with tarfile.open(tmp_path / "model.tar.gz") as tar:
+        tar.extractall(other.container.model_dir, filter="data")
+    expected = endpoint.invoke({"user_id": user_id})
+    for served_by in (image, serve_image):
+        with served_by.serving(other) as server:
+            assert server.invoke({"user_id": user_id}) == expected
+
+
+def test_17_ping_is_200_only_when_loaded_and_stays_fast_under_load(image: Image, fashion: Job, user_id: str) -> None:
+    statuses: list[int | str] = []
+    with image.serving(fashion, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server:
+        question = json.dumps({"instances": [{"user_id": user_id, "top_k": 200}] * 300})
+        threads = [threading.Thread(target=ask, args=(server, question)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        seconds = []
+        while any(thread.is_alive() for thread in threads):
+            began = time.monotonic()
+            statuses.append(server.request("GET", "/ping")[0])
+            seconds.append(time.monotonic() - began)
+    assert set(statuses) == {200}
+    assert len(seconds) > 5
+    assert max(seconds) < 2
+
+
+def test_18_the_port_is_the_one_that_is_asked_for(endpoint: Server, image: Image) -> None:
+    assert endpoint.port != 8080
+    assert endpoint.request("GET", "/ping")[0] == 200
+    assert image.inspect("{{json .Config.Labels}}") == (
+        '{"com.amazonaws.sagemaker.capabilities.accept-bind-to-port":"true"}'
+    )
+
+
+def test_19_media_types_are_those_of_content_type_and_accept(endpoint: Server, user_id: str) -> None:
+    question = json.dumps({"user_id": user_id})
+    for content_type, body in ((JSON + "; charset=utf-8", question), (LINES, question), (CSV, user_id)):
+        for accept, answered in ((JSON, JSON), (LINES, LINES), ("text/csv;q=0.9, image/png", CSV)):
+            status, headers, answer = ask(endpoint, body, content_type, Accept=accept)
+            assert (status, headers["Content-Type"].partition(";")[0]) == (200, answered)
+            assert user_id.encode() in answer
+    assert ask(endpoint, question, Accept="*/*")[1]["Content-Type"] == JSON
+    assert ask(endpoint, question, "text/plain")[0] == 415
+    assert ask(endpoint, question, Accept="image/png")[0] == 406
+    status, _, answer = ask(endpoint, '{"user_id": 5}')
+    assert (status, json.loads(answer)["field"]) == (400, "user_id")
+
+
+def test_20_six_megabytes_are_taken_and_more_are_413(endpoint: Server) -> None:
+    question = b'{"user_id": "u"}'
+    assert ask(endpoint, question + b" " * (6 * 2**20 - len(question)))[0] == 200
+    assert ask(endpoint, question + b" " * (6 * 2**20 - len(question) + 1))[0] == 413
+
+
+def test_21_custom_attributes_come_back_and_unknown_headers_do_no_harm(endpoint: Server) -> None:
+    sent = {"X-Amzn-SageMaker-Custom-Attributes": "trace=1", "X-Amzn-SageMaker-Target-Model": "x", "X-Unknown": "y"}
+    status, headers, _ = ask(endpoint, '{"user_id": "u"}', **sent)
+    assert (status, headers["X-Amzn-SageMaker-Custom-Attributes"]) == (200, "trace=1")
+
+
+def test_22_execution_parameters_are_those_that_batch_transform_asks_for(endpoint: Server) -> None:
+    status, body = endpoint.request("GET", "/execution-parameters")
+    assert status == 200
+    assert json.loads(body) == {
+        "MaxConcurrentTransforms": available_cores(),
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": 6,
+    }
+
+
+def test_23_a_batch_of_10_000_lines_with_a_broken_one_keeps_count_and_order(
+    image: Image, fashion: Job, user_id: str
+) -> None:
+    lines = [json.dumps({"user_id": f"new-{number}"}) for number in range(10_000)]
+    lines[5_000] = '{"user_id": '
+    lines[9_999] = json.dumps({"user_id": user_id})
+    with image.serving(fashion, SAGEMAKER_BATCH="true") as server:
+        status, headers, body = ask(server, "\n".join(lines) + "\n", LINES, Accept=LINES)
+        assert (status, headers["Content-Type"]) == (200, LINES)
+        answers = [json.loads(line) for line in body.splitlines()]
+    assert len(answers) == 10_000
+    assert "expected a JSON body" in answers[5_000]["error"]
+    assert (answers[9_999]["user_id"], answers[9_999]["source"]) == (user_id, "model")
+    assert all(
+        answer["user_id"] == f"new-{number}" for number, answer in enumerate(answers) if number not in (5_000, 9_999)
+    )
+
+
+def test_25_answers_under_way_are_finished_at_sigterm(image: Image, fashion: Job, user_id: str) -> None:
+    answers: list[bytes] = []
+    question = json.dumps({"instances": [{"user_id": user_id, "top_k": 200}] * 1_000})
+    with image.serving(fashion) as server:
+        thread = threading.Thread(target=lambda: answers.append(ask(server, question)[2]))
+        thread.start()
+        time.sleep(0.3)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)  # docker hands it to process 1
+        thread.join()
+        assert server.process.wait(timeout=30) == 0
+        assert time.monotonic() - began < 30
+    assert len(json.loads(answers[0])["predictions"]) == 1_000
+
+
+def test_26_a_damaged_model_or_one_of_the_future_is_never_served(image: Image, fashion: Job, tmp_path: Path) -> None:
+    def served(change: str) -> str:
+        job = Job(tmp_path / change)
+        shutil.copytree(fashion.base_dir / "model", job.base_dir / "model")
+        if change == "future":
+            file = job.container.model_dir / "config.json"
+            value = json.loads(file.read_text())
+            value["format_version"] = 999
+            file.write_text(json.dumps(value))
+        else:
+            file = job.container.model_dir / "item_bias.npy"
+            content = bytearray(file.read_bytes())
+            content[-1] ^= 1
+            file.write_bytes(content)
+        result = image.run(job, "serve", options=[HOST_NETWORK], SAGEMAKER_BIND_TO_PORT=str(free_port()))
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr.count("\n") == 1
+        return result.stderr
+
+    assert "item_bias.npy" in served("damaged")
+    assert "config.json" in served("future")
+
+
+def test_27_the_model_holds_no_pickle(fashion: Job) -> None:
+    for path in fashion.container.model_dir.iterdir():
+        assert path.suffix in {".npy", ".json"}
+        if path.suffix == ".npy":
+            np.load(path, allow_pickle=False)
+
+
+def test_28_an_unknown_user_is_200_with_the_source_of_the_answer(endpoint: Server) -> None:
+    status, answer = endpoint.invoke({"user_id": "nobody has seen me"})
+    assert (status, answer["source"], len(answer["items"])) == (200, "popular", 5)
+
+
+@pytest.mark.parametrize(
+    ("level", "paths"), [("20", ["/invocations"]), ("warning", []), ("DEBUG", ["/ping", "/invocations"])]
+)
+def test_29_the_log_is_as_loud_as_it_is_told_to_be(image: Image, fashion: Job, level: str, paths: list[str]) -> None:
+    port = free_port()
+    process = image.start(
+        fashion, "serve", options=[HOST_NETWORK], SAGEMAKER_BIND_TO_PORT=str(port), SAGEMAKER_CONTAINER_LOG_LEVEL=level
+    )
+    assert process.stdout is not None
+    assert "serving on port" in process.stdout.readline()
+    server = Server(process, port)
+    server.wait_until_ready()
+    assert server.invoke({"user_id": "me"})[0] == 200
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    lines = [json.loads(line[line.index("{") :]) for line in errors.splitlines() if '"path"' in line]
+    assert [line["path"] for line in lines] == paths
+    assert [line["user_id"] for line in lines if line["path"] == "/invocations"] == ["me"] * ("/invocations" in paths)
+
+
+def test_channels_come_from_s3_and_the_model_goes_there_and_is_served_from_there(
+    image: Image, job: Job, s3: S3Server
+) -> None:
+    s3.put("container", {"train/a.csv": ROWS.encode()})
+    places = ["--train", "s3://container/train", "--model-output", "s3://container/models"]
+    result = image.run(job, "train", *places, "--embedding_dim", "4", options=[HOST_NETWORK], **s3.environment)
+    assert result.returncode == 0, result.stderr
+    assert "the model is in s3://container/models/model.tar.gz" in result.stdout
+    port = str(free_port())
+    model = ["--model", "s3://container/models/model.tar.gz"]
+    empty = Job(job.base_dir / "empty")
+    empty.base_dir.mkdir()
+    process = image.start(
+        empty,
+        "serve",
+        *model,
+        options=[HOST_NETWORK],
+        SAGEMAKER_BIND_TO_PORT=port,
+        **s3.environment,
+    )
+    server = Server(process, int(port))
+    server.wait_until_ready()
+    assert server.invoke({"user_id": "u1"})[1]["source"] == "model"
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_all_users_are_scored_at_once(
+    image: Image, fashion: Job, endpoint: Server, tmp_path: Path, user_id: str
+) -> None:
+    mounts = ["-v", f"{fashion.base_dir}:/opt/ml:ro", "-v", f"{tmp_path}:/out"]
+    result = image.run(fashion, "score", "--output", "/out/scores.parquet", options=mounts)
+    assert result.returncode == 0, result.stderr
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    assert scores["user_id"].nunique() == fashion.metrics["num_users"]
+    own = scores[scores["user_id"] == user_id].sort_values("rank")["item_id"].tolist()
+    assert own == endpoint.invoke({"user_id": user_id})[1]["recommended_items"]
+
+
+def test_the_serving_image_holds_no_torch_and_none_of_them_a_compiler(image: Image, serve_image: Image) -> None:
+    def found(of: Image, *names: str) -> list[str]:
+        modules = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
+        return json.loads(docker("run", "--rm", NO_NETWORK, of.name, "python", "-c", modules).stdout.replace("'", '"'))
+
+    heavy = ("torch", "pandas", "scipy", "sklearn", "pyarrow", "boto3")
+    assert found(serve_image, *heavy, "flask") == ["flask"]
+    assert found(image, *heavy) == list(heavy)
+    for of in (image, serve_image):
+        assert docker("run", "--rm", NO_NETWORK, of.name, "sh", "-c", "which gcc cc c++ make").stdout == ""
+    assert int(serve_image.inspect("{{.Size}}")) < 0.4 * int(image.inspect("{{.Size}}"))
+
+
+def test_a_container_is_healthy_when_it_serves(image: Image, fashion: Job) -> None:
+    name = f"{NAME}-{free_port()}"
+    options = [HOST_NETWORK, "--name", name, "--health-interval", "1s"]
+    process = image.start(fashion, "serve", options=options, SAGEMAKER_BIND_TO_PORT=str(free_port()))
+    deadline = time.monotonic() + 60
+    while docker("inspect", "--format", "{{.State.Health.Status}}", name).stdout.strip() != "healthy":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    docker("stop", name)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_the_demo_runs_in_containers(image: Image, tmp_path: Path) -> None:
+    command = [sys.executable, "demo.py", "--root", str(tmp_path / "demo"), "--image", image.name]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "docker run --rm --network=none" in result.stdout
+    assert "The server has stopped (exit code 0)." in result.stdout
