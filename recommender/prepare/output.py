@@ -78,6 +78,7 @@ class FolderOutput:
     def publish(self, names: Sequence[str]) -> None:
         """See `Output`; each name changes at once."""
         if names != [FAILED]:
+            _remove(self._folder / names[-1])  # where the last one is, all are there
             for name in {*CHANNELS, FAILED} - set(names):
                 _remove(self._folder / name)
         for name in names:
