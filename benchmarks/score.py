@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.common import ROOT, report, table
 from benchmarks.load import measure, require_wrk
-from benchmarks.serve import ON_CORE_0, ONE_WORKER, SECONDS, train
+from benchmarks.serve import ON_CORE_0, ONE_WORKER, SECONDS, train, write_users
 from recommender.progress import say
 from recommender.service.process import running_server
 
@@ -20,8 +20,7 @@ def main() -> None:
     require_wrk()
     with TemporaryDirectory() as tmp:
         users = train(Path(tmp))
-        users_file = Path(tmp) / "users.txt"
-        users_file.write_text("\n".join(users) + "\n")
+        users_file = write_users(Path(tmp), users)
         say("one request after the other ...")
         with running_server(Path(tmp), ONE_WORKER, ON_CORE_0) as server:
             rate = measure(server, users_file, 1, SECONDS, core=1).rate

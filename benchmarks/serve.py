@@ -36,8 +36,7 @@ def main() -> None:
     require_wrk()
     with TemporaryDirectory() as tmp:
         users = train(Path(tmp))
-        users_file = Path(tmp) / "users.txt"
-        users_file.write_text("\n".join(users) + "\n")
+        users_file = write_users(Path(tmp), users)
         with running_server(Path(tmp), ONE_WORKER, ON_CORE_0) as ours:
             loads = {c: measure(ours, users_file, c, SECONDS, core=1) for c in progress(CONCURRENCY, "serve.py")}
             answers = ask(ours, users[::50])
@@ -72,6 +71,13 @@ def train(base_dir: Path) -> list[str]:
     pd.DataFrame({"item_id": items, "title": list(some)}).to_csv(channels / "items" / "items.csv", index=False)
     subprocess.run([sys.executable, ROOT / "train.py"], env=os.environ | {BASE_DIR: str(base_dir)}, check=True)
     return sorted(ratings["user_id"].unique())
+
+
+def write_users(folder: Path, users: list[str]) -> Path:
+    """The file of users that the load generator draws from."""
+    file = folder / "users.txt"
+    file.write_text("\n".join(users) + "\n")
+    return file
 
 
 def ask(server: Server, users: list[str]) -> list[list[str]]:

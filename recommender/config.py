@@ -103,6 +103,9 @@ class PrepareConfig(Config):
         return self
 
 
+PREPARE_MEMORY = "1GB"  # what DuckDB's tables may take in memory; it changes no result
+
+
 class TrainConfig(Config):
     """Hyper-parameters of a training job."""
 

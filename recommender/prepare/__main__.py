@@ -16,14 +16,13 @@ from pathlib import Path
 
 import click
 
-from recommender.config import PrepareConfig
+from recommender.config import PREPARE_MEMORY, PrepareConfig
 from recommender.errors import ConfigError
 from recommender.options import options_of, run
 from recommender.prepare.engine import Engine
 
 PLACE = "file, folder, pattern or s3:// URI"
 MEMORY = re.compile(r"[1-9]\d*(MB|GB)")
-DEFAULT_MEMORY = "1GB"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,7 +56,7 @@ def command() -> click.Command:
         ),
         click.Option(
             ["--memory-limit"],
-            default=DEFAULT_MEMORY,
+            default=PREPARE_MEMORY,
             show_default=True,
             help="duckdb: what its tables may take in memory; the rest is on disk.",
         ),
@@ -85,7 +84,7 @@ def prepare(
         if "" in places:
             raise ConfigError(f"--{option}: expected a {PLACE}, got an empty text")
     if not MEMORY.fullmatch(memory_limit):
-        raise ConfigError(f"--memory-limit: expected a size such as {DEFAULT_MEMORY} or 500MB, got {memory_limit!r}")
+        raise ConfigError(f"--memory-limit: expected a size such as {PREPARE_MEMORY} or 500MB, got {memory_limit!r}")
     from recommender.prepare import run as preparation
     from recommender.prepare.output import opened
 

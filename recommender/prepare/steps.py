@@ -52,20 +52,7 @@ def kept(config: PrepareConfig, until: int) -> list[Step]:
     Where a point in time splits, what comes after it decides nothing that is before it: users count with their items
     until then, and of a user's reviews of one item one is kept on each side.
     """
-    kept_one = {"first": "timestamp, rating", "last": "timestamp DESC, rating DESC"}
-    unique = [
-        Step(
-            "of_known_items_ranked",
-            f"""SELECT {REVIEW}, row_number() OVER (
-                    PARTITION BY user_id, item_id, timestamp < {until} ORDER BY {kept_one[config.duplicates]}
-                ) AS place FROM of_known_items""",
-        ),
-        Step(
-            "unique_reviews",
-            f"SELECT {REVIEW} FROM of_known_items_ranked WHERE place = 1",
-            f"one of a user and an item, the {config.duplicates}",
-        ),
-    ] if config.duplicates != "keep" else []  # fmt: skip
+    unique = unique_reviews(config, until)
     source = "unique_reviews" if unique else "of_known_items"
     return [
         Step(
@@ -90,6 +77,26 @@ def kept(config: PrepareConfig, until: int) -> list[Step]:
             "ratings",
             f"SELECT {REVIEW} FROM {source} WHERE user_id IN (SELECT user_id FROM active_users)",
             f"of users with at least {config.min_items} unique items",
+        ),
+    ]
+
+
+def unique_reviews(config: PrepareConfig, until: int) -> list[Step]:
+    """One review of a user and an item, on each side of `until`; no step where all of them are kept."""
+    if config.duplicates == "keep":
+        return []
+    order = {"first": "timestamp, rating", "last": "timestamp DESC, rating DESC"}[config.duplicates]
+    return [
+        Step(
+            "of_known_items_ranked",
+            f"""SELECT {REVIEW}, row_number() OVER (
+                    PARTITION BY user_id, item_id, timestamp < {until} ORDER BY {order}
+                ) AS place FROM of_known_items""",
+        ),
+        Step(
+            "unique_reviews",
+            f"SELECT {REVIEW} FROM of_known_items_ranked WHERE place = 1",
+            f"one of a user and an item, the {config.duplicates}",
         ),
     ]
 

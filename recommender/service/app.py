@@ -60,21 +60,7 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, tu
 
     @app.post("/invocations")
     def invocations() -> Response:
-        asked_in = _content_type()
-        answered_in = _accepted(settings.accept or asked_in)
-        body = request.get_data()
-        if len(body) > settings.max_body_bytes:
-            raise RequestEntityTooLarge
-        asked = read(body, asked_in)
-        if not settings.is_batch:
-            check_work(asked.questions)
-        g.questions = asked.questions
-        answers: Iterable[Answer] = _answers(recommender, turn, asked.questions)
-        if asked.is_single:  # what becomes of it is the status of the whole
-            alone = [question for question in asked.questions if isinstance(question, RecommendRequest)]
-            answers = [_answer(recommender, turn, question) for question in alone]
-        kind = MediaType.of(answered_in) or MediaType.JSON
-        return Response(write(answers, kind, is_single=asked.is_single), mimetype=answered_in)
+        return _invoke(recommender, settings, turn)
 
     def too_large(_: RequestEntityTooLarge) -> Response:
         return _json(as_json(RequestError("", f"body: expected at most {settings.max_body_bytes} bytes")), 413)
@@ -86,6 +72,24 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, tu
     app.register_error_handler(RequestEntityTooLarge, too_large)
     app.register_error_handler(Exception, _bug)
     return app
+
+
+def _invoke(recommender: Recommender, settings: ServerSettings, turn: Turn) -> Response:
+    asked_in = _content_type()
+    answered_in = _accepted(settings.accept or asked_in)
+    body = request.get_data()
+    if len(body) > settings.max_body_bytes:
+        raise RequestEntityTooLarge
+    asked = read(body, asked_in)
+    if not settings.is_batch:
+        check_work(asked.questions)
+    g.questions = asked.questions
+    answers: Iterable[Answer] = _answers(recommender, turn, asked.questions)
+    if asked.is_single:  # what becomes of it is the status of the whole
+        alone = [question for question in asked.questions if isinstance(question, RecommendRequest)]
+        answers = [_answer(recommender, turn, question) for question in alone]
+    kind = MediaType.of(answered_in) or MediaType.JSON
+    return Response(write(answers, kind, is_single=asked.is_single), mimetype=answered_in)
 
 
 def _content_type() -> MediaType:
