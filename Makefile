@@ -4,6 +4,7 @@
 # make test    install what the tests need and run them
 # make check   format, lint, strict types and tests
 # make test-container   build the image and run it in a Docker engine, which is started where there is none (Debian, root)
+# make test-aws    the commands that launch on AWS, against what answers in its place on this machine
 # make test-slow   the tests that take minutes or need root (network namespaces, process 1)
 #
 # On Linux without a GPU add TORCH=cpu: torch without CUDA is 200 MB instead of several GB.
@@ -18,11 +19,11 @@ MODEL ?= $(DEMO_ROOT)/model
 SCORES ?= $(DEMO_ROOT)/scores.parquet
 
 BIN := .venv/bin
-FAST := "not slow and not real_component and not container"
+FAST := "not slow and not real_component and not container and not aws"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
        $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: demo container-demo score test test-slow test-container check format benchmark clean
+.PHONY: demo container-demo score test test-slow test-container test-aws check format benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
@@ -44,6 +45,9 @@ test-slow: .venv/installed-spark
 
 test-container: .venv/installed-dev
 	tests/container/engine.sh $(BIN)/pytest -m container
+
+test-aws: .venv/installed-dev .venv-aws/installed
+	$(BIN)/pytest -m aws
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check
@@ -70,7 +74,7 @@ benchmark: .venv/installed-benchmarks
 	$(BIN)/python -m benchmarks.generate
 
 clean:
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-aws build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -88,6 +92,13 @@ clean:
 
 .venv/installed-spark: requirements-spark.txt .venv/installed-dev
 	$(PIP) -r requirements-spark.txt
+	@touch $@
+
+# The SageMaker SDK wants an older gunicorn than the server's, and is a gigabyte: an environment of its own.
+.venv-aws/installed: infra/requirements.txt | .venv/bin/python
+	@echo "Installing the SageMaker SDK into .venv-aws ..."
+	$(PYTHON) -m venv .venv-aws
+	.venv-aws/bin/python -m pip install --quiet --disable-pip-version-check -r infra/requirements.txt
 	@touch $@
 
 .venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed

@@ -22,8 +22,7 @@ settings.register_profile("default", deadline=None)  # a slow machine is not a w
 settings.load_profile("default")
 
 REAL_DATA = ROOT / os.environ.get("RECOMMENDER_DATA", "../shared/data")
-
-
+SDK_PYTHON = ROOT / ".venv-aws" / "bin" / "python"  # the SageMaker SDK wants another gunicorn than the server
 TOOLS = ("unshare", "ip", "pgrep", "java")
 
 
@@ -36,6 +35,10 @@ def missing_engine() -> str | None:
     return None if has_engine() else "no Docker engine answers: make test-container starts one where it can"
 
 
+def missing_sdk() -> str | None:
+    return None if SDK_PYTHON.exists() else f"there is no {SDK_PYTHON}: make test-aws makes it"
+
+
 def missing_data() -> str | None:
     return None if REAL_DATA.is_dir() else f"RECOMMENDER_DATA: there is no folder {REAL_DATA}"
 
@@ -44,6 +47,7 @@ def missing_data() -> str | None:
 NEEDS: dict[str, tuple[Callable[[], str | None], str | None]] = {
     "real_component": (missing_components, "REQUIRE_REAL_COMPONENTS"),
     "container": (missing_engine, "REQUIRE_CONTAINERS"),
+    "aws": (missing_sdk, "REQUIRE_AWS_SDK"),
     "real_data": (missing_data, None),
 }
 
