@@ -1,0 +1,128 @@
+"""What invokes the function: a direct call, a REST API (payload 1.0) or an HTTP API (2.0) of API Gateway.
+
+Source: AWS Lambda Developer Guide, "Using AWS Lambda with Amazon API Gateway"; API Gateway Developer Guide, "Create AWS
+Lambda proxy integrations for HTTP APIs".
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from answers import Answer, NotAnsweredError
+
+MAX_BODY_BYTES = 4_000_000  # what a serverless endpoint takes (contract S20), the smallest of the limits on the way
+EXPECTED = 'expected a JSON object like {"user_id": "..."}'
+METHODS = "POST, OPTIONS"
+
+
+class Caller(StrEnum):
+    """Who has sent the event, and so in which form the answer goes back."""
+
+    DIRECT = "direct"
+    REST = "rest"
+    HTTP = "http"
+
+    @classmethod
+    def of(cls, event: object) -> "Caller":
+        """By the fields that API Gateway always sends; whatever else comes is a direct call."""
+        if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
+            return cls.DIRECT
+        if event.get("version") == "2.0" and isinstance(event["requestContext"].get("http"), dict):
+            return cls.HTTP
+        return cls.REST if "httpMethod" in event else cls.DIRECT
+
+
+def method_of(event: Any, caller: Caller) -> str:  # noqa: ANN401 - any JSON value
+    """The method of HTTP; a direct call is a POST."""
+    if caller is Caller.DIRECT:
+        return "POST"
+    return str(event["httpMethod"] if caller is Caller.REST else event["requestContext"]["http"].get("method"))
+
+
+def gateway_id_of(event: Any, caller: Caller) -> str | None:  # noqa: ANN401 - any JSON value
+    """The request's id in the log of API Gateway."""
+    return None if caller is Caller.DIRECT else str(event["requestContext"].get("requestId"))
+
+
+def question_of(event: Any, caller: Caller) -> bytes:  # noqa: ANN401 - any JSON value
+    """The one question of an event as the JSON body that the endpoint gets, ASCII and without NaN.
+
+    What is wrong here would cost a call of the endpoint to be found there; the fields beside user_id are the endpoint's
+    to check.
+
+    Raises:
+        NotAnsweredError: 400 or 413, with the field and what was expected.
+    """
+    question = event if caller is Caller.DIRECT else _parse(_body(event))
+    if not isinstance(question, dict):
+        raise NotAnsweredError(400, EXPECTED)
+    if "instances" in question:
+        raise NotAnsweredError(
+            400, "instances: one question at a time here; several go to the endpoint itself", "instances"
+        )
+    if "user_id" not in question:
+        raise NotAnsweredError(400, f"user_id: is missing; {EXPECTED}", "user_id")
+    if not (isinstance(question["user_id"], str) and question["user_id"]):
+        raise NotAnsweredError(400, "user_id: expected a text that is not empty", "user_id")
+    return _sized(_encode(question))
+
+
+def reply_to(caller: Caller, answer: Answer, request_id: str, cors_origin: str | None) -> dict[str, Any]:
+    """The answer in the form in which the caller takes it.
+
+    A direct call gets the endpoint's answer as it is, or `{"error", "field", "status"}`: nothing is raised, since
+    Lambda would repeat a failed call that nobody waits for.
+    """
+    if caller is Caller.DIRECT:
+        value: dict[str, Any] = json.loads(answer.body)
+        return value if answer.status == 200 else {**value, "status": answer.status}
+    headers = {"Content-Type": "application/json", "X-Request-Id": request_id, "Cache-Control": "no-store"}
+    if answer.retry_after is not None:
+        headers["Retry-After"] = str(answer.retry_after)
+    if answer.status == 405:
+        headers["Allow"] = METHODS
+    if cors_origin is not None:
+        headers |= {
+            "Access-Control-Allow-Origin": cors_origin,
+            "Access-Control-Allow-Methods": METHODS,
+            "Access-Control-Allow-Headers": "authorization, content-type, x-amz-date, x-amz-security-token",
+            "Access-Control-Expose-Headers": "retry-after, x-request-id",
+            "Access-Control-Max-Age": "600",
+            "Vary": "Origin",
+        }
+    return {"statusCode": answer.status, "headers": headers, "body": answer.body, "isBase64Encoded": False}
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not isinstance(body, str):
+        raise NotAnsweredError(400, EXPECTED)
+    if not event.get("isBase64Encoded"):
+        return _sized(body.encode(errors="surrogatepass"))
+    try:
+        return _sized(base64.b64decode(body, validate=True))
+    except (binascii.Error, ValueError):
+        raise NotAnsweredError(400, "expected a body in base64, as isBase64Encoded says") from None
+
+
+def _sized(body: bytes) -> bytes:
+    if len(body) > MAX_BODY_BYTES:
+        raise NotAnsweredError(413, f"body: expected at most {MAX_BODY_BYTES} bytes")
+    return body
+
+
+def _parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        raise NotAnsweredError(400, EXPECTED) from None
+
+
+def _encode(question: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(question, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        raise NotAnsweredError(400, "expected finite numbers: NaN and Infinity are no JSON") from None

@@ -1,0 +1,187 @@
+"""The function under AWS's own emulator of Lambda and its runtime client, in front of the real server."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from faults import FaultyEndpoint, answer, faulty_endpoint
+from invocations import http, rest
+from job import ROOT, Job
+
+from infra.local.endpoint import running_endpoint
+from infra.local.function import Function, running_function
+from infra.local.gateway import create_app
+from infra.local.servers import serving
+from recommender.errors import EngineError
+from recommender.service.process import Server, running_server
+
+pytestmark = pytest.mark.real_component
+LAMBDA = ROOT / "lambda"
+NAME = "fashion"
+
+
+@dataclass
+class Service:
+    """The function, the server behind it and the API in front of it."""
+
+    function: Function
+    server: Server
+    port: int
+
+    def post(self, body: bytes, content_type: str = "application/json") -> tuple[int, dict[str, str], bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("POST", "/recommendations", body, {"Content-Type": content_type})
+        response = connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        content = response.read()
+        connection.close()
+        return response.status, headers, content
+
+
+@pytest.fixture(scope="module")
+def service(trained: Job, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    log = tmp_path_factory.mktemp("function") / "log"
+    with running_server(trained.base_dir) as server, running_endpoint(NAME, server.port) as url:
+        variables = {"ENDPOINT_NAME": NAME, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
+        with running_function(LAMBDA, variables, log) as function, serving(create_app(function)) as api:
+            yield Service(function, server, int(api.rpartition(":")[2]))
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Function, FaultyEndpoint]]:
+    """A function whose endpoint does as it is told, with CORS and short time-outs."""
+    with faulty_endpoint() as endpoint:
+        variables = {
+            "ENDPOINT_NAME": NAME,
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint.url,
+            "READ_TIMEOUT_SECONDS": "0.5",
+            "CORS_ORIGIN": "https://shop.example",
+        }
+        with running_function(LAMBDA, variables, tmp_path_factory.mktemp("faulty") / "log") as function:
+            yield function, endpoint
+
+
+def test_every_kind_of_event_gets_the_servers_own_answer(service: Service, trained: Job) -> None:
+    question = {"user_id": str(trained.ratings()["user_id"].iloc[0]), "top_k": 3}
+    status, expected = service.server.invoke(question)
+    assert status == 200
+    assert expected["source"] == "model"
+    assert len(expected["recommended_items"]) == 3
+    text = json.dumps(question)
+    assert service.function.invoke(question) == expected
+    for event in (rest(text), http(text), http(base64.b64encode(text.encode()).decode(), is_base64=True)):
+        response = service.function.invoke(event)
+        assert response["statusCode"] == 200
+        assert json.loads(response["body"]) == expected
+    for content_type in ("application/json", "application/octet-stream"):  # the gateway sends the latter as base64
+        status, headers, body = service.post(text.encode(), content_type)
+        assert (status, headers["content-type"]) == (200, "application/json")
+        assert json.loads(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b"", 400, ""),
+        (b"{", 400, ""),
+        (b"\xff\xfe", 400, ""),
+        (b'{"user_id": ""}', 400, "user_id"),
+        (b'{"user_id": "a", "top_k": 0}', 400, "top_k"),
+        (b'{"user_id": "a", "surprise": 1}', 400, "surprise"),
+        (b'{"user_id": "\\ud800"}', 400, ""),
+        (b'{"user_id": "' + b"a" * 4_000_001 + b'"}', 413, ""),
+    ],
+)
+def test_what_is_wrong_with_a_question_is_said_whoever_finds_it(
+    service: Service, body: bytes, status: int, field: str
+) -> None:
+    got, headers, content = service.post(body)
+    answered = json.loads(content)
+    assert (got, answered["field"]) == (status, field)
+    assert answered["error"]
+    assert headers["x-request-id"] == service.function.lines[-1]["request_id"]
+
+
+def test_the_log_has_a_line_for_each_request_with_its_id_and_metrics_and_without_the_user(service: Service) -> None:
+    service.post(b'{"user_id": "somebody-private"}')
+    line = service.function.lines[-1]
+    assert "somebody-private" not in json.dumps(line)
+    assert line["status"] == 200
+    assert line["caller"] == "http"
+    assert line["variant"] == "AllTraffic"
+    assert line["gateway_id"]
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Recommender"
+    for metric in directive["Metrics"]:  # the specification: each names a number of the same object
+        assert isinstance(line[metric["Name"]], int | float)
+    assert all(line[name] for dimensions in directive["Dimensions"] for name in dimensions)
+    assert line["_aws"]["Timestamp"] > 1_700_000_000_000
+    assert [line["is_cold"] for line in service.function.lines].count(True) == 1
+
+
+def test_a_server_that_is_gone_is_502_and_says_nothing_of_it(trained: Job, tmp_path: Path) -> None:
+    with running_server(trained.base_dir) as server:
+        port = server.port
+    with running_endpoint(NAME, port) as url:
+        variables = {"ENDPOINT_NAME": NAME, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
+        with running_function(LAMBDA, variables, tmp_path / "log") as function:
+            answered = function.invoke({"user_id": "a"})
+    assert answered == {"error": "the endpoint has failed to answer", "field": "", "status": 502}
+
+
+def test_faults_of_the_endpoint_reach_the_caller_as_statuses(faulty: tuple[Function, FaultyEndpoint]) -> None:
+    function, endpoint = faulty
+    event = http('{"user_id": "a"}')
+    endpoint.will(answer(400, "ThrottlingException", Message="Rate exceeded"))
+    response = function.invoke(event)
+    assert (response["statusCode"], response["headers"]["Retry-After"]) == (429, "1")
+    assert function.lines[-1]["Throttles"] == 1
+    endpoint.will(2.0)
+    assert function.invoke(event)["statusCode"] == 504
+    assert function.lines[-1]["ServerErrors"] == 1
+
+
+def test_a_web_page_of_the_named_origin_may_ask(faulty: tuple[Function, FaultyEndpoint]) -> None:
+    function, endpoint = faulty
+    endpoint.will(answer(200, user_id="a"))
+    for event in (rest(None, method="OPTIONS"), http(None, method="OPTIONS")):
+        response = function.invoke(event)
+        assert response["statusCode"] == 204
+        assert response["headers"]["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert endpoint.asked == []
+    response = function.invoke(rest('{"user_id": "a"}'))
+    assert response["headers"]["Access-Control-Allow-Origin"] == "https://shop.example"
+
+
+def test_another_method_is_405(service: Service) -> None:
+    response = service.function.invoke(rest(None, method="DELETE"))
+    assert response["statusCode"] == 405
+    assert response["headers"]["Allow"] == "POST, OPTIONS"
+    assert service.function.invoke(http(None, method="OPTIONS"))["statusCode"] == 405  # without CORS_ORIGIN
+
+
+@pytest.mark.parametrize("event", [None, 1, "x", [], {}, {"requestContext": {}}, {"version": "2.0", "body": 7}])
+def test_an_event_of_no_kind_is_refused_and_not_raised(service: Service, event: object) -> None:
+    answered = service.function.invoke(event)
+    assert answered["status"] == 400
+    assert "errorType" not in answered
+
+
+def test_a_function_without_an_endpoint_does_not_start_and_says_why(tmp_path: Path) -> None:
+    with running_function(LAMBDA, {}, tmp_path / "log") as function:
+        failed = function.invoke({"user_id": "a"})
+    assert failed["errorType"] in ("SettingsError", "Runtime.ExitError")
+    assert "ENDPOINT_NAME: expected the name of a SageMaker endpoint" in (tmp_path / "log").read_text()
+
+
+def test_a_machine_that_lambda_has_no_emulator_for_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    with (
+        pytest.raises(EngineError, match="runs on Linux, x86_64 or aarch64"),
+        running_function(LAMBDA, {}, tmp_path / "log"),
+    ):
+        pass
