@@ -1,0 +1,238 @@
+"""The two stacks: AWS's own schemas, the rules, what is made of which parameters, and a deployment to moto."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+from job import ROOT
+from moto import mock_aws
+from telemetry import DIMENSION, NAMESPACE, UNITS
+from templates import Deployment, load, references
+
+from recommender.container import whole_number
+from recommender.hosting import MODEL_SERVER_WORKERS
+
+BASE, SERVICE = load("base.yaml"), load("service.yaml")
+TEMPLATES = ROOT / "infra"
+REGION = "eu-west-1"
+IMAGE = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/recommender@sha256:{'0' * 64}"
+GIVEN = {
+    "ImageUri": IMAGE,
+    "ModelDataUrl": "s3://bucket/training/job/output/model.tar.gz",
+    "FunctionKey": f"functions/{'0' * 64}.zip",
+}
+SECOND_MODEL = "s3://bucket/training/other/output/model.tar.gz"
+INSTANCE = {"EndpointType": "instance"}
+AB = {**INSTANCE, "SecondVariant": "AB", "SecondModelDataUrl": SECOND_MODEL}
+SHADOW = {**AB, "SecondVariant": "Shadow"}
+JWT = {"AuthorizationType": "JWT", "JwtIssuer": "https://issuer.example", "JwtAudience": "shop,app"}
+EMAIL = {"AlarmEmail": "team@shop.example"}
+ALLOWED = {
+    "serverless": {},
+    "serverless, tokens, e-mail, budget, CORS": {**JWT, **EMAIL, "MonthlyBudgetUSD": "50", "CorsOrigin": "https://a.b"},
+    "instance": INSTANCE,
+    "instance, capture, own concurrency": {**INSTANCE, "DataCapturePercentage": "5", "LambdaConcurrency": "10"},
+    "AB": AB,
+    "AB of two images, e-mail": {**AB, "SecondImageUri": IMAGE, **EMAIL},
+    "shadow": SHADOW,
+    "shadow, capture, tokens": {**SHADOW, **JWT, "DataCapturePercentage": "100"},
+}
+
+
+Client = Any  # of boto3; the stubs of most services are not installed
+
+
+def deployment(given: dict[str, str]) -> Deployment:
+    return Deployment(SERVICE, GIVEN | given)
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    command = [Path(sys.executable).with_name("cfn-lint"), TEMPLATES / "base.yaml", TEMPLATES / "service.yaml"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"DataCapturePercentage": "5"}, "DataCapturePercentage: a serverless endpoint captures none"),
+        ({**AB, "EndpointType": "serverless"}, "SecondVariant: a serverless endpoint has one variant"),
+        ({**SHADOW, "EndpointType": "serverless"}, "SecondVariant: a serverless endpoint has one variant"),
+        ({**AB, "SecondModelDataUrl": ""}, "SecondModelDataUrl: a second variant needs a model"),
+        ({**JWT, "JwtIssuer": ""}, "JwtIssuer: AuthorizationType JWT needs"),
+        ({**JWT, "JwtAudience": ""}, "JwtAudience: AuthorizationType JWT needs"),
+        ({"MonthlyBudgetUSD": "50"}, "AlarmEmail: a budget needs somebody"),
+    ],
+)
+def test_a_combination_that_the_platform_refuses_is_refused_by_the_rules(given: dict[str, str], said: str) -> None:
+    (refused,) = deployment(given).refused
+    assert refused.startswith(said)
+
+
+@pytest.mark.parametrize("given", ALLOWED.values(), ids=ALLOWED)
+def test_an_allowed_combination_refers_only_to_what_it_has(given: dict[str, str]) -> None:
+    deployed = deployment(given)
+    assert deployed.refused == []
+    known = {*deployed.resources, *SERVICE["Parameters"]}
+    for name, resource in deployed.resources.items():
+        unknown = {reference for reference in references(resource) if not reference.startswith("AWS::")} - known
+        assert unknown == set(), name
+    assert {name for name in references(SERVICE["Outputs"]) if not name.startswith("AWS::")} <= known
+
+
+def test_a_reference_to_what_is_not_there_would_be_found() -> None:
+    deployed = Deployment(
+        {**SERVICE, "Resources": {"A": {"DependsOn": "B", "Properties": {"C": {"Fn::Sub": "${D.Arn}"}}}}}
+    )
+    assert set(references(deployed.resources)) == {"B", "D"}
+
+
+@pytest.mark.parametrize(
+    ("second", "variants", "shadows"),
+    [("None", ["Primary"], []), ("AB", ["Primary", "Second"], []), ("Shadow", ["Primary"], ["Shadow"])],
+)
+def test_an_endpoint_has_the_variants_that_are_asked_for(second: str, variants: list[str], shadows: list[str]) -> None:
+    resources = deployment({**AB, "SecondVariant": second, "SecondVariantPer100": "25"}).resources
+    config = resources["EndpointConfig"]["Properties"]
+    assert [variant["VariantName"] for variant in config["ProductionVariants"]] == variants
+    assert [variant["VariantName"] for variant in config.get("ShadowProductionVariants", [])] == shadows
+    scaled = [name for name, resource in resources.items() if resource["Type"].endswith("ScalableTarget")]
+    assert len(scaled) == len(variants)
+    assert ("DeploymentConfig" in resources["Endpoint"]["Properties"]) == (second == "None")
+
+
+def test_an_update_is_rolled_back_by_the_alarms_on_errors_and_latency() -> None:
+    for given in ({}, INSTANCE):
+        resources = deployment(given).resources
+        alarms = resources["Endpoint"]["Properties"]["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+        names = [alarm["AlarmName"]["Ref"] for alarm in alarms]
+        assert names == ["EndpointErrorsAlarm", "LatencyAlarm"]
+        assert {resources[name]["Type"] for name in names} == {"AWS::CloudWatch::Alarm"}
+
+
+def test_a_serverless_endpoint_has_none_of_what_only_instances_have() -> None:
+    resources = deployment({}).resources
+    assert "EnableNetworkIsolation" not in resources["Model"]["Properties"]
+    assert "DataCaptureConfig" not in resources["EndpointConfig"]["Properties"]
+    assert not [resource for resource in resources.values() if "AutoScaling" in resource["Type"]]
+    variables = resources["Model"]["Properties"]["PrimaryContainer"]["Environment"]
+    assert whole_number(variables, MODEL_SERVER_WORKERS, 2, 9) == 1
+    assert deployment(INSTANCE).resources["Model"]["Properties"]["EnableNetworkIsolation"] is True
+
+
+def test_the_dashboard_shows_the_metrics_that_the_function_writes() -> None:
+    body, names = SERVICE["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    assert f'["{NAMESPACE}", "Requests", "{DIMENSION}", "${{Name}}"]' in body
+    assert all(f'"{name}"' in body for name in UNITS)
+    assert names.keys() == {"Name"}
+
+
+def test_the_zip_that_is_deployed_has_the_handler_and_runtime_of_the_tests() -> None:
+    function = SERVICE["Resources"]["Function"]["Properties"]
+    module, name = function["Handler"].split(".")
+    assert f"def {name}(" in (ROOT / "lambda" / f"{module}.py").read_text()
+    assert function["Runtime"] == "python3.11"
+    assert 27 < function["Timeout"] < 29
+    assert SERVICE["Resources"]["Integration"]["Properties"]["TimeoutInMillis"] / 1000 > function["Timeout"]
+
+
+# What moto's CloudFormation does not make has the same properties as the call that makes it.
+SHAPES = {
+    "AWS::SageMaker::Model": ("sagemaker", "CreateModel"),
+    "AWS::SageMaker::EndpointConfig": ("sagemaker", "CreateEndpointConfig"),
+    "AWS::ApiGatewayV2::Api": ("apigatewayv2", "CreateApi"),
+    "AWS::ApiGatewayV2::Integration": ("apigatewayv2", "CreateIntegration"),
+    "AWS::ApiGatewayV2::Authorizer": ("apigatewayv2", "CreateAuthorizer"),
+    "AWS::ApiGatewayV2::Route": ("apigatewayv2", "CreateRoute"),
+    "AWS::ApiGatewayV2::Stage": ("apigatewayv2", "CreateStage"),
+    "AWS::CloudWatch::Alarm": ("cloudwatch", "PutMetricAlarm"),
+}
+NAMES = {"PutMetricAlarm": {"AlarmName": "x"}, "CreateModel": {"ModelName": "x"},
+         "CreateEndpointConfig": {"EndpointConfigName": "x"}}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ALLOWED.values(), ids=ALLOWED)
+def test_properties_have_the_shape_of_the_calls_that_they_become(given: dict[str, str]) -> None:
+    deployed = deployment(given)
+    checked = 0
+    for name, resource in deployed.resources.items():
+        if resource["Type"] in SHAPES:
+            service, operation = SHAPES[resource["Type"]]
+            shape = ServiceModel(Loader().load_service_model(service, "service-2")).operation_model(operation)
+            assert shape.input_shape is not None
+            values = NAMES.get(operation, {}) | deployed.concrete(resource["Properties"])
+            report = ParamValidator().validate(values, shape.input_shape)
+            assert not report.has_errors(), (name, report.generate_report())
+            checked += 1
+    assert checked >= 12
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Client]]:
+    for name, value in {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        boto: Client = boto3  # its stubs know each service by its own type
+        yield lambda service: boto.client(service, region_name=REGION)
+
+
+@pytest.mark.filterwarnings("ignore:Tried to parse AWS.* but it's not supported by moto:UserWarning")
+def test_both_stacks_are_made_and_removed_by_motos_cloudformation(aws: Callable[[str], Client]) -> None:
+    cloudformation = aws("cloudformation")
+    create(cloudformation, "recommender-base", "base.yaml", {})
+    bucket = outputs(cloudformation, "recommender-base")["BucketName"]
+    for number, (kind, given) in enumerate(ALLOWED.items()):
+        if "shadow" in kind:
+            continue  # moto's EndpointConfig knows no shadow variants
+        name = f"service-{number}"
+        code = {"FunctionKey": f"functions/{number:064}.zip"}
+        aws("s3").put_object(Bucket=bucket, Key=code["FunctionKey"], Body=empty_zip())
+        create(cloudformation, name, "service.yaml", GIVEN | given | code)
+        made = outputs(cloudformation, name)
+        assert made["ApiUrl"].endswith(".execute-api.eu-west-1.amazonaws.com/recommendations")
+        assert aws("lambda").get_function(FunctionName=made["FunctionName"])["Configuration"]["Timeout"] == 28
+        config = aws("sagemaker").describe_endpoint(EndpointName=made["EndpointName"])["EndpointConfigName"]
+        variants = aws("sagemaker").describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+        assert ("ServerlessConfig" in variants[0]) == (given.get("EndpointType") is None)
+        assert len(variants) == (2 if "AB" in kind else 1)
+        cloudformation.delete_stack(StackName=name)
+        assert aws("sagemaker").list_endpoints()["Endpoints"] == []
+    for version in aws("s3").list_object_versions(Bucket=bucket)["Versions"]:
+        aws("s3").delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    cloudformation.delete_stack(StackName="recommender-base")
+    assert aws("s3").list_buckets()["Buckets"] == []
+
+
+def create(cloudformation: Client, name: str, template: str, parameters: dict[str, str]) -> None:
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=(TEMPLATES / template).read_text(),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+def outputs(cloudformation: Client, name: str) -> dict[str, str]:
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def empty_zip() -> bytes:
+    return b"PK\x05\x06" + bytes(18)
+
+
+def test_the_rules_are_all_shown_to_refuse() -> None:
+    """Each assertion is one of those that some combination above breaks."""
+    described = [a["AssertDescription"] for rule in SERVICE["Rules"].values() for a in rule["Assertions"]]
+    tested = {"DataCapturePercentage", "SecondVariant", "SecondModelDataUrl", "JwtIssuer", "JwtAudience", "AlarmEmail"}
+    assert {text.partition(":")[0] for text in described} == tested
+    assert len(described) == len(tested)
