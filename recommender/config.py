@@ -29,6 +29,44 @@ NOT_FOR = {
 }
 
 
+@dataclass(frozen=True)
+class Range:
+    """What a search tries of a hyper-parameter.
+
+    Attributes:
+        low: least value; a whole number where the hyper-parameter is one.
+        high: greatest value.
+        logarithmic: whether a factor counts, from 0.1 to 1 as much as from 1 to 10; else a difference does.
+    """
+
+    low: float
+    high: float
+    logarithmic: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether it holds whole numbers alone."""
+        return isinstance(self.low, int)
+
+
+# Solver -> what changes its validation error, and between which values a search looks for the best. Not here: what
+# validation chooses anyway (sweeps, epochs), and what matters only after the fit (new users of adam, the titles).
+SEARCH_SPACE = {
+    "als": {
+        "embedding_dim": Range(10, 300),
+        "regularization": Range(0.1, 50.0),
+        "user_bias_regularization": Range(0.3, 100.0),
+        "item_bias_regularization": Range(0.3, 100.0),
+    },
+    "adam": {
+        "embedding_dim": Range(10, 300),
+        "learning_rate": Range(0.003, 0.3),
+        "weight_decay": Range(1e-4, 1.0),
+        "batch_size": Range(32, 1024),
+    },
+}
+
+
 class Config(BaseModel):
     """Values that a user sets; every one is checked, in strict types, at construction."""
 
@@ -187,6 +225,12 @@ class TrainConfig(Config):
         """The hyper-parameters that were set and that model and solver do not use."""
         unused = set(NOT_FOR[self.model]) | set(NOT_FOR[self.solver])
         return sorted(unused & self.model_fields_set)
+
+    @property
+    def search_space(self) -> dict[str, Range]:
+        """The ranges of `SEARCH_SPACE` that have an effect with model and solver, without what was set."""
+        fixed = {*NOT_FOR[self.model], *self.model_fields_set}
+        return {name: values for name, values in SEARCH_SPACE[self.solver].items() if name not in fixed}
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, object], source: str) -> Self:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.config import RESERVED_PREFIXES, TrainConfig
+from recommender.config import RESERVED_PREFIXES, SEARCH_SPACE, TrainConfig
 from recommender.errors import ConfigError
 
 
@@ -78,3 +78,35 @@ def test_what_was_set_in_vain_is_known() -> None:
     values = {"solver": "adam", "max_sweeps": "3", "item_bias_regularization": "1", "batch_size": "7", "seed": "1"}
     config = TrainConfig.from_hyperparameters(values, "hp")
     assert config.without_effect == ["item_bias_regularization", "max_sweeps"]
+
+
+@pytest.mark.parametrize(
+    ("solver", "name"), [(solver, name) for solver, space in SEARCH_SPACE.items() for name in space]
+)
+def test_every_bound_of_a_search_is_a_value_of_the_hyper_parameter_and_its_default_lies_between(
+    solver: str, name: str
+) -> None:
+    values = SEARCH_SPACE[solver][name]
+    default = TrainConfig.model_fields[name].default
+    assert values.low < default < values.high
+    assert values.whole == isinstance(values.high, int) == (TrainConfig.model_fields[name].annotation is int)
+    assert values.low > 0 or not values.logarithmic
+    for bound in (values.low, values.high):
+        assert getattr(TrainConfig.from_hyperparameters({"solver": solver, name: str(bound)}, "test"), name) == bound
+
+
+@pytest.mark.parametrize(
+    ("given", "searched"),
+    [
+        ({}, {"embedding_dim", "regularization", "user_bias_regularization", "item_bias_regularization"}),
+        ({"model": "basic"}, {"embedding_dim", "regularization"}),
+        ({"regularization": 2}, {"embedding_dim", "user_bias_regularization", "item_bias_regularization"}),
+        ({"solver": "adam"}, {"embedding_dim", "learning_rate", "weight_decay", "batch_size"}),
+        ({"solver": "adam", "model": "sigmoid"}, {"embedding_dim", "learning_rate", "weight_decay", "batch_size"}),
+    ],
+)
+def test_a_search_tries_what_has_an_effect_and_was_not_set(given: dict[str, object], searched: set[str]) -> None:
+    space = TrainConfig.from_hyperparameters(given, "test").search_space
+    assert space.keys() == searched
+    tried = {**given, **{name: values.low for name, values in space.items()}}
+    assert TrainConfig.from_hyperparameters(tried, "test").without_effect == []
