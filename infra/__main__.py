@@ -1,0 +1,291 @@
+r"""Launch the recommender on AWS, and remove it again.
+
+\b
+    python -m infra up CHANNELS_FOLDER      all of it with one command ...
+    python -m infra ask USER_ID             ... a question to it ...
+    python -m infra down                    ... and off with what bills
+
+The commands stand in the order in which they build on each other. Each of them takes --dry-run, which prints the exact
+API calls and needs no account. Region and credentials are those of the usual AWS variables and profile.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infra import image, models, service, stacks, teardown, training
+from infra.aws import Aws, connect, told
+from infra.dry_run import DryRun
+from infra.names import BASE_STACK, BASE_TEMPLATE, NAME
+from recommender.config import TrainConfig
+from recommender.options import options_of, run
+
+Command = Callable[..., None]
+
+DATA = "default"  # name of the channels
+TRAINING_BILLS = "bills: each instance by the second while it runs (less for spot capacity), and the bucket by its size"
+SERVICE_BILLS = """bills from now on, until `down`:
+  a serverless endpoint by the requests it answers; one of instances by the hour for each, also when nobody asks
+  the function and the API by requests; alarms and dashboard by the month
+also after `down`, until `down --all`: bucket, images and logs by their size"""
+
+
+class Ordered(click.Group):
+    """Commands in the order of their definition, whose refusals by AWS are one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, as they build on each other."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command.
+
+        Raises:
+            LaunchError: in the place of every error of botocore.
+        """
+        with told():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Ordered, help=str(__doc__).replace(r"\b", "\b"))
+def cli() -> None:
+    """See the module."""
+
+
+dry = click.option("--dry-run", is_flag=True, help="Print the exact API calls and send none.")
+name_option = click.option("--name", default=DATA, show_default=True, metavar="NAME", help="Name of the channels.")
+job_option = click.option("--job", metavar="JOB", help="Training job.  [default: the last one that has completed]")
+image_option = click.option("--image", "image_uri", metavar="URI", help="Image.  [default: the one pushed last]")
+wait_option = click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it has ended.")
+parameter_option = click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of infra/service.yaml; those that are not given keep their values.",
+)
+folder_argument = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+
+
+def hyperparameters(command: Command) -> Command:
+    """Add the options of a training job: its machines, and each hyper-parameter."""
+    options = [
+        click.option("--instance-type", default="ml.m5.xlarge", show_default=True, help="What it runs on."),
+        click.option("--instance-count", type=click.IntRange(1, 20), default=1, show_default=True,
+                     help="Hosts that fit one model together."),
+        click.option("--volume-gb", type=click.IntRange(1, 16_384), default=30, show_default=True,
+                     help="Disk of each."),
+        click.option("--spot/--no-spot", default=True, show_default=True,
+                     help="Capacity that AWS may take back, for less; the job goes on from its checkpoint."),
+        click.option("--max-minutes", type=click.IntRange(1, 40_320), default=60, show_default=True,
+                     help="Of training, at most."),
+        click.option("--max-wait-minutes", type=click.IntRange(1, 40_320), default=180, show_default=True,
+                     help="Of training and waiting for spot capacity, at most."),
+        click.option("--input-mode", type=click.Choice(["File", "FastFile"]), default="File", show_default=True,
+                     help="Copy the channels first, or stream them."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def add_hyperparameters(command: click.Command) -> None:
+    """Give a command an option for each hyper-parameter, as train.py has them."""
+    command.params.extend(options_of(TrainConfig))
+
+
+def job_of(options: dict[str, Any], data: str, image_uri: str | None) -> training.Job:
+    """The training job that the options describe."""
+    machines = {field: options.pop(field) for field in training.Machines.__dataclass_fields__}
+    given = {name: value for name, value in options.items() if value is not None}
+    return training.Job(data, training.Machines(**machines), given, image_uri)
+
+
+def account(dry_run: bool, *stacks_there: str, channels: str | None = None) -> Aws:
+    """The account, or a dry run in one that has these stacks and channels of that name."""
+    return connect(DryRun(stacks_there, channels) if dry_run else None)
+
+
+def assigned(parameters: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE, several times.
+
+    Raises:
+        click.UsageError: one of them has no "=".
+    """
+    for parameter in parameters:
+        if "=" not in parameter:
+            raise click.UsageError(f"--parameter: expected NAME=VALUE, got {parameter!r}.")
+    return dict(parameter.split("=", 1) for parameter in parameters)
+
+
+@cli.command()
+@dry
+def base(dry_run: bool) -> None:
+    """(1) Make or change the first stack: bucket, image repository, roles."""
+    make_base(account(dry_run))
+
+
+def make_base(aws: Aws) -> None:
+    """Make or change the first stack."""
+    changed = stacks.apply(aws, BASE_STACK, BASE_TEMPLATE, {})
+    print(f"stack {BASE_STACK}: {'done' if changed else 'nothing to change'}")
+
+
+@cli.command()
+@dry
+def push(dry_run: bool) -> None:
+    """(2) Build the image with Docker and push it."""
+    aws = account(dry_run, BASE_STACK)
+    image.push(aws, stacks.base(aws))
+
+
+@cli.command()
+@folder_argument
+@name_option
+@dry
+def upload(folder: Path, name: str, dry_run: bool) -> None:
+    """(3) Put the channels of FOLDER (train/, validation/, test/, items/) into the bucket."""
+    training.files(folder)
+    aws = account(dry_run, BASE_STACK)
+    training.upload(aws, stacks.base(aws), folder, name)
+
+
+@cli.command()
+@name_option
+@image_option
+@wait_option
+@hyperparameters
+@dry
+def train(name: str, image_uri: str | None, wait: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
+    """(4) Train on the channels of that name; each hyper-parameter is an option."""
+    job = job_of(options, name, image_uri)
+    job.checked()
+    print(TRAINING_BILLS)
+    training.train(account(dry_run, BASE_STACK, channels=name), job, wait)
+
+
+@cli.command()
+@name_option
+@image_option
+@click.option("--max-jobs", type=click.IntRange(1, 750), default=20, show_default=True, help="Trainings in all.")
+@click.option("--max-parallel", type=click.IntRange(1, 100), default=2, show_default=True, help="Trainings at once.")
+@wait_option
+@hyperparameters
+@dry
+def tune(
+    name: str,
+    image_uri: str | None,
+    max_jobs: int,
+    max_parallel: int,
+    wait: bool,
+    dry_run: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """(5) Search for the hyper-parameters that are not set, by many trainings."""
+    job = job_of(options, name, image_uri)
+    job.checked()
+    print(TRAINING_BILLS)
+    training.tune(account(dry_run, BASE_STACK, channels=name), job, max_jobs, max_parallel, wait)
+
+
+@cli.command()
+@job_option
+@click.option("--approve", is_flag=True, help="Approve it at once; otherwise a person does that later.")
+@dry
+def register(job: str | None, approve: bool, dry_run: bool) -> None:
+    """(6) Keep a job's model in the registry, with its metrics."""
+    models.register(account(dry_run, BASE_STACK), job, approve)
+
+
+@cli.command()
+@click.option(
+    "--model",
+    metavar="MODEL",
+    help="Training job, or s3:// URI of a model.tar.gz.  [default: the last job, once; then it stays]",
+)
+@click.option("--image", "image_uri", metavar="URI", help="Image.  [default: that of the training job]")
+@parameter_option
+@dry
+def deploy(model: str | None, image_uri: str | None, parameters: tuple[str, ...], dry_run: bool) -> None:
+    """(7) Make or change the service: endpoint, function, API, alarms.
+
+    A change whose alarms go off is rolled back.
+    """
+    given = assigned(parameters)
+    service.deploy(account(dry_run, BASE_STACK), model, image_uri, given)
+    print(SERVICE_BILLS)
+
+
+@cli.command()
+@click.argument("place")
+@job_option
+@click.option("--instance-type", default="ml.m5.large", show_default=True, help="What it runs on.")
+@click.option("--instance-count", type=click.IntRange(1, 20), default=1, show_default=True, help="How many of them.")
+@dry
+def transform(place: str, job: str | None, instance_type: str, instance_count: int, dry_run: bool) -> None:
+    """(8) Answer the questions of JSON lines in PLACE, an s3:// URI in the bucket, without an endpoint."""
+    models.transform(account(dry_run, BASE_STACK), place, job, instance_type, instance_count)
+
+
+@cli.command()
+@click.argument("user_id")
+@dry
+def ask(user_id: str, dry_run: bool) -> None:
+    """(9) Ask the service for recommendations for USER_ID."""
+    service.ask(account(dry_run, BASE_STACK, NAME), user_id)
+
+
+@cli.command()
+@folder_argument
+@name_option
+@parameter_option
+@hyperparameters
+@dry
+def up(folder: Path, name: str, parameters: tuple[str, ...], dry_run: bool, **options: Any) -> None:  # noqa: ANN401
+    """All at once: base, push, upload, train, deploy.
+
+    FOLDER has the channels: train/, validation/, test/, items/.
+    """
+    job, given = job_of(options, name, None), assigned(parameters)
+    job.checked()
+    training.files(folder)
+    print(TRAINING_BILLS)
+    aws = account(dry_run)
+    make_base(aws)
+    made = stacks.base(aws)
+    pushed = image.push(aws, made)
+    training.upload(aws, made, folder, name)
+    trained = training.train(aws, training.Job(name, job.machines, job.hyperparameters, pushed), wait=True)
+    service.deploy(aws, trained, None, given)
+    print(SERVICE_BILLS)
+    print("ask: python -m infra ask USER_ID")
+
+
+@cli.command()
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also what is stored: registered models, images, all objects, logs and the first stack.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask first.")
+@dry
+def down(everything: bool, yes: bool, dry_run: bool) -> None:
+    """Remove what bills: the service, jobs that run."""
+    teardown.down(account(dry_run, BASE_STACK, NAME), everything, yes)
+
+
+for with_hyperparameters in (train, tune, up):
+    add_hyperparameters(with_hyperparameters)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    return run(cli, arguments, "infra")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""The account that a command works on: its session, what AWS refuses in one line."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore import exceptions
+from botocore.config import Config
+
+from infra.dry_run import DryRun
+from recommender.data.text import printable, reason
+from recommender.errors import RecommenderError
+
+CREDENTIALS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or sign in with `aws sso login`"
+REGION = "set AWS_DEFAULT_REGION, for example eu-west-1, or a region in the profile"
+# What AWS says by code -> what to do about it.
+ADVICE = {
+    "ExpiredToken": "renew the credentials",
+    "ExpiredTokenException": "renew the credentials",
+    "InvalidClientTokenId": f"the access key is not known there: {CREDENTIALS}",
+    "UnrecognizedClientException": f"the access key is not known there: {CREDENTIALS}",
+    "SignatureDoesNotMatch": f"the secret key is wrong: {CREDENTIALS}",
+    "ResourceLimitExceeded": "ask for more in the Service Quotas console, or take another or fewer instances",
+    "LimitExceededException": "ask for more in the Service Quotas console",
+    "ThrottlingException": "wait a minute and run the same command again",
+    "Throttling": "wait a minute and run the same command again",
+}
+DENIED = re.compile("AccessDenied|UnauthorizedOperation|NotAuthorized|^403$")
+MISSING = re.compile("does not exist|not exist|could not find|not found|NoSuch|RepositoryNotFound", re.IGNORECASE)
+
+
+class LaunchError(RecommenderError):
+    """A command of `infra` can't be carried out: the account, a stack, an argument or AWS itself is in the way."""
+
+
+@dataclass(frozen=True)
+class Aws:
+    """An account in a region, or a dry run of it.
+
+    Attributes:
+        session: what every client is made from, also the SageMaker SDK's.
+        dry_run: what records and answers all calls; None where they are sent.
+    """
+
+    session: boto3.Session
+    dry_run: DryRun | None = None
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - botocore makes the methods of a client at run time
+        """A client of a service; it tries again where AWS is busy."""
+        return self.session.client(service, config=Config(retries={"mode": "standard", "total_max_attempts": 5}))  # type: ignore[call-overload]
+
+    @property
+    def region(self) -> str:
+        """The region's name."""
+        return str(self.session.region_name)
+
+
+def connect(dry_run: DryRun | None) -> Aws:
+    """The account of the usual AWS variables and profile; of a dry run an account that nobody has.
+
+    Raises:
+        LaunchError: there is no region, or no such profile.
+    """
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if dry_run is not None:
+        session = boto3.Session("dry-run", "dry-run", region_name=region or "us-east-1")
+        dry_run.watch(session)
+        return Aws(session, dry_run)
+    with told():
+        session = boto3.Session(region_name=region)
+        if not session.region_name:
+            raise exceptions.NoRegionError
+        return Aws(session)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what AWS refuses into one line.
+
+    Raises:
+        LaunchError: in the place of every error of botocore.
+    """
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise LaunchError(_refusal(error)) from None
+    except (exceptions.BotoCoreError, boto3.exceptions.Boto3Error) as error:
+        raise LaunchError(_problem(error)) from None
+
+
+def is_missing(error: exceptions.ClientError) -> bool:
+    """Whether AWS says that there is no such thing."""
+    details = error.response.get("Error", {})
+    return bool(MISSING.search(f"{details.get('Code')} {details.get('Message')}"))
+
+
+def unless_missing(call: Callable[[], Any]) -> Any:  # noqa: ANN401 - an answer of botocore
+    """What the call answers; None where AWS says that there is no such thing."""
+    try:
+        return call()
+    except exceptions.ClientError as error:
+        if is_missing(error):
+            return None
+        raise
+
+
+def _refusal(error: exceptions.ClientError) -> str:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    said = printable(" ".join(str(error.response.get("Error", {}).get("Message") or error).split())[:400])
+    if DENIED.search(code):
+        return f"{error.operation_name}: access denied: allow your user or role this action. AWS says: {said}"
+    advice = ADVICE.get(code)
+    return f"{error.operation_name}: {code}: {said}" + (f": {advice}" if advice else "")
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, exceptions.NoRegionError):
+        return f"there is no AWS region: {REGION}"
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        return f"there are no AWS credentials: {CREDENTIALS}"
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+        return f"AWS does not answer: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
+    return reason(error)

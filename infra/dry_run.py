@@ -1,0 +1,322 @@
+"""A dry run: every call is checked and printed as it would be sent, and answered here; nothing leaves the machine.
+
+botocore's own events carry it, so that the code which runs for real is the code which runs dry. A call is printed when
+botocore has validated and serialized it ("before-call"); the answer that this event returns takes the place of
+sending it. The account behind it has what the command builds upon, and in it everything goes well.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.model import OperationModel, Shape
+
+from infra.names import BASE_STACK, NAME, TAGS, TRAINING
+from recommender.container import CHANNELS
+
+ACCOUNT = "123456789012"
+LONGEST_SHOWN = 4_000  # characters of a parameter
+TIME = datetime(2000, 1, 1, tzinfo=UTC)
+JOB, RUNNING = f"{NAME}-dry-run", f"{NAME}-running"  # a job that has completed, one that has not
+DIGEST = "sha256:" + "0" * 64
+
+Answer = dict[str, Any]
+
+
+class Refused(Exception):  # noqa: N818 - not an error of ours, but an answer
+    """AWS answers with an error of that code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DryRun:
+    """An account that is not there.
+
+    Attributes:
+        stacks: name -> status, of what the command builds upon and of what it makes.
+        keys: of the objects in the bucket.
+        region: where it is.
+        pushed: whether an image was pushed in this run.
+        endpoint: whether there is one.
+        stopped: kinds of jobs of which the one that runs was stopped.
+    """
+
+    def __init__(self, stacks: Iterable[str] = (BASE_STACK,), channels: str | None = None) -> None:
+        """An account with these stacks, and with channels of that name."""
+        self.stacks = dict.fromkeys(stacks, "CREATE_COMPLETE")
+        self.keys = [f"channels/{channels}/{channel}/part.csv" for channel in CHANNELS] if channels else []
+        self.region = ""
+        self.pushed = False
+        self.endpoint = NAME in self.stacks
+        self.stopped: set[str] = set()
+
+    def watch(self, session: boto3.Session) -> None:
+        """Record and answer every call of the session's clients."""
+        self.region = session.region_name
+        # Last, so that what botocore itself adds to the parameters is seen too.
+        session.events.register_last("before-parameter-build", self._remember)
+        session.events.register("before-call", self._answer)  # type: ignore[arg-type]  # its answer is taken
+
+    def show(self, call: str, parameters: dict[str, Any]) -> None:
+        """Print a call: `service:Operation` and its parameters as JSON, one line."""
+        print(call, json.dumps({name: _shown(value) for name, value in parameters.items()}, default=str))
+
+    def run(self, command: list[str]) -> None:
+        """Print a command of this machine that would be run."""
+        print("$", *command)
+        self.pushed |= command[1] == "push"
+
+    def _remember(self, params: Answer, context: dict[str, Any], **_: object) -> None:
+        context["parameters"] = params
+
+    def _answer(self, model: OperationModel, context: dict[str, Any], **_: object) -> tuple[AWSResponse, Answer]:
+        call = f"{model.service_model.service_name}:{model.name}"
+        parameters = _readable(context["parameters"])
+        self.show(call, parameters)
+        answers = ANSWERS.get(call)
+        try:
+            answer = answers(self, parameters) if answers else {}
+        except Refused as error:
+            return _http(400), {"Error": {"Code": error.code, "Message": str(error)}, "ResponseMetadata": {}}
+        return _http(200), {**_example(model.output_shape, parameters), **answer}
+
+    # What the account answers where the shape of an answer alone does not do.
+
+    @property
+    def outputs(self) -> dict[str, dict[str, str]]:
+        """Stack -> its outputs."""
+        account = f"{ACCOUNT}.dkr.ecr.{self.region}.amazonaws.com"
+        return {
+            BASE_STACK: {
+                "BucketName": f"{BASE_STACK}-{ACCOUNT}-{self.region}",
+                "RepositoryUri": f"{account}/{BASE_STACK}",
+                "TrainingRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{BASE_STACK}-TrainingRole",
+                "EndpointRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{BASE_STACK}-EndpointRole",
+            },
+            NAME: {
+                "ApiUrl": f"https://dry-run.execute-api.{self.region}.amazonaws.com/recommendations",
+                "ApiId": "dry-run",
+                "EndpointName": f"{NAME}-serverless",
+                "FunctionName": NAME,
+                "DashboardUrl": f"https://{self.region}.console.aws.amazon.com/cloudwatch/home",
+            },
+        }
+
+    @property
+    def base(self) -> dict[str, str]:
+        """The outputs of the first stack."""
+        return self.outputs[BASE_STACK]
+
+    def describe_stacks(self, parameters: Answer) -> Answer:
+        """The stack of that name or id."""
+        name = str(parameters["StackName"]).split("/")[-2:][0]
+        if name not in self.stacks:
+            raise Refused("ValidationError", f"Stack with id {name} does not exist")
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs[name].items()]
+        stack_id = f"arn:aws:cloudformation:{self.region}:{ACCOUNT}:stack/{name}/dry-run"
+        stack = {"StackName": name, "StackId": stack_id, "CreationTime": TIME, "StackStatus": self.stacks[name]}
+        return {"Stacks": [{**stack, "Outputs": outputs, "Parameters": []}]}
+
+    def create_change_set(self, parameters: Answer) -> Answer:
+        """A stack that is to be made is there from now on."""
+        self.stacks.setdefault(parameters["StackName"], "REVIEW_IN_PROGRESS")
+        return {"Id": "dry-run"}
+
+    def execute_change_set(self, parameters: Answer) -> Answer:
+        """It is made, or changed."""
+        new = self.stacks[parameters["StackName"]] == "REVIEW_IN_PROGRESS"
+        self.stacks[parameters["StackName"]] = "CREATE_COMPLETE" if new else "UPDATE_COMPLETE"
+        return {}
+
+    def delete_stack(self, parameters: Answer) -> Answer:
+        """It is gone."""
+        self.stacks.pop(str(parameters["StackName"]).split("/")[-2:][0], None)
+        return {}
+
+    def describe_endpoint(self, _: Answer) -> Answer:
+        """The endpoint, until it is deleted."""
+        if not self.endpoint:
+            raise Refused("ValidationException", "Could not find endpoint")
+        return {}
+
+    def delete_endpoint(self, _: Answer) -> Answer:
+        """It is gone."""
+        self.endpoint = False
+        return {}
+
+    def put_object(self, parameters: Answer) -> Answer:
+        """An object more."""
+        self.keys.append(parameters["Key"])
+        return {"ETag": "dry-run"}
+
+    def head_object(self, parameters: Answer) -> Answer:
+        """The object where it is."""
+        if parameters["Key"] not in self.keys:
+            raise Refused("404", "Not Found")
+        return {"ContentLength": 0}
+
+    def list_objects(self, parameters: Answer) -> Answer:
+        """The keys of a prefix, or its folders."""
+        prefix = parameters.get("Prefix", "")
+        below = [key for key in self.keys if key.startswith(prefix)]
+        folders = dict.fromkeys(prefix + key.removeprefix(prefix).partition("/")[0] + "/" for key in below)
+        if "Delimiter" in parameters:
+            return {"CommonPrefixes": [{"Prefix": folder} for folder in folders]}
+        return {"Contents": [{"Key": key, "Size": 0} for key in below]}
+
+    def list_jobs(self, kind: str, parameters: Answer) -> Answer:
+        """A job of that kind and status."""
+        status = parameters["StatusEquals"]
+        name = RUNNING if status == "InProgress" else JOB
+        return {
+            f"{kind}Summaries": [
+                {f"{kind}Name": name, f"{kind}Arn": name, f"{kind}Status": status, "CreationTime": TIME}
+            ]
+        }
+
+    def status(self, kind: str, parameters: Answer) -> Answer:
+        """Whether the job has come to its end."""
+        runs = parameters[f"{kind}Name"] == RUNNING and kind not in self.stopped
+        return {f"{kind}Status": "InProgress" if runs else "Completed"}
+
+    def stop(self, kind: str) -> Answer:
+        """The job of that kind that runs comes to its end."""
+        self.stopped.add(kind)
+        return {}
+
+    def training_job(self, parameters: Answer) -> Answer:
+        """A job of ours."""
+        name = parameters["TrainingJobName"]
+        model = f"s3://{self.base['BucketName']}/{TRAINING}/{name}/output/model.tar.gz"
+        return {
+            **self.status("TrainingJob", parameters),
+            "SecondaryStatus": "Completed",
+            "TrainingJobArn": f"arn:aws:sagemaker:{self.region}:{ACCOUNT}:training-job/{name}",
+            "ModelArtifacts": {"S3ModelArtifacts": model},
+            "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},
+            "RoleArn": self.base["TrainingRoleArn"],
+            "FinalMetricDataList": [{"MetricName": "validation_rmse", "Value": 1.0, "Timestamp": TIME}],
+        }
+
+    def tuning_job(self, parameters: Answer) -> Answer:
+        """A search of ours."""
+        best = {"TrainingJobName": JOB, "TrainingJobArn": JOB, "CreationTime": TIME, "TrainingJobStatus": "Completed"}
+        return {
+            **self.status("HyperParameterTuningJob", parameters),
+            "TrainingJobDefinition": {
+                "AlgorithmSpecification": {"TrainingInputMode": "File"},
+                "RoleArn": self.base["TrainingRoleArn"],
+                "OutputDataConfig": {"S3OutputPath": f"s3://{self.base['BucketName']}/{TRAINING}"},
+                "StoppingCondition": {},
+            },
+            "BestTrainingJob": {
+                **best,
+                "TunedHyperParameters": {"embedding_dim": "100"},
+                "FinalHyperParameterTuningJobObjectiveMetric": {"MetricName": "validation_rmse", "Value": 1.0},
+            },
+        }
+
+    def describe_images(self, parameters: Answer) -> Answer:
+        """An image that was pushed once; of one that is named only where it was pushed in this run."""
+        if "imageIds" in parameters and not self.pushed:
+            raise Refused("ImageNotFoundException", "The image does not exist")
+        return {"imageDetails": [{"imageDigest": DIGEST, "imagePushedAt": TIME}]}
+
+    @property
+    def image(self) -> str:
+        """An image that has been pushed."""
+        return f"{self.base['RepositoryUri']}@{DIGEST}"
+
+
+# service:Operation -> what it answers, besides what its shape requires.
+ANSWERS: dict[str, Callable[[DryRun, Answer], Answer]] = {
+    "cloudformation:DescribeStacks": DryRun.describe_stacks,
+    "cloudformation:CreateChangeSet": DryRun.create_change_set,
+    "cloudformation:DescribeChangeSet": lambda *_: {"Status": "CREATE_COMPLETE"},
+    "cloudformation:ExecuteChangeSet": DryRun.execute_change_set,
+    "cloudformation:DeleteStack": DryRun.delete_stack,
+    "ecr:GetAuthorizationToken": lambda run, _: {
+        "authorizationData": [
+            {
+                "authorizationToken": base64.b64encode(b"AWS:dry-run").decode(),
+                "proxyEndpoint": "https://" + run.base["RepositoryUri"].partition("/")[0],
+            }
+        ]
+    },
+    "ecr:DescribeImages": DryRun.describe_images,
+    "ecr:ListImages": lambda *_: {"imageIds": [{"imageDigest": DIGEST}]},
+    "s3:PutObject": DryRun.put_object,
+    "s3:HeadObject": DryRun.head_object,
+    "s3:CreateMultipartUpload": lambda run, parameters: {"UploadId": "dry-run", **run.put_object(parameters)},
+    "s3:UploadPart": lambda *_: {"ETag": "dry-run"},
+    "s3:ListObjectsV2": DryRun.list_objects,
+    "s3:ListObjectVersions": lambda *_: {"Versions": [{"Key": "channels/default/train/part.csv", "VersionId": "1"}]},
+    "sagemaker:DescribeEndpoint": DryRun.describe_endpoint,
+    "sagemaker:DeleteEndpoint": DryRun.delete_endpoint,
+    "sagemaker:DescribeTrainingJob": DryRun.training_job,
+    "sagemaker:DescribeHyperParameterTuningJob": DryRun.tuning_job,
+    "sagemaker:DescribeTransformJob": lambda run, parameters: run.status("TransformJob", parameters),
+    "sagemaker:DescribeModel": lambda run, _: {"ExecutionRoleArn": run.base["EndpointRoleArn"]},
+    "sagemaker:ListTags": lambda *_: {"Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()]},
+    "sagemaker:ListTrainingJobs": lambda run, parameters: run.list_jobs("TrainingJob", parameters),
+    "sagemaker:ListTransformJobs": lambda run, parameters: run.list_jobs("TransformJob", parameters),
+    "sagemaker:ListHyperParameterTuningJobs": lambda run, parameters: run.list_jobs(
+        "HyperParameterTuningJob", parameters
+    ),
+    "sagemaker:StopTrainingJob": lambda run, _: run.stop("TrainingJob"),
+    "sagemaker:StopTransformJob": lambda run, _: run.stop("TransformJob"),
+    "sagemaker:StopHyperParameterTuningJob": lambda run, _: run.stop("HyperParameterTuningJob"),
+    "sagemaker:ListEndpoints": lambda run, _: {
+        "Endpoints": [{"EndpointName": run.outputs[NAME]["EndpointName"], "EndpointArn": "dry-run"}]
+    },
+    "sagemaker:ListModels": lambda *_: {
+        "Models": [{"ModelName": f"{NAME}-transform-dry-run", "ModelArn": JOB, "CreationTime": TIME}]
+    },
+    "sagemaker:ListModelPackages": lambda run, _: {
+        "ModelPackageSummaryList": [
+            {
+                "ModelPackageArn": f"arn:aws:sagemaker:{run.region}:{ACCOUNT}:model-package/{NAME}/1",
+                "CreationTime": TIME,
+            }
+        ]
+    },
+    "logs:DescribeLogStreams": lambda *_: {"logStreams": [{"logStreamName": f"{JOB}/algo-1-0"}]},
+}
+
+
+def _http(status: int) -> AWSResponse:
+    return AWSResponse("", status, HTTPHeaders(), None)
+
+
+def _example(shape: Shape | None, parameters: Answer) -> Answer:
+    """An answer that has what the shape requires, with the names that the call gave."""
+    example = _value(shape, "", parameters) if shape is not None else {}
+    return {**example, "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
+
+
+def _value(shape: Any, name: str, parameters: Answer) -> Any:  # noqa: ANN401 - botocore's shapes have no types
+    if shape.type_name == "structure":
+        return {member: _value(shape.members[member], member, parameters) for member in shape.required_members}
+    if shape.type_name == "string":
+        return parameters.get(name) or (shape.enum[0] if shape.enum else "dry-run")
+    plain: dict[str, object] = {"list": [], "map": {}, "timestamp": TIME, "boolean": False, "blob": b""}
+    return plain.get(shape.type_name, 0)
+
+
+def _readable(parameters: Answer) -> Answer:
+    """The parameters, with a file that would be sent as its bytes."""
+    return {name: value.read() if hasattr(value, "read") else value for name, value in parameters.items()}
+
+
+def _shown(value: object) -> object:
+    """The value; of bytes, and of a text as long as a template, only what tells it from others."""
+    data = value.encode() if isinstance(value, str) and len(value) > LONGEST_SHOWN else value
+    return f"<{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}>" if isinstance(data, bytes) else value

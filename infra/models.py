@@ -1,0 +1,183 @@
+"""What becomes of a trained model besides the endpoint: a version in the registry, a batch transform."""
+
+import json
+import secrets
+import time
+from typing import Any
+
+from infra import stacks
+from infra.aws import Aws, LaunchError, unless_missing
+from infra.names import NAME, TAGS, TRAINING, TRANSFORM
+from infra.stacks import Base
+from infra.training import ENDED, POLL_SECONDS, quiet_sdk
+from recommender.data.text import printable
+from recommender.hosting import DEFAULT_PAYLOAD_IN_MB, MediaType
+
+REALTIME_INSTANCES = ["ml.t2.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
+TRANSFORM_INSTANCES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge"]
+TRANSFORM_MODEL = f"{NAME}-transform"  # what the names of models for a transform begin with
+STATISTICS = "statistics.json"
+SCHEME = "s3://"
+
+
+def trained(aws: Aws, base: Base, job: str | None) -> dict[str, Any]:
+    """A training job that has completed, as DescribeTrainingJob has it; by default the last one of this project.
+
+    Raises:
+        LaunchError: there is none, or it has not completed.
+    """
+    client = aws.client("sagemaker")
+    name = job or _last_job(client)
+    found = unless_missing(lambda: client.describe_training_job(TrainingJobName=name)) if name else None
+    if found is None:
+        raise LaunchError(
+            f"training job {printable(job)}: there is none" if job else "there is no model: run `train` first"
+        )
+    if found["TrainingJobStatus"] != "Completed":
+        raise LaunchError(
+            f"training job {name}: expected one that has completed, its status is {found['TrainingJobStatus']}"
+        )
+    if not found["ModelArtifacts"]["S3ModelArtifacts"].startswith(base.uri(TRAINING, "")):
+        raise LaunchError(
+            f"training job {name}: its model is not in {base.uri(TRAINING, '')}, where the endpoint may read"
+        )
+    return dict(found)
+
+
+def _last_job(client: Any) -> str | None:  # noqa: ANN401 - a client of botocore
+    pages = client.get_paginator("list_training_jobs").paginate(
+        NameContains=f"{NAME}-", StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending"
+    )
+    names = (job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"])
+    return next((name for name in names if name.startswith(f"{NAME}-")), None)
+
+
+def model_of(job: dict[str, Any]) -> tuple[str, str]:
+    """Image and model.tar.gz of a training job."""
+    return job["AlgorithmSpecification"]["TrainingImage"], job["ModelArtifacts"]["S3ModelArtifacts"]
+
+
+def register(aws: Aws, job: str | None, approved: bool) -> str:
+    """Make a job's model a version of the registry's group, with the job's final metrics.
+
+    Returns:
+        The version's ARN.
+
+    Raises:
+        LaunchError: see `trained`.
+    """
+    base = stacks.base(aws)
+    found = trained(aws, base, job)
+    name, (uri, model) = found["TrainingJobName"], model_of(found)
+    client = aws.client("sagemaker")
+    group = {"ModelPackageGroupName": NAME}
+    if unless_missing(lambda: client.describe_model_package_group(**group)) is None:
+        client.create_model_package_group(**group, Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()])
+    statistics = f"{TRAINING}/{name}/{STATISTICS}"
+    aws.client("s3").put_object(Bucket=base.bucket, Key=statistics, Body=_statistics(found), ContentType=MediaType.JSON)
+    # Not by ModelPackage.create of the SDK: in 3.27.0 it ends in KeyError("ModelPackageName") once the version is
+    # made, because it looks for a name that CreateModelPackage does not answer; ModelBuilder.register builds a model
+    # of its own first.
+    made = client.create_model_package(
+        **group,
+        ModelPackageDescription=f"Two-stage recommender of training job {name}",
+        ModelApprovalStatus="Approved" if approved else "PendingManualApproval",
+        InferenceSpecification={
+            "Containers": [{"Image": uri, "ModelDataUrl": model}],
+            "SupportedContentTypes": list(map(str, MediaType)),
+            "SupportedResponseMIMETypes": list(map(str, MediaType)),
+            "SupportedRealtimeInferenceInstanceTypes": REALTIME_INSTANCES,
+            "SupportedTransformInstanceTypes": TRANSFORM_INSTANCES,
+        },
+        ModelMetrics={
+            "ModelQuality": {"Statistics": {"ContentType": str(MediaType.JSON), "S3Uri": base.uri(statistics)}}
+        },
+        MetadataProperties={"GeneratedBy": found["TrainingJobArn"]},
+    )
+    print(f"registered: {made['ModelPackageArn']}")
+    return str(made["ModelPackageArn"])
+
+
+def _statistics(job: dict[str, Any]) -> bytes:
+    """The final metrics in the form of Model Monitor's model quality, as the console shows them."""
+    metrics = {metric["MetricName"]: {"value": metric["Value"]} for metric in job.get("FinalMetricDataList", [])}
+    return json.dumps({"regression_metrics": metrics}, indent=1).encode()
+
+
+def transform(aws: Aws, place: str, job: str | None, instance_type: str, instance_count: int) -> str:
+    """Answer all questions of JSON lines in the bucket, a line each, and remove the model that this needs.
+
+    Args:
+        aws: the account.
+        place: s3:// URI of a file, or of a prefix of files.
+        job: whose model; by default the last one's.
+        instance_type: of SageMaker.
+        instance_count: over which the files are distributed.
+
+    Returns:
+        Where the answers are: `<name of a file>.out` each.
+
+    Raises:
+        LaunchError: the place is not in the bucket, or the job failed.
+    """
+    base = stacks.base(aws)
+    if not place.startswith(base.uri(TRANSFORM, "")):
+        raise LaunchError(
+            f"{printable(place)}: expected a place in {base.uri(TRANSFORM, '')}, where the model's role may read"
+        )
+    uri, model = model_of(trained(aws, base, job))
+    quiet_sdk()
+    from sagemaker.core.resources import Model, TransformJob
+    from sagemaker.core.shapes import (
+        ContainerDefinition,
+        TransformDataSource,
+        TransformInput,
+        TransformOutput,
+        TransformResources,
+        TransformS3DataSource,
+    )
+
+    name = f"{TRANSFORM_MODEL}-{time.strftime('%Y%m%d%H%M%S')}-{secrets.token_hex(2)}"
+    tags = [{"key": key, "value": value} for key, value in TAGS.items()]
+    made = Model.create(
+        model_name=name,
+        primary_container=ContainerDefinition(image=uri, model_data_url=model),
+        execution_role_arn=base.endpoint_role,
+        enable_network_isolation=True,
+        tags=tags,
+        session=aws.session,
+    )
+    try:
+        started = TransformJob.create(
+            transform_job_name=name,
+            model_name=name,
+            batch_strategy="MultiRecord",
+            max_payload_in_mb=DEFAULT_PAYLOAD_IN_MB,
+            transform_input=TransformInput(
+                data_source=TransformDataSource(
+                    s3_data_source=TransformS3DataSource(s3_data_type="S3Prefix", s3_uri=place)
+                ),
+                content_type=str(MediaType.JSON_LINES),
+                split_type="Line",
+            ),
+            transform_output=TransformOutput(
+                s3_output_path=base.uri(TRANSFORM, name), accept=str(MediaType.JSON_LINES), assemble_with="Line"
+            ),
+            transform_resources=TransformResources(instance_type=instance_type, instance_count=instance_count),
+            tags=tags,
+            session=aws.session,
+        )
+        print(f"transform job: {name}")
+        while started.refresh().transform_job_status not in ENDED:
+            time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        started.stop()
+        raise
+    finally:
+        made.delete()
+    if started.transform_job_status != "Completed":
+        raise LaunchError(
+            f"transform job {name}: {started.transform_job_status}: {started.failure_reason or 'stopped'}"
+        )
+    print(f"answers: {base.uri(TRANSFORM, name)}/")
+    return base.uri(TRANSFORM, name)

@@ -1,0 +1,89 @@
+"""The second stack, which is what answers: endpoint, function and API; and a question to it."""
+
+import json
+from collections.abc import Mapping
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import NoCredentialsError
+from botocore.httpsession import URLLib3Session
+
+from infra import image, models, package, stacks
+from infra.aws import Aws, LaunchError
+from infra.names import BASE_STACK, NAME, SERVICE_TEMPLATE
+from infra.stacks import Base
+from recommender.data.text import printable
+
+API = "execute-api"  # API Gateway's name where a request to an API is signed
+SECONDS = 35  # the gateway itself gives up before
+# What the commands find out themselves.
+FOUND = ("BaseStack", "ImageUri", "ModelDataUrl", "FunctionKey")
+REFUSED = {
+    401: "the API wants a JWT: send it by a tool of your own as Authorization: Bearer TOKEN",
+    403: "your user or role may not invoke this API: allow it execute-api:Invoke",
+}
+
+
+def deploy(aws: Aws, model: str | None, image_uri: str | None, given: Mapping[str, str]) -> None:
+    """Make the service, or change it.
+
+    Args:
+        aws: the account.
+        model: a training job's name, or the s3:// URI of a model.tar.gz; by default a new service takes the last
+            job's, and one that is there keeps its own.
+        image_uri: by default that of the job, or the one that was pushed last.
+        given: other parameters of the template; of a service that is there the rest keep their values.
+
+    Raises:
+        LaunchError: see `stacks.apply`; an endpoint whose alarms go off has been rolled back.
+    """
+    named = [name for name in given if name in FOUND]
+    if named:
+        raise LaunchError(f"parameter {named[0]}: the command finds it itself: leave it out, use --model and --image")
+    stacks.check_parameters(stacks.template_parameters(SERVICE_TEMPLATE), given)
+    base = stacks.base(aws)
+    parameters = {"BaseStack": BASE_STACK, **_model(aws, base, model, image_uri), **given}
+    parameters["FunctionKey"] = package.upload(aws, base)
+    print(f"stack {NAME}: the endpoint takes some minutes")
+    changed = stacks.apply(aws, NAME, SERVICE_TEMPLATE, parameters)
+    print(f"stack {NAME}: {'done' if changed else 'nothing to change'}")
+    for name, value in stacks.outputs(aws, NAME, "deploy").items():
+        print(f"{name}: {value}")
+
+
+def _model(aws: Aws, base: Base, model: str | None, image_uri: str | None) -> dict[str, str]:
+    """The parameters for image and model; of a service that is there only what is to change."""
+    if model is None and _is_there(aws):
+        return {"ImageUri": image_uri} if image_uri else {}
+    if model is not None and model.startswith(models.SCHEME):
+        return {"ImageUri": image_uri or image.newest(aws, base), "ModelDataUrl": model}
+    own, data = models.model_of(models.trained(aws, base, model))
+    return {"ImageUri": image_uri or own, "ModelDataUrl": data}
+
+
+def _is_there(aws: Aws) -> bool:
+    stack = stacks.find(aws, NAME)
+    return stack is not None and stack["StackStatus"] not in {stacks.STARTED, *stacks.STUCK}
+
+
+def ask(aws: Aws, user_id: str) -> None:
+    """Ask the API for recommendations, signed as the caller, and print the answer.
+
+    Raises:
+        LaunchError: there is no service, or it does not answer 200.
+    """
+    url = stacks.outputs(aws, NAME, "deploy")["ApiUrl"]
+    body = json.dumps({"user_id": user_id})
+    if aws.dry_run:
+        aws.dry_run.show(f"{API}:Invoke", {"Method": "POST", "Url": url, "Body": body})
+        return
+    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+    credentials = aws.session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    SigV4Auth(credentials.get_frozen_credentials(), API, aws.region).add_auth(request)
+    answer = URLLib3Session(timeout=SECONDS).send(request.prepare())
+    if answer.status_code != 200:
+        said = REFUSED.get(answer.status_code) or printable(" ".join(answer.text.split())[:400])
+        raise LaunchError(f"{url}: status {answer.status_code}: {said}")
+    print(json.dumps(json.loads(answer.text), indent=1, ensure_ascii=False))

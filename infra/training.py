@@ -1,0 +1,341 @@
+"""Training jobs and searches for hyper-parameters, through the SageMaker SDK."""
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boto3.s3.transfer import TransferConfig
+
+from infra import image, stacks
+from infra.aws import Aws, LaunchError
+from infra.names import CHANNELS, CHECKPOINTS, MODEL, NAME, TAGS, TRAINING
+from infra.stacks import Base
+from recommender import container
+from recommender.config import Range, TrainConfig
+from recommender.evaluation.metrics import metric_definitions
+
+if TYPE_CHECKING:
+    from sagemaker.train import ModelTrainer
+
+OBJECTIVE = "validation_rmse"  # what a search makes small
+POLL_SECONDS = 15
+ENDED = ("Completed", "Failed", "Stopped")
+# What the SDK does on its own and is not wanted here: it would report each call and its error to AWS's telemetry; mix
+# in defaults of the machine, so that a job would depend on who starts it; and refuse a role that may not do all that
+# it has heard of, which the least privilege of the first stack does not allow.
+SDK_SETTINGS = {
+    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
+    "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
+    "SAGEMAKER_CORE_ADMIN_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
+    "SAGEMAKER_CORE_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
+    "SAGEMAKER_VALIDATE_ROLE": "false",
+}
+
+
+def quiet_sdk() -> None:
+    """Settle what the SDK does on its own, before it is imported; what matters is said here, once."""
+    os.environ.update(SDK_SETTINGS)
+    logging.getLogger("sagemaker").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What a job runs on, and for how long at most.
+
+    Attributes:
+        instance_type: of SageMaker.
+        instance_count: hosts that fit one model together.
+        volume_gb: disk of each.
+        spot: on capacity that AWS may take back: then the job goes on later from its checkpoint.
+        max_minutes: of training.
+        max_wait_minutes: of training and of waiting for spot capacity together.
+        input_mode: File copies the channels first, FastFile streams them.
+    """
+
+    instance_type: str
+    instance_count: int
+    volume_gb: int
+    spot: bool
+    max_minutes: int
+    max_wait_minutes: int
+    input_mode: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training job that is to be.
+
+    Attributes:
+        data: name of the channels.
+        machines: what it runs on.
+        hyperparameters: as a user wrote them; the others have their defaults.
+        image: URI; by default the one that was pushed last.
+    """
+
+    data: str
+    machines: Machines
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    image: str | None = None
+
+    def checked(self) -> TrainConfig:
+        """The hyper-parameters as train.py will understand them.
+
+        Raises:
+            ConfigError: as train.py would say it, but before anything costs.
+            LaunchError: the machines' times contradict each other.
+        """
+        if self.machines.max_wait_minutes < self.machines.max_minutes:
+            raise LaunchError(
+                f"--max-wait-minutes: expected at least --max-minutes, which is {self.machines.max_minutes}, "
+                f"got {self.machines.max_wait_minutes}"
+            )
+        return TrainConfig.from_layers([("command line", self.hyperparameters)])
+
+
+def files(folder: Path) -> dict[str, list[Path]]:
+    """Channel -> its files, of a folder as `python -m recommender.prepare` writes it.
+
+    Raises:
+        LaunchError: it has no train channel.
+    """
+    found = {
+        channel: sorted(
+            path
+            for path in (folder / channel).rglob("*")
+            if path.is_file() and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+        )
+        for channel in container.CHANNELS
+    }
+    if not found["train"]:
+        raise LaunchError(f"{folder / 'train'}: expected a folder with the files of channel train")
+    return {channel: paths for channel, paths in found.items() if paths}
+
+
+def upload(aws: Aws, base: Base, folder: Path, name: str) -> None:
+    """Put the channels of a folder into the bucket; what is there of that name beforehand and not in the folder goes.
+
+    Raises:
+        LaunchError: see `files`.
+    """
+    s3 = aws.client("s3")
+    sent = {
+        f"{CHANNELS}/{name}/{path.relative_to(folder).as_posix()}": path
+        for paths in files(folder).values()
+        for path in paths
+    }
+    for key, path in sent.items():
+        # In a dry run one after the other, so that the order is always the same.
+        s3.upload_file(str(path), base.bucket, key, Config=TransferConfig(use_threads=aws.dry_run is None))
+    for key in _keys(aws, base, f"{CHANNELS}/{name}/"):
+        if key not in sent:
+            s3.delete_object(Bucket=base.bucket, Key=key)
+    print(f"channels: {len(sent)} files in {base.uri(CHANNELS, name)}/")
+
+
+def _keys(aws: Aws, base: Base, prefix: str) -> list[str]:
+    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=base.bucket, Prefix=prefix)
+    return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
+def channels(aws: Aws, base: Base, name: str) -> list[str]:
+    """The channels of that name in the bucket.
+
+    Raises:
+        LaunchError: there is no train channel.
+    """
+    prefix = f"{CHANNELS}/{name}/"
+    found = aws.client("s3").list_objects_v2(Bucket=base.bucket, Prefix=prefix, Delimiter="/")
+    folders = {common["Prefix"].removeprefix(prefix).rstrip("/") for common in found.get("CommonPrefixes", [])}
+    if "train" not in folders:
+        raise LaunchError(f"{base.uri(prefix)}train/: there are no files: run `upload FOLDER --name {name}` first")
+    return [channel for channel in container.CHANNELS if channel in folders]
+
+
+def train(aws: Aws, job: Job, wait: bool) -> str:
+    """Start a training job; with `wait` until it has ended.
+
+    Returns:
+        Its name.
+
+    Raises:
+        ConfigError: a hyper-parameter is wrong.
+        LaunchError: what it needs is missing, or it failed.
+    """
+    config = job.checked()
+    base = stacks.base(aws)
+    trainer = _trainer(aws, base, job, f"{NAME}-{secrets.token_hex(2)}")
+    trainer.train(input_data_config=_inputs(aws, base, job), wait=False, logs=False)
+    name = str(trainer._latest_training_job.training_job_name)
+    print(f"training job: {name}")
+    if config.without_effect:
+        print(
+            f"without effect with model {config.model} and solver {config.solver}: {', '.join(config.without_effect)}"
+        )
+    print(f"model: {base.uri(TRAINING, name, MODEL)}, when it has completed")
+    if wait:
+        follow(aws, name)
+    return name
+
+
+def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool) -> str:
+    """Search for the hyper-parameters with the least validation error, by SageMaker's automatic model tuning.
+
+    What the job sets is the same in every training; the rest of `TrainConfig.search_space` is searched.
+
+    Returns:
+        The name of the tuning job.
+
+    Raises:
+        ConfigError: a hyper-parameter is wrong.
+        LaunchError: nothing is left to be searched, what it needs is missing, or it failed.
+    """
+    space = job.checked().search_space
+    if not space:
+        raise LaunchError("tune: every hyper-parameter of the search is set: leave one of them out")
+    base = stacks.base(aws)
+    name = f"{NAME}-{time.strftime('%y%m%d%H%M%S')}-{secrets.token_hex(2)}"  # 32 characters at most
+    tuner = _tuner(_trainer(aws, base, job, name), space, max_jobs, max_parallel)
+    tuner.tune(inputs=_inputs(aws, base, job), job_name=name, wait=False)
+    print(f"tuning job: {name}: {', '.join(space)}")
+    if wait:
+        _follow_search(aws, name)
+    return name
+
+
+def _trainer(aws: Aws, base: Base, job: Job, name: str) -> "ModelTrainer":
+    """A job of the SDK; its own names begin with `name`, and its checkpoints lie under it."""
+    quiet_sdk()
+    from sagemaker.core.helper.session_helper import Session
+    from sagemaker.train import ModelTrainer
+    from sagemaker.train import configs as sdk
+
+    machines = job.machines
+    # With network isolation hosts still reach each other, and nothing else (CreateTrainingJob, EnableNetworkIsolation).
+    networking = sdk.Networking(
+        enable_network_isolation=True, enable_inter_container_traffic_encryption=machines.instance_count > 1
+    )
+    definitions = [sdk.MetricDefinition(name=made["Name"], regex=made["Regex"]) for made in metric_definitions()]
+    return ModelTrainer(
+        sagemaker_session=Session(boto_session=aws.session, default_bucket=base.bucket),
+        role=base.training_role,
+        base_job_name=name,
+        training_image=job.image or image.newest(aws, base),
+        compute=sdk.Compute(
+            instance_type=machines.instance_type,
+            instance_count=machines.instance_count,
+            volume_size_in_gb=machines.volume_gb,
+            enable_managed_spot_training=machines.spot,
+        ),
+        networking=networking,
+        stopping_condition=sdk.StoppingCondition(
+            max_runtime_in_seconds=machines.max_minutes * 60,
+            max_wait_time_in_seconds=machines.max_wait_minutes * 60 if machines.spot else None,
+            max_pending_time_in_seconds=None,
+        ),
+        output_data_config=sdk.OutputDataConfig(s3_output_path=base.uri(TRAINING), compression_type="GZIP"),
+        checkpoint_config=sdk.CheckpointConfig(s3_uri=base.uri(CHECKPOINTS, name)),
+        training_input_mode=machines.input_mode,
+        environment={},
+        hyperparameters=dict(job.hyperparameters),
+        tags=[sdk.Tag(key=key, value=value) for key, value in TAGS.items()],
+    ).with_metric_definitions(definitions)
+
+
+def _inputs(aws: Aws, base: Base, job: Job) -> list[Any]:
+    """A channel of the SDK for each that is in the bucket; every host reads all of it."""
+    from sagemaker.train import configs as sdk
+
+    return [
+        sdk.Channel(
+            channel_name=channel,
+            input_mode=job.machines.input_mode,
+            data_source=sdk.DataSource(
+                s3_data_source=sdk.S3DataSource(
+                    s3_data_type="S3Prefix",
+                    s3_uri=base.uri(CHANNELS, job.data, channel, ""),
+                    s3_data_distribution_type="FullyReplicated",
+                )
+            ),
+        )
+        for channel in channels(aws, base, job.data)
+    ]
+
+
+def _tuner(trainer: "ModelTrainer", space: Mapping[str, Range], max_jobs: int, max_parallel: int) -> Any:  # noqa: ANN401
+    from sagemaker.core.parameter import ContinuousParameter, IntegerParameter
+    from sagemaker.train.tuner import HyperparameterTuner
+
+    class Tuner(HyperparameterTuner):  # type: ignore[misc]
+        """The SDK's own, which of a trainer's networking takes over the VPC alone."""
+
+        def _build_training_job_definition(self, inputs: object) -> Any:  # noqa: ANN401
+            definition = super()._build_training_job_definition(inputs)
+            for setting in ("enable_network_isolation", "enable_inter_container_traffic_encryption"):
+                setattr(definition, setting, getattr(trainer.networking, setting))
+            return definition
+
+    return Tuner(
+        trainer,
+        OBJECTIVE,
+        {
+            name: (IntegerParameter if values.whole else ContinuousParameter)(
+                values.low, values.high, "Logarithmic" if values.logarithmic else "Linear"
+            )
+            for name, values in space.items()
+        },
+        metric_definitions=metric_definitions(),
+        objective_type="Minimize",
+        max_jobs=max_jobs,
+        max_parallel_jobs=max_parallel,
+        # A job prints the objective once, at its end, when validation has chosen the iterations: nothing to stop early.
+        early_stopping_type="Off",
+    )
+
+
+def follow(aws: Aws, name: str) -> dict[str, Any]:
+    """Wait until a training job has ended, and print its final metrics.
+
+    Returns:
+        The job, as DescribeTrainingJob has it.
+
+    Raises:
+        LaunchError: it failed or was stopped.
+    """
+    client = aws.client("sagemaker")
+    said = None
+    while True:
+        job = client.describe_training_job(TrainingJobName=name)
+        if job.get("SecondaryStatus") != said:
+            said = job.get("SecondaryStatus")
+            print(f"{name}: {said}")
+        if job["TrainingJobStatus"] in ENDED:
+            break
+        time.sleep(POLL_SECONDS)
+    if job["TrainingJobStatus"] != "Completed":
+        raise LaunchError(
+            f"training job {name}: {job['TrainingJobStatus']}: {job.get('FailureReason', 'it was stopped')}"
+        )
+    for metric in job.get("FinalMetricDataList", []):
+        print(f"{metric['MetricName']}={metric['Value']:.6g}")
+    return dict(job)
+
+
+def _follow_search(aws: Aws, name: str) -> None:
+    client = aws.client("sagemaker")
+    while True:
+        job = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        if job["HyperParameterTuningJobStatus"] in ENDED:
+            break
+        time.sleep(POLL_SECONDS)
+    best = job.get("BestTrainingJob")
+    if job["HyperParameterTuningJobStatus"] == "Failed" or not best:
+        raise LaunchError(f"tuning job {name}: {job.get('FailureReason', 'no training job of it has completed')}")
+    values = " ".join(f"--{key} {value}" for key, value in best["TunedHyperParameters"].items())
+    print(f"best: {best['TrainingJobName']}: {values}")
+    print(f"{OBJECTIVE}={best['FinalHyperParameterTuningJobObjectiveMetric']['Value']:.6g}")
+    print(f"serve it: deploy --model {best['TrainingJobName']}")
