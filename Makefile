@@ -1,5 +1,6 @@
 # make demo    from a fresh clone: install, make data, train, serve, recommend
 # make container-demo   the same, training and serving in containers (Docker)
+# make cloud-demo   from raw reviews over S3, containers, Lambda's runtime and API Gateway's event to an answer (Docker, Linux)
 # make score   all users of the demo's model at once, offline
 # make test    install what the tests need and run them
 # make check   format, lint, strict types and tests
@@ -23,7 +24,7 @@ FAST := "not slow and not real_component and not container and not aws"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
        $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: demo container-demo score test test-slow test-container test-aws check format benchmark clean
+.PHONY: demo container-demo cloud-demo score test test-slow test-container test-aws check format benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
@@ -32,6 +33,11 @@ demo: .venv/installed
 container-demo: .venv/installed
 	docker build --tag $(IMAGE) $(DOCKER_BUILD) .
 	$(BIN)/python demo.py --root $(DEMO_ROOT) --image $(IMAGE)
+
+# The way of the paper's figure 5 without an account: S3, containers, Lambda's runtime, API Gateway's event. Needs Docker, Linux.
+cloud-demo: .venv/installed-dev
+	docker build --tag $(IMAGE) $(DOCKER_BUILD) .
+	$(BIN)/python -m infra.local --image $(IMAGE) $(if $(KEEP),--keep)
 
 # Recommendations of all users, of the model in MODEL.
 score: .venv/installed

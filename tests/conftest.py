@@ -11,8 +11,8 @@ from hypothesis import settings
 from image import has_engine
 from job import ROOT, Job
 from raw import Prepare, Problem, Raw, Result
-from s3 import S3Server, serving
 
+from infra.local.s3 import S3Server, serving
 from recommender.container import BASE_DIR
 from recommender.pipeline import Recommender
 from recommender.prepare.__main__ import main

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from job import ROOT, Job
-from s3 import S3Server
 
 import serve
 import train
+from infra.local.s3 import S3Server
 from recommender.bundle import unpacked, upload
 from recommender.errors import ArtifactError, DataError
 from recommender.pipeline import Recommender
@@ -30,19 +30,18 @@ def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
     return path
 
 
-def test_a_model_goes_to_s3_and_is_served_from_there(
-    s3: S3Server, job: Job, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_goes_to_s3_and_is_served_from_there(s3: S3Server, job: Job, capfd: pytest.CaptureFixture[str]) -> None:
     s3.put("models", {"data/train/a.csv": b"user_id,item_id,rating\nu,a,5\nu,b,1\nv,a,4\n"})
     assert (
         train.main(["--train", "s3://models/data/train", "--embedding_dim", "2", "--model-output", "s3://models/one/"])
         == 0
     )
-    assert "the model is in s3://models/one/model.tar.gz" in capsys.readouterr().out
+    assert "the model is in s3://models/one/model.tar.gz" in capfd.readouterr().out
     command = (sys.executable, str(ROOT / "serve.py"), "--model", "s3://models/one/model.tar.gz")
     with running_server(job.base_dir / "elsewhere", command=command) as server:
         status, answer = server.invoke({"user_id": "v"})
         assert (status, answer["recommended_items"]) == (200, ["b"])
+    assert "Warning" not in capfd.readouterr().err
 
 
 def test_an_archive_of_sagemakers_is_read_too(trained: Job, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Protocol
 import pandas as pd
 import pytest
 from job import Job
-from s3 import S3Server
 
 import train
+from infra.local.s3 import S3Server
 from recommender.config import TrainConfig
 from recommender.pipeline import Recommender
 

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 from flask import Flask, Response
 from gevent.event import Event
+from gevent.monkey import MonkeyPatchWarning
 from gevent.socket import wait_write
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -153,6 +155,8 @@ def run(recommender: Recommender, settings: ServerSettings) -> None:
         ConfigError: the port cannot be listened on.
     """
     check_port_is_free(settings.port)
+    # Whoever has loaded the model from S3 has imported ssl, which gevent's workers then patch late. They speak no TLS.
+    warnings.simplefilter("ignore", MonkeyPatchWarning)
     app = create_app(recommender, settings, Turns())
     app.register_error_handler(ParseException, _unreadable)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level)

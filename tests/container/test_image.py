@@ -21,8 +21,8 @@ import pandas as pd
 import pytest
 from image import HOST_NETWORK, NAME, NO_NETWORK, Image, as_user, docker
 from job import ROOT, Job
-from s3 import S3Server
 
+from infra.local.s3 import S3Server
 from recommender.evaluation.metrics import metric_definitions
 from recommender.hosting import available_cores
 from recommender.pipeline import Recommender
@@ -487,3 +487,12 @@ def test_the_demo_runs_in_containers(image: Image, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "docker run --rm --network=none" in result.stdout
     assert "The server has stopped (exit code 0)." in result.stdout
+
+
+def test_the_cloud_demo_goes_the_whole_way_from_raw_reviews_to_the_api(image: Image, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "infra.local", "--root", str(tmp_path / "demo"), "--image", image.name]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "the model is in s3://recommender/training/demo/output/model.tar.gz" in result.stdout
+    assert re.search(r"\$ curl .*\n  1\. .*\n.*\n  2\. (.*\n)*  5\. .*\n.*\nsource: model;", result.stdout)
+    assert "Traceback" not in result.stderr

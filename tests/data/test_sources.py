@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from files import SUFFIXES, Columns, encoded
 from job import Job
-from s3 import S3Server
 
+from infra.local.s3 import S3Server
 from recommender.data.channels import read_ratings
 from recommender.data.sources import CONTENT_TYPES, Format, open_channel
 from recommender.errors import DataError

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from job import ROOT, Job
 from raw import START, Prepare, Problem, Raw, Result, Review, item, json_lines, shoppers
-from s3 import S3Server
 
+from infra.local.s3 import S3Server
 from recommender.config import PrepareConfig
 from recommender.prepare.__main__ import main
 

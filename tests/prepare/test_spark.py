@@ -15,8 +15,8 @@ from random import Random
 import pytest
 from job import ROOT
 from raw import DAY, START, Prepare, Raw, Result, Review, item, json_lines
-from s3 import S3Server
 
+from infra.local.s3 import S3Server
 from recommender.data.synthetic.generate import generate
 from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE, write_raw
 

@@ -26,12 +26,13 @@ GRPC = 10_000  # weed serves gRPC at each port plus this
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where it answers, and a way to put objects there that is not the project's."""
+    """Where it answers, and a way to put objects there that is not that of the package."""
 
     url: str
 
     @property
     def environment(self) -> dict[str, str]:
+        """What boto3 needs to find it."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": KEY,
@@ -42,6 +43,7 @@ class S3Server:
 
     @property
     def client(self) -> "S3Client":
+        """Of boto3."""
         return boto3.client(
             "s3",
             endpoint_url=self.url,
@@ -59,6 +61,7 @@ class S3Server:
             path.write_bytes(self.client.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
 
     def put(self, bucket: str, objects: dict[str, bytes]) -> None:
+        """Write objects by their keys into a bucket, which is made where there is none."""
         client = self.client
         with suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=bucket)
@@ -71,7 +74,7 @@ def serving(folder: Path) -> Iterator[S3Server]:
     """Start a server that keeps its data in a folder; end it with the block."""
     identity = {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    master, volume, filer, s3 = free_ports(4)
+    master, volume, filer, s3 = _free_ports(4)
     weed = Path(sys.executable).with_name("weed")
     command = [
         *(str(weed), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-s3.ip.bind=127.0.0.1"),
@@ -80,17 +83,17 @@ def serving(folder: Path) -> Iterator[S3Server]:
         *("-volume.max=100", "-master.volumeSizeLimitMB=64"),
     ]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603 - our own command
     try:
         server = S3Server(f"http://127.0.0.1:{s3}")
-        wait_until_ready(server, process)
+        _wait_until_ready(server, process)
         yield server
     finally:
         process.kill()  # it ignores SIGTERM
         process.wait()
 
 
-def wait_until_ready(server: S3Server, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_ready(server: S3Server, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -102,7 +105,7 @@ def wait_until_ready(server: S3Server, process: "subprocess.Popen[bytes]") -> No
     raise RuntimeError(f"the S3 server did not start: {process.poll()}")
 
 
-def free_ports(count: int) -> list[int]:
+def _free_ports(count: int) -> list[int]:
     """Ports that are free now, with their gRPC ports."""
     ports: list[int] = []
     with ExitStack() as stack:

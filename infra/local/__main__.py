@@ -1,0 +1,175 @@
+"""The paper's figure 5 on one machine, all of it real but AWS's control plane. `make cloud-demo` runs it.
+
+Raw reviews -> S3 -> training container -> S3 -> serving container -> Lambda's runtime -> API Gateway's event -> curl.
+"""
+
+import io
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from demo import heading, run
+from infra.local.endpoint import running_endpoint
+from infra.local.function import Function, running_function
+from infra.local.gateway import ROUTE, create_app
+from infra.local.s3 import S3Server
+from infra.local.s3 import serving as serving_s3
+from infra.local.servers import serving
+from infra.package import pack
+from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE
+from recommender.hosting import BIND_TO_PORT, CONTAINER_LOG_LEVEL
+from recommender.options import run as run_command
+from recommender.service.process import Server, running_server
+
+NAME = "recommender"
+BUCKET = NAME
+CHANNELS = f"s3://{BUCKET}/channels/demo"
+MODELS = f"s3://{BUCKET}/training/demo/output"
+
+
+@click.command()
+@click.option("--root", type=click.Path(file_okay=False, path_type=Path), default=Path("build/cloud-demo"),
+              show_default=True, help="What it writes.")  # fmt: skip
+@click.option("--image", default=NAME, show_default=True, help="Image that trains and serves.")
+@click.option("--keep", is_flag=True, help="Keep it running until Ctrl-C.")
+def main(root: Path, image: str, keep: bool) -> None:
+    """Go the whole way from raw reviews to an answer of the API, without an account."""
+    began = time.monotonic()
+    shutil.rmtree(root, ignore_errors=True)
+    for folder in ("s3", "function", "serving"):
+        (root / folder).mkdir(parents=True)
+    heading("1. S3: a real server (SeaweedFS)")
+    with serving_s3((root / "s3").resolve()) as s3:
+        s3.put(BUCKET, {})
+        click.echo(f"answers at {s3.url}")
+        channels_in_s3(root, s3)
+        heading("3. Training: a container that reads its channels from S3 and leaves the model there")
+        train(image, s3)
+        heading("4. Endpoint: a container that serves the model of S3, behind InvokeEndpoint")
+        with endpoint(root, image, s3) as url, function(root, url) as lambda_function:
+            heading("6. API Gateway: an HTTP front that sends events of payload 2.0")
+            with serving(create_app(lambda_function)) as api:
+                ask(api, some_user(root, s3), lambda_function)
+                click.echo(f"\nDone in {time.monotonic() - began:.0f} s.")
+                if keep:
+                    click.echo("Ctrl-C ends it.")
+                    wait()
+
+
+def channels_in_s3(root: Path, s3: S3Server) -> None:
+    """Make raw reviews and prepare them, straight into S3."""
+    heading("2. Raw reviews, prepared into the channels of a training job in S3")
+    raw = root / "raw"
+    run("-m", "recommender.data.synthetic", "--output", raw)
+    files = ("--reviews", raw / REVIEWS_FILE, "--metadata", raw / METADATA_FILE)
+    with environment(s3.environment):
+        run("-m", "recommender.prepare", *files, "--output", CHANNELS, "--item_key", "parent_asin")
+
+
+def train(image: str, s3: S3Server) -> None:
+    """Train in a container, from S3 to S3."""
+    channels = [f"--{channel}={CHANNELS}/{channel}" for channel in ("train", "test", "items")]
+    words = ["train", *channels, "--embedding_dim=32", f"--model-output={MODELS}"]
+    command = in_container(image, s3, *words)
+    click.echo(f"$ {shlex.join(command)}")
+    with environment(s3.environment):
+        if code := subprocess.run(command).returncode:  # noqa: S603 - our own command
+            sys.exit(code)
+
+
+@contextmanager
+def endpoint(root: Path, image: str, s3: S3Server) -> Iterator[str]:
+    """The serving container and SageMaker's runtime API in front of it; the latter's URL."""
+    command = in_container(image, s3, "serve", f"--model={MODELS}/model.tar.gz")
+    click.echo(f"$ {shlex.join(command)}")
+    variables = {**s3.environment, CONTAINER_LOG_LEVEL: "WARNING"}
+    with running_server(root / "serving", variables, command=command) as server:
+        check(server)
+        with running_endpoint(NAME, server.port) as url:
+            click.echo(f"POST {url}/endpoints/{NAME}/invocations is answered by it")
+            yield url
+
+
+def check(server: Server) -> None:
+    """Say that the container answers."""
+    status, _ = server.request("GET", "/ping")
+    click.echo(f"GET /ping: {status}")
+
+
+@contextmanager
+def function(root: Path, endpoint_url: str) -> Iterator[Function]:
+    """The function's zip, as it would be deployed, under Lambda's own runtime."""
+    heading("5. Lambda: AWS's Runtime Interface Emulator and runtime client, the zip that would be deployed")
+    code = root / "function"
+    packed = pack()
+    zipfile.ZipFile(io.BytesIO(packed)).extractall(code)
+    variables = {"ENDPOINT_NAME": NAME, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint_url}
+    click.echo(f"{len(packed):,} bytes; its log is {root / 'function.log'}")
+    with running_function(code.resolve(), variables, root / "function.log") as running:
+        yield running
+
+
+def ask(api: str, user_id: str, lambda_function: Function) -> None:
+    """One curl in, five products out."""
+    question = ["-H", "Content-Type: application/json", "-d", json.dumps({"user_id": user_id})]
+    command = ["curl", "--silent", "--show-error", "--max-time", "30", api + ROUTE, *question]
+    click.echo(f"$ {shlex.join(command)}")
+    result = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - our own command
+    answer = json.loads(result.stdout) if result.returncode == 0 else {}
+    if "items" not in answer:
+        raise click.ClickException(f"no recommendations: {result.stderr or result.stdout}")
+    for place, item in enumerate(answer["items"], start=1):
+        click.echo(f"  {place}. {item['title'] or item['item_id']}")
+        click.secho(f"     {item['item_id']}, predicted rating {item['predicted_rating']:.2f}", dim=True)
+    line = lambda_function.lines[-1]
+    click.echo(f"source: {answer['source']}; the function, started for it, took {line['Latency']} ms")
+
+
+def some_user(root: Path, s3: S3Server) -> str:
+    """One of the training data, read back from S3."""
+    folder = root / "channels"
+    s3.download(BUCKET, "channels/demo/train", folder)
+    return str(pd.read_parquet(folder)["user_id"].iloc[0])
+
+
+def in_container(image: str, s3: S3Server, *words: str) -> list[str]:
+    """Docker run in the host's network; credentials are handed over by name, not by value."""
+    names = [*s3.environment, BIND_TO_PORT, CONTAINER_LOG_LEVEL]
+    handed_over = [word for name in names for word in ("-e", name)]
+    return ["docker", "run", "--rm", "--network=host", *handed_over, image, *words]
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """More variables for the processes of the block."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def wait() -> None:
+    """Until Ctrl-C."""
+    try:
+        while True:
+            time.sleep(3_600)
+    except KeyboardInterrupt:
+        click.echo("")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, None, "infra.local"))
