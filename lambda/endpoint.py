@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from answers import INTERNAL, Answer, NotAnsweredError
 from botocore.config import Config
 from botocore.exceptions import (
@@ -22,6 +21,7 @@ from botocore.exceptions import (
     HTTPClientError,
     ReadTimeoutError,
 )
+from botocore.session import get_session
 from settings import Settings
 
 MEDIA_TYPE = "application/json"
@@ -70,7 +70,8 @@ class Endpoint:
             tcp_keepalive=True,
             max_pool_connections=1,
         )
-        self._client = boto3.client("sagemaker-runtime", region_name=settings.region, config=config)
+        # What boto3 would import around it is a tenth of a cold start (benchmarks/results/function.md).
+        self._client = get_session().create_client("sagemaker-runtime", region_name=settings.region, config=config)
 
     def ask(self, question: bytes, request_id: str, seconds_left: Callable[[], float]) -> Reply:
         """Put one question to the endpoint.

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from answers import NotAnsweredError
 from botocore.loaders import Loader
@@ -24,7 +23,6 @@ GOOD = answer(200, user_id="a")
 def sagemaker(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyEndpoint]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep an earlier test's credentials
     with faulty_endpoint() as faulty:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", faulty.url)
         yield faulty

@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from faults import FaultyEndpoint, answer, faulty_endpoint
+from faults import FaultyEndpoint, answer, faulty_endpoint, model_error
 from invocations import http, rest
 from job import ROOT, Job
 
@@ -133,7 +133,7 @@ def test_a_server_that_is_gone_is_502_and_says_nothing_of_it(trained: Job, tmp_p
     assert answered == {"error": "the endpoint has failed to answer", "field": "", "status": 502}
 
 
-def test_faults_of_the_endpoint_reach_the_caller_as_statuses(faulty: tuple[Function, FaultyEndpoint]) -> None:
+def test_30_faults_of_the_endpoint_reach_the_caller_as_statuses(faulty: tuple[Function, FaultyEndpoint]) -> None:
     function, endpoint = faulty
     event = http('{"user_id": "a"}')
     endpoint.will(answer(400, "ThrottlingException", Message="Rate exceeded"))
@@ -143,6 +143,16 @@ def test_faults_of_the_endpoint_reach_the_caller_as_statuses(faulty: tuple[Funct
     endpoint.will(2.0)
     assert function.invoke(event)["statusCode"] == 504
     assert function.lines[-1]["ServerErrors"] == 1
+    endpoint.will(model_error(500, "a stack trace"))
+    response = function.invoke(event)
+    assert response["statusCode"] == 502
+    assert "stack" not in response["body"]
+    said = {"error": "top_k: expected at least 1, got 0", "field": "top_k"}
+    endpoint.will(model_error(400, json.dumps(said)))
+    response = function.invoke(event)
+    assert (response["statusCode"], json.loads(response["body"])) == (400, said)
+    endpoint.will(answer(200, user_id="a"))
+    assert function.invoke(event)["statusCode"] == 200
 
 
 def test_a_web_page_of_the_named_origin_may_ask(faulty: tuple[Function, FaultyEndpoint]) -> None:
