@@ -71,7 +71,7 @@ class Endpoint:
             max_pool_connections=1,
         )
         # What boto3 would import around it is a tenth of a cold start (benchmarks/results/function.md).
-        self._client = get_session().create_client("sagemaker-runtime", region_name=settings.region, config=config)
+        self._client: Any = get_session().create_client("sagemaker-runtime", region_name=settings.region, config=config)
 
     def ask(self, question: bytes, request_id: str, seconds_left: Callable[[], float]) -> Reply:
         """Put one question to the endpoint.
