@@ -24,7 +24,7 @@ FAST := "not slow and not real_component and not container and not aws"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
        $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: demo container-demo cloud-demo score test test-slow test-container test-aws check format benchmark clean
+.PHONY: demo container-demo cloud-demo aws score test test-slow test-container test-aws check format benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
@@ -51,6 +51,9 @@ test-slow: .venv/installed-spark
 
 test-container: .venv/installed-dev
 	tests/container/engine.sh $(BIN)/pytest -m container
+
+# What python -m infra needs.
+aws: .venv-aws/installed
 
 test-aws: .venv/installed-dev .venv-aws/installed
 	$(BIN)/pytest -m aws

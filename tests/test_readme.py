@@ -4,6 +4,7 @@ import re
 from typing import Literal, get_args, get_origin
 
 import pytest
+import settings
 from job import ROOT
 from pydantic.fields import FieldInfo
 
@@ -61,9 +62,18 @@ def test_the_variables_of_the_server_are_those_of_the_code() -> None:
     section = README.partition("| variable | default |")[2].partition("\n\n")[0]
     named = {value for value in vars(hosting).values() if isinstance(value, str) and value.startswith("SAGEMAKER_")}
     assert set(re.findall(r"`(SAGEMAKER_\w+)` \|", section)) == named
-    settings = hosting.ServerSettings()
-    for default in (settings.port, settings.timeout, settings.max_payload_in_mb):
+    server = ServerSettings()
+    for default in (server.port, server.timeout, server.max_payload_in_mb):
         assert f"| {default} |" in section
+
+
+def test_the_variables_of_the_function_are_those_of_its_code() -> None:
+    section = README.partition("| variable of the function |")[2].partition("\n\n")[0]
+    names = (settings.ENDPOINT_NAME, settings.CONNECT_TIMEOUT, settings.READ_TIMEOUT, settings.CORS_ORIGIN)
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(names)
+    assert f"| {settings.DEFAULT_CONNECT_TIMEOUT:g} |" in section
+    assert f"| {settings.DEFAULT_READ_TIMEOUT:g} |" in section
+    assert f"both together at most {settings.MOST_SECONDS:g} |" in section
 
 
 def tree_paths() -> set[str]:
@@ -105,6 +115,8 @@ def test_every_figure_of_the_results_is_one_that_a_benchmark_has_written() -> No
     }
     sections = [README.partition(heading)[2].partition("\n## ")[0] for heading in ("## Results", "## In containers")]
     rows = [line for section in sections for line in section.splitlines() if line.startswith("|")]
+    aws = README.partition("## On AWS")[2].partition("\n## ")[0]
+    rows += re.findall(r"^\|.*\d ms \|.*$", aws, re.MULTILINE)
     assert len(rows) > 20
     assert [row for row in rows if row not in written] == []
 
