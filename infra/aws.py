@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore import exceptions
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from infra.dry_run import DryRun
 from recommender.data.text import printable, reason
@@ -88,7 +89,7 @@ def told() -> Iterator[None]:
         yield
     except exceptions.ClientError as error:
         raise LaunchError(_refusal(error)) from None
-    except (exceptions.BotoCoreError, boto3.exceptions.Boto3Error) as error:
+    except (exceptions.BotoCoreError, ResponseParserError, boto3.exceptions.Boto3Error) as error:
         raise LaunchError(_problem(error)) from None
 
 
@@ -122,6 +123,6 @@ def _problem(error: Exception) -> str:
         return f"there is no AWS region: {REGION}"
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
         return f"there are no AWS credentials: {CREDENTIALS}"
-    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return f"AWS does not answer: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError | ResponseParserError):
+        return f"AWS does not answer as it should: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
     return reason(error)

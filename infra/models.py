@@ -126,58 +126,55 @@ def transform(aws: Aws, place: str, job: str | None, instance_type: str, instanc
             f"{printable(place)}: expected a place in {base.uri(TRANSFORM, '')}, where the model's role may read"
         )
     uri, model = model_of(trained(aws, base, job))
-    quiet_sdk()
-    from sagemaker.core.resources import Model, TransformJob
-    from sagemaker.core.shapes import (
-        ContainerDefinition,
-        TransformDataSource,
-        TransformInput,
-        TransformOutput,
-        TransformResources,
-        TransformS3DataSource,
-    )
-
     name = f"{TRANSFORM_MODEL}-{time.strftime('%Y%m%d%H%M%S')}-{secrets.token_hex(2)}"
-    tags = [{"key": key, "value": value} for key, value in TAGS.items()]
-    made = Model.create(
-        model_name=name,
-        primary_container=ContainerDefinition(image=uri, model_data_url=model),
-        execution_role_arn=base.endpoint_role,
-        enable_network_isolation=True,
-        tags=tags,
-        session=aws.session,
+    client = aws.client("sagemaker")
+    # Not by Model.create of the SDK, which reads back what it has made: between that and its removal nothing may fail.
+    client.create_model(
+        ModelName=name,
+        PrimaryContainer={"Image": uri, "ModelDataUrl": model},
+        ExecutionRoleArn=base.endpoint_role,
+        EnableNetworkIsolation=True,
+        Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
     )
     try:
-        started = TransformJob.create(
-            transform_job_name=name,
-            model_name=name,
-            batch_strategy="MultiRecord",
-            max_payload_in_mb=DEFAULT_PAYLOAD_IN_MB,
-            transform_input=TransformInput(
-                data_source=TransformDataSource(
-                    s3_data_source=TransformS3DataSource(s3_data_type="S3Prefix", s3_uri=place)
-                ),
-                content_type=str(MediaType.JSON_LINES),
-                split_type="Line",
-            ),
-            transform_output=TransformOutput(
-                s3_output_path=base.uri(TRANSFORM, name), accept=str(MediaType.JSON_LINES), assemble_with="Line"
-            ),
-            transform_resources=TransformResources(instance_type=instance_type, instance_count=instance_count),
-            tags=tags,
-            session=aws.session,
-        )
-        print(f"transform job: {name}")
-        while started.refresh().transform_job_status not in ENDED:
-            time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt:
-        started.stop()
-        raise
+        ended = _transform(aws, base, name, place, instance_type, instance_count)
     finally:
-        made.delete()
-    if started.transform_job_status != "Completed":
-        raise LaunchError(
-            f"transform job {name}: {started.transform_job_status}: {started.failure_reason or 'stopped'}"
-        )
+        client.delete_model(ModelName=name)
+    if ended.transform_job_status != "Completed":
+        raise LaunchError(f"transform job {name}: {ended.transform_job_status}: {ended.failure_reason or 'stopped'}")
     print(f"answers: {base.uri(TRANSFORM, name)}/")
     return base.uri(TRANSFORM, name)
+
+
+def _transform(aws: Aws, base: Base, name: str, place: str, instance_type: str, instance_count: int) -> Any:  # noqa: ANN401
+    """A job of the SDK that has ended; Ctrl-C stops it."""
+    quiet_sdk()
+    from sagemaker.core import shapes as sdk
+    from sagemaker.core.resources import TransformJob
+
+    source = sdk.TransformS3DataSource(s3_data_type="S3Prefix", s3_uri=place)
+    job = TransformJob.create(
+        transform_job_name=name,
+        model_name=name,
+        batch_strategy="MultiRecord",
+        max_payload_in_mb=DEFAULT_PAYLOAD_IN_MB,
+        transform_input=sdk.TransformInput(
+            data_source=sdk.TransformDataSource(s3_data_source=source),
+            content_type=str(MediaType.JSON_LINES),
+            split_type="Line",
+        ),
+        transform_output=sdk.TransformOutput(
+            s3_output_path=base.uri(TRANSFORM, name), accept=str(MediaType.JSON_LINES), assemble_with="Line"
+        ),
+        transform_resources=sdk.TransformResources(instance_type=instance_type, instance_count=instance_count),
+        tags=[{"key": key, "value": value} for key, value in TAGS.items()],
+        session=aws.session,
+    )
+    print(f"transform job: {name}")
+    try:
+        while job.refresh().transform_job_status not in ENDED:
+            time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        job.stop()
+        raise
+    return job

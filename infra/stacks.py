@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from botocore.exceptions import ClientError
 
 from infra.aws import Aws, LaunchError, unless_missing
 from infra.names import BASE_STACK, NAME, TAGS
@@ -25,6 +26,7 @@ STUCK = {
     "UPDATE_ROLLBACK_FAILED": "continue its rollback in the CloudFormation console, then run this again",
 }
 STARTED = "REVIEW_IN_PROGRESS"  # a change set was made for a new stack, and never carried out
+NOTHING = re.compile("didn't contain changes|No updates are to be performed")
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
@@ -99,7 +101,8 @@ def apply(aws: Aws, name: str, template: Path, given: Mapping[str, str]) -> bool
         raise LaunchError(f"stack {name}: its status is {status}: {STUCK[status]}")
     if status.endswith("_IN_PROGRESS") and status != STARTED:
         raise LaunchError(f"stack {name}: its status is {status}: wait until that is done, then run this again")
-    kept = {parameter["ParameterKey"] for parameter in (stack or {}).get("Parameters", [])} & parameters.keys()
+    there = stack.get("Parameters", []) if stack and status != STARTED else []
+    kept = {parameter["ParameterKey"] for parameter in there} & parameters.keys()
     change = {
         "StackName": name,
         "ChangeSetName": f"{NAME}-{time.strftime('%Y%m%d%H%M%S')}",
@@ -195,7 +198,12 @@ def _text(value: object) -> str:
 def _prepare(aws: Aws, change: dict[str, Any]) -> bool:
     """Make a change set; False where it would change nothing."""
     client = aws.client("cloudformation")
-    client.create_change_set(**change)
+    try:
+        client.create_change_set(**change)
+    except ClientError as error:
+        if NOTHING.search(str(error)):
+            return False
+        raise
     this = {"StackName": change["StackName"], "ChangeSetName": change["ChangeSetName"]}
     made = client.describe_change_set(**this)
     while made["Status"].endswith(("_IN_PROGRESS", "_PENDING")):
@@ -205,7 +213,7 @@ def _prepare(aws: Aws, change: dict[str, Any]) -> bool:
         return True
     client.delete_change_set(**this)
     why = str(made.get("StatusReason", ""))
-    if "didn't contain changes" in why or "No updates" in why:
+    if NOTHING.search(why):
         return False
     raise LaunchError(f"stack {change['StackName']}: CloudFormation refuses the change: {printable(why)}")
 
