@@ -5,7 +5,6 @@ within another, and it can neither stop a job nor delete a registered model.
 """
 
 import contextlib
-import importlib
 import json
 import os
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 
 import boto3
 import urllib3
+from cfnlint.decode import cfn_yaml
 from job import ROOT
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.sagemaker.responses import SageMakerResponse
@@ -26,7 +26,6 @@ from moto.server import main
 from recommender.service.process import free_port
 
 REGION = "eu-west-1"
-cfn_yaml = importlib.import_module("cfnlint.decode.cfn_yaml")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,398 @@
+"""Stacks whose changes fail, as botocore's stubs answer; the function's zip; the question; what Docker is given."""
+
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+from job import ROOT
+
+from infra import image, package, service, stacks
+from infra.aws import Aws, LaunchError, told
+from infra.names import BASE_STACK, NAME
+from infra.stacks import Base
+
+TEMPLATE = "Resources: {Bucket: {Type: 'AWS::S3::Bucket'}}"
+BASE = Base("bucket", "1.dkr.ecr.eu-west-1.amazonaws.com/recommender", "training", "endpoint")
+ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/recommender/1"
+
+
+class Stubbed(Aws):
+    """An account of which one service answers what was said before, in that order, and nothing else."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(boto3.Session("x", "y", region_name="eu-west-1"))
+        stubbed = self.session.client(service)  # type: ignore[call-overload]
+        object.__setattr__(self, "stub", Stubber(stubbed))
+        object.__setattr__(self, "only", (service, stubbed))
+
+    stub: Stubber
+    only: tuple[str, Any]
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - a client of botocore
+        assert service == self.only[0]
+        return self.only[1]
+
+
+@pytest.fixture
+def aws() -> Iterator[Stubbed]:
+    aws = Stubbed("cloudformation")
+    with aws.stub:
+        yield aws
+        aws.stub.assert_no_pending_responses()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacks, "POLL_SECONDS", 0)
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE)
+    return path
+
+
+def is_there(aws: Stubbed, status: str, name: str = NAME) -> None:
+    stack = {"StackName": NAME, "StackId": ID, "CreationTime": "2026-01-01", "StackStatus": status}
+    aws.stub.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": name})
+
+
+def is_changed(aws: Stubbed, *statuses: str) -> None:
+    """A change set that CloudFormation takes, and the stack's statuses while it is carried out."""
+    is_there(aws, "UPDATE_COMPLETE")
+    aws.stub.add_response("create_change_set", {}, {**dict.fromkeys(CHANGE, ANY), "ChangeSetType": "UPDATE"})
+    for status in ("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"):
+        aws.stub.add_response("describe_change_set", {"Status": status}, {"StackName": NAME, "ChangeSetName": ANY})
+    carried_out = {"StackName": NAME, "ChangeSetName": ANY, "ClientRequestToken": ANY}
+    aws.stub.add_response("execute_change_set", {}, carried_out)
+    for status in statuses:
+        is_there(aws, status)
+
+
+CHANGE = ("StackName", "ChangeSetName", "ChangeSetType", "TemplateBody", "Parameters", "Capabilities", "Tags")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("ROLLBACK_COMPLETE", "it was never made whole; remove it with `down`, then run this again"),
+        ("DELETE_FAILED", "remove it with `down`, then run this again"),
+        ("UPDATE_ROLLBACK_FAILED", "continue its rollback in the CloudFormation console, then run this again"),
+        ("UPDATE_IN_PROGRESS", "wait until that is done, then run this again"),
+    ],
+)
+def test_a_stack_that_can_not_be_changed_says_what_to_do(
+    aws: Stubbed, template: Path, status: str, expected: str
+) -> None:
+    is_there(aws, status)
+    with pytest.raises(LaunchError) as error:
+        stacks.apply(aws, NAME, template, {})
+    assert str(error.value) == f"stack recommender: its status is {status}: {expected}"
+
+
+def test_a_change_is_waited_for_until_its_cleanup_is_done(aws: Stubbed, template: Path) -> None:
+    is_changed(aws, "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE")
+    assert stacks.apply(aws, NAME, template, {})
+
+
+def test_a_change_that_was_rolled_back_names_each_resource_that_failed(
+    aws: Stubbed, template: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.strftime", lambda _: "now")
+    is_changed(aws, "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
+    happened = [
+        ("Function", "UPDATE_FAILED", "recommender-now", "Resource update cancelled"),
+        ("Endpoint", "UPDATE_FAILED", "recommender-now", "an alarm\nwent off"),
+        ("Model", "CREATE_COMPLETE", "recommender-now", "made"),
+        ("Bucket", "CREATE_FAILED", "recommender-earlier", "of an earlier change"),
+    ]
+    events = [
+        {
+            "StackId": ID,
+            "EventId": "1",
+            "StackName": NAME,
+            "Timestamp": "2026-01-01",
+            "LogicalResourceId": name,
+            "ResourceType": "AWS::X",
+            "ResourceStatus": status,
+            "ClientRequestToken": token,
+            "ResourceStatusReason": why,
+        }
+        for name, status, token, why in happened
+    ]
+    aws.stub.add_response("describe_stack_events", {"StackEvents": events}, {"StackName": NAME})
+    with pytest.raises(LaunchError, match="its status is UPDATE_ROLLBACK_COMPLETE: the change failed and was rolled"):
+        stacks.apply(aws, NAME, template, {})
+    assert capsys.readouterr().out.splitlines() == [
+        "Endpoint (AWS::X): UPDATE_FAILED: an alarm went off",
+        "Function (AWS::X): UPDATE_FAILED: Resource update cancelled",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("why", "changes_nothing"),
+    [("The submitted information didn't contain changes.", True), ("Rule X failed: set Y", False)],
+)
+def test_a_change_set_that_is_refused_is_deleted(aws: Stubbed, template: Path, why: str, changes_nothing: bool) -> None:
+    is_there(aws, "CREATE_COMPLETE")
+    aws.stub.add_response("create_change_set", {}, dict.fromkeys(CHANGE, ANY))
+    this = {"StackName": NAME, "ChangeSetName": ANY}
+    aws.stub.add_response("describe_change_set", {"Status": "FAILED", "StatusReason": why}, this)
+    aws.stub.add_response("delete_change_set", {}, this)
+    if changes_nothing:
+        assert not stacks.apply(aws, NAME, template, {})
+    else:
+        with pytest.raises(LaunchError, match="CloudFormation refuses the change: Rule X failed: set Y"):
+            stacks.apply(aws, NAME, template, {})
+
+
+def test_a_stack_that_was_only_reviewed_is_made_without_earlier_values(aws: Stubbed, tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(f"Parameters: {{Size: {{Type: Number, Default: 1}}}}\n{TEMPLATE}")
+    stack = {"StackName": NAME, "CreationTime": "2026-01-01", "StackStatus": "REVIEW_IN_PROGRESS"}
+    earlier = {"Parameters": [{"ParameterKey": "Size", "ParameterValue": "1"}]}
+    aws.stub.add_response("describe_stacks", {"Stacks": [{**stack, **earlier}]}, {"StackName": NAME})
+    new = {**dict.fromkeys(CHANGE, ANY), "ChangeSetType": "CREATE", "Parameters": []}
+    aws.stub.add_client_error("create_change_set", "AlreadyExistsException", "it is", expected_params=new)
+    with pytest.raises(ClientError):
+        stacks.apply(aws, NAME, path, {})
+
+
+def test_of_a_stack_that_is_there_the_other_parameters_keep_their_values(aws: Stubbed, tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(f"Parameters: {{A: {{Type: String}}, B: {{Type: String}}, New: {{Type: String}}}}\n{TEMPLATE}")
+    there = [{"ParameterKey": key, "ParameterValue": "1"} for key in ("A", "B", "Gone")]
+    stack = {"StackName": NAME, "CreationTime": "2026-01-01", "StackStatus": "CREATE_COMPLETE", "Parameters": there}
+    aws.stub.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": NAME})
+    expected = [{"ParameterKey": "A", "ParameterValue": "2"}, {"ParameterKey": "B", "UsePreviousValue": True}]
+    change = {**dict.fromkeys(CHANGE, ANY), "ChangeSetType": "UPDATE", "Parameters": expected}
+    aws.stub.add_client_error("create_change_set", "X", "No updates are to be performed.", expected_params=change)
+    assert not stacks.apply(aws, NAME, path, {"A": "2"})
+
+
+def test_a_stack_that_can_not_be_removed_names_what_is_in_the_way(
+    aws: Stubbed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.strftime", lambda _: "now")
+    is_there(aws, "CREATE_COMPLETE")
+    aws.stub.add_response("delete_stack", {}, {"StackName": NAME, "ClientRequestToken": "recommender-now"})
+    is_there(aws, "DELETE_FAILED", ID)
+    event = {
+        "StackId": ID,
+        "EventId": "1",
+        "StackName": NAME,
+        "Timestamp": "2026-01-01",
+        "LogicalResourceId": "Bucket",
+        "ResourceType": "AWS::S3::Bucket",
+        "ResourceStatus": "DELETE_FAILED",
+        "ClientRequestToken": "recommender-now",
+        "ResourceStatusReason": "it is not empty",
+    }
+    aws.stub.add_response("describe_stack_events", {"StackEvents": [event]}, {"StackName": ID})
+    with pytest.raises(LaunchError, match="DELETE_FAILED: remove what failed, then run this again"):
+        stacks.remove(aws, NAME)
+    assert capsys.readouterr().out == "Bucket (AWS::S3::Bucket): DELETE_FAILED: it is not empty\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("AccessDenied", "DescribeStacks: access denied: allow your user or role this action. AWS says: no way"),
+        ("ExpiredToken", "DescribeStacks: ExpiredToken: no way: renew the credentials"),
+        ("ValidationError", "DescribeStacks: ValidationError: no way"),
+    ],
+)
+def test_what_aws_refuses_is_one_line(aws: Stubbed, code: str, expected: str) -> None:
+    aws.stub.add_client_error("describe_stacks", code, "no\nway")
+    with pytest.raises(LaunchError) as error, told():
+        stacks.find(aws, NAME)
+    assert str(error.value) == expected
+
+
+# Parameters against the template's own words.
+
+
+@pytest.mark.parametrize(
+    ("rules", "good", "bad", "expected"),
+    [
+        ("{Type: String, AllowedValues: [None, AB]}", ["None", "AB"], ["", "ab"], "one of 'None', 'AB'"),
+        ("{Type: String, AllowedValues: [true, false]}", ["true"], ["True"], "one of 'true', 'false'"),
+        ("{Type: Number, AllowedValues: [1, 3]}", ["1"], ["2"], "one of '1', '3'"),
+        (
+            "{Type: Number, MinValue: -1, MaxValue: 9}",
+            ["-1", "9", "1.5"],
+            ["10", "x", "", "1e0"],
+            "a number from -1 to",
+        ),
+        ("{Type: String, MinLength: 1, MaxLength: 2}", ["a", "ab"], ["", "abc"], "1 to 2 characters"),
+        ("{Type: String, AllowedPattern: '|a+'}", ["", "aa"], ["ab"], "a text that matches |a+"),
+        ("{Type: String, AllowedPattern: a, ConstraintDescription: an a}", ["a"], ["b", "a\n"], "an a"),
+    ],
+)
+def test_a_parameter_is_checked_by_its_rules_in_the_template(
+    tmp_path: Path, rules: str, good: list[str], bad: list[str], expected: str
+) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(f"Parameters: {{P: {rules}}}\nResources: {{X: !Sub 'a', Y: {{Z: !GetAtt A.B}}}}")
+    parameters = stacks.template_parameters(path)
+    for value in good:
+        stacks.check_parameters(parameters, {"P": value})
+    for value in bad:
+        with pytest.raises(LaunchError) as error:
+            stacks.check_parameters(parameters, {"P": value})
+        assert str(error.value).startswith(f"parameter P: expected {expected}")
+
+
+@pytest.mark.parametrize("name", ["base.yaml", "service.yaml"])
+def test_a_template_fits_into_a_call_and_each_default_obeys_its_own_rules(name: str) -> None:
+    path = ROOT / "infra" / name
+    parameters = stacks.template_parameters(path)
+    defaults = {key: str(rules["Default"]) for key, rules in parameters.items() if "Default" in rules}
+    stacks.check_parameters(parameters, defaults)
+    assert len(path.read_bytes()) <= 51_200
+
+
+def test_a_template_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE + "#" * 51_200)
+    with pytest.raises(LaunchError, match="expected a template of at most 51200 bytes"):
+        stacks.read_template(path)
+
+
+# The function's zip.
+
+
+def test_the_zip_is_the_same_for_the_same_sources_whenever_and_wherever(tmp_path: Path) -> None:
+    first, second = (tmp_path / name for name in ("first", "second"))
+    for folder, mode in ((first, 0o600), (second, 0o755)):
+        folder.mkdir()
+        for name in ("b.py", "a.py"):
+            (folder / name).write_text(f"# {name}")
+            (folder / name).chmod(mode)
+        (folder / "notes.txt").write_text("not of the function")
+    assert package.pack(first) == package.pack(second)
+    with zipfile.ZipFile(io.BytesIO(package.pack(first))) as archive:
+        assert archive.namelist() == ["a.py", "b.py"]
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
+    (second / "a.py").write_text("# changed")
+    assert package.pack(first) != package.pack(second)
+
+
+def test_the_zip_of_the_project_has_its_handler_at_the_root() -> None:
+    with zipfile.ZipFile(io.BytesIO(package.pack())) as archive:
+        assert "handler.py" in archive.namelist()
+        assert archive.read("handler.py") == (ROOT / "lambda" / "handler.py").read_bytes()
+
+
+# The question, and what Docker is given.
+
+
+class Api(BaseHTTPRequestHandler):
+    """An HTTP server in the place of the gateway: keeps the request, gives the answer that was set."""
+
+    asked: tuple[str, dict[str, str], bytes]
+    answer: tuple[int, bytes]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        Api.asked = (self.path, dict(self.headers), body)
+        self.send_response(Api.answer[0])
+        self.end_headers()
+        self.wfile.write(Api.answer[1])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def api(aws: Stubbed) -> Iterator[type[Api]]:
+    with HTTPServer(("127.0.0.1", 0), Api) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/recommendations"
+        stack = {"StackName": NAME, "CreationTime": "2026-01-01", "StackStatus": "CREATE_COMPLETE"}
+        outputs = [{"OutputKey": "ApiUrl", "OutputValue": url}]
+        aws.stub.add_response("describe_stacks", {"Stacks": [{**stack, "Outputs": outputs}]})
+        yield Api
+        server.shutdown()
+
+
+def test_a_question_is_signed_for_the_api_and_its_answer_printed(
+    aws: Stubbed, api: type[Api], capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.answer = (200, '{"recommended_items": ["Röcke"]}'.encode())
+    service.ask(aws, "A1 B2")
+    path, headers, body = api.asked
+    assert (path, json.loads(body)) == ("/recommendations", {"user_id": "A1 B2"})
+    scope = headers["Authorization"].partition("Credential=x/")[2].partition(",")[0]
+    assert scope.split("/")[1:] == ["eu-west-1", "execute-api", "aws4_request"]
+    assert "SignedHeaders=content-type;host;x-amz-date" in headers["Authorization"]
+    assert json.loads(capsys.readouterr().out) == {"recommended_items": ["Röcke"]}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (401, "status 401: the API wants a JWT: send it by a tool of your own as Authorization: Bearer TOKEN"),
+        (403, "status 403: your user or role may not invoke this API: allow it execute-api:Invoke"),
+        (503, 'status 503: {"error": "busy"}'),
+    ],
+)
+def test_an_api_that_does_not_answer_200_is_one_line(aws: Stubbed, api: type[Api], status: int, expected: str) -> None:
+    api.answer = (status, b'{"error":\n"busy"}')
+    with pytest.raises(LaunchError) as error:
+        service.ask(aws, "A1")
+    assert str(error.value).endswith(expected)
+
+
+DOCKER = """#!/bin/sh
+for argument in "$@"; do printf '%s ' "$argument"; done >> LOG
+case "$1" in login) printf '< '; cat;; esac >> LOG
+echo "$BUILDX_NO_DEFAULT_ATTESTATIONS" >> LOG
+test "$1" != push
+"""
+
+
+def test_docker_gets_the_password_on_standard_input_and_is_signed_out_where_the_push_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    (tmp_path / "docker").write_text(DOCKER.replace("LOG", str(log)))
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    aws = Stubbed("ecr")
+    granted = {"authorizationData": [{"authorizationToken": "QVdTOnNlY3JldA=="}]}  # AWS:secret
+    aws.stub.add_response("get_authorization_token", granted, {})
+    with aws.stub, pytest.raises(LaunchError, match="docker push: it failed with exit code 1: see its lines above"):
+        image.send(aws, BASE, "sha256:abc", "abc")
+    registry = "1.dkr.ecr.eu-west-1.amazonaws.com"
+    assert log.read_text().splitlines() == [
+        f"login --username AWS --password-stdin {registry} < secret1",
+        f"tag sha256:abc {registry}/recommender:abc 1",
+        f"push {registry}/recommender:abc 1",
+        f"logout {registry} 1",
+    ]
+
+
+def test_the_newest_image_is_the_one_pushed_last() -> None:
+    aws = Stubbed("ecr")
+    pushed = [("sha256:1", "2026-01-02"), ("sha256:2", "2026-01-03"), ("sha256:3", "2026-01-01")]
+    details = [{"imageDigest": digest, "imagePushedAt": time} for digest, time in pushed]
+    aws.stub.add_response("describe_images", {"imageDetails": details}, {"repositoryName": "recommender"})
+    with aws.stub:
+        assert image.newest(aws, BASE) == f"{BASE.repository}@sha256:2"
+
+
+def test_the_first_stack_must_have_its_outputs(aws: Stubbed) -> None:
+    is_there(aws, "CREATE_COMPLETE", BASE_STACK)
+    with pytest.raises(LaunchError, match="it has no output BucketName, RepositoryUri, TrainingRoleArn, EndpointRole"):
+        stacks.base(aws)
