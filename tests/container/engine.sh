@@ -17,6 +17,10 @@ start_engine() {
     apt-get install -qy --no-install-recommends docker.io iptables mmdebstrap
   fi
   mkdir -p "$home"
+  if [ ! -x "$home/registry/usr/bin/docker-registry" ]; then  # for tests/container/test_push.py; unpacked, not installed: it would serve
+    (cd "$home" && apt-get update -q && apt-get download -q docker-registry && dpkg -x docker-registry_*.deb registry)
+  fi
+  export PATH=$PATH:$home/registry/usr/bin
   export DOCKER_HOST=unix://$home/docker.sock
   # Without a bridge: containers have no network, or the host's.
   dockerd --data-root "$home/data" --exec-root "$home/exec" --host "$DOCKER_HOST" --pidfile "$home/docker.pid" \

@@ -1,0 +1,96 @@
+"""The image as `push` builds and pushes it: by a real engine into a real registry that wants a password."""
+
+import base64
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+from botocore.stub import Stubber
+from image import docker
+
+from infra import image
+from infra.aws import Aws
+from infra.stacks import Base
+from recommender.service.process import free_port
+
+pytestmark = [
+    pytest.mark.container,
+    pytest.mark.skipif(
+        shutil.which("docker-registry") is None, reason="no docker-registry: engine.sh unpacks Debian's"
+    ),
+]
+USER, PASSWORD = "AWS", "a-password-of-one-run"
+HASHED = "$2b$04$NBqxLlubrTUf1pOuLy.i4uMgquLu20YHN0ZfDisGlabfAoFo/58pW"  # the same, by bcrypt
+ACCEPTED = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json, */*"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """Host and port of a registry."""
+    place = f"127.0.0.1:{free_port()}"
+    (tmp_path / "htpasswd").write_text(f"{USER}:{HASHED}\n")
+    config = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
+        "http": {"addr": place},
+        "auth": {"htpasswd": {"realm": "test", "path": str(tmp_path / "htpasswd")}},
+    }
+    (tmp_path / "config.yml").write_text(json.dumps(config))
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(["docker-registry", "serve", str(tmp_path / "config.yml")], stdout=log, stderr=log) as process,
+    ):
+        for _ in range(100):
+            with contextlib.suppress(urllib3.exceptions.HTTPError):
+                urllib3.request("GET", f"http://{place}/v2/", retries=False)
+                break
+            time.sleep(0.1)
+        yield place
+        process.kill()
+
+
+def manifest(registry: str, name: str, tag: str) -> tuple[dict[str, Any], str]:
+    """What lies in the registry under a tag, and its media type."""
+    headers = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}") | {"Accept": ACCEPTED}
+    answer = urllib3.request("GET", f"http://{registry}/v2/{name}/manifests/{tag}", headers=headers)
+    assert answer.status == 200, answer.data
+    return answer.json(), answer.headers["Content-Type"]
+
+
+def test_what_is_pushed_is_one_manifest_for_amd64_and_its_tag_is_its_content(
+    registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_BUILDKIT", "1")
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text('FROM scratch\nCOPY hello /\nCMD ["/hello"]\n')
+    (folder / "hello").write_text("hello")
+    session = boto3.Session("x", "y", region_name="eu-west-1")
+    aws = Aws(session)
+    base = Base("bucket", f"{registry}/recommender-base", "training", "endpoint")
+
+    built = image.build(aws, folder)
+    assert image.build(aws, folder) == built
+    tag = built.removeprefix("sha256:")[: image.TAG_CHARACTERS]
+
+    granted = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    ecr = session.client("ecr")
+    monkeypatch.setattr(session, "client", lambda *_, **__: ecr)
+    with Stubber(ecr) as stub:
+        stub.add_response("get_authorization_token", {"authorizationData": [{"authorizationToken": granted}]}, {})
+        image.send(aws, base, built, tag)
+
+    pushed, media_type = manifest(registry, "recommender-base", tag)
+    assert media_type.endswith(("manifest.v2+json", "image.manifest.v1+json"))
+    assert "manifests" not in pushed  # an index, which the attestations of newer builders make of it, has them
+    assert docker("image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", built).stdout.strip() == "linux/amd64"
+    again = docker("push", f"{registry}/recommender-base:{tag}")
+    assert again.returncode != 0, "the password was kept"
