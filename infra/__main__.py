@@ -284,7 +284,7 @@ for with_hyperparameters in (train, tune, up):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    return run(cli, arguments, "infra")
+    return run(cli, arguments, "infra", stopped="stopped: what has begun on AWS goes on, and bills: `down` ends it")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ TAGS = {"project": NAME}
 # Prefixes of the bucket.
 CHANNELS = "channels"  # NAME/{train,validation,test,items}/: what jobs read
 TRAINING = "training"  # JOB/output/: model.tar.gz and output.tar.gz, statistics.json of what is registered
-CHECKPOINTS = "checkpoints"  # JOB/: where a job that was interrupted goes on
+CHECKPOINTS = "checkpoints"  # JOB without the time at its end/: where a job that was interrupted goes on
 TRANSFORM = "transform"  # the questions of batch transforms; JOB/: the answers of one
 FUNCTIONS = "functions"  # HASH.zip: the Lambda function
 

@@ -10,16 +10,19 @@ from typing import Any
 from job import ROOT
 
 SDK_PYTHON = ROOT / ".venv-aws" / "bin" / "python"
-# Ends the process at once where it would open a connection, look up a name or start another process.
+# Ends the process at once where it would open a connection, look up a name or start another process; or a thread, in
+# which the SDK's telemetry would do that later.
 SITE = """
-import os, sys
+import os, sys, threading
 
-def end(event, arguments):
-    if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
-        os.write(2, f"{event} {arguments}".encode())
-        os._exit(99)
+ENDS = {"socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"}
 
-sys.addaudithook(end)
+def end(event, *arguments):
+    os.write(2, f"{event} {arguments}".encode())
+    os._exit(99)
+
+sys.addaudithook(lambda event, arguments: end(event, arguments) if event in ENDS else None)
+threading.Thread.start = lambda thread: end("thread", thread.name)
 """
 
 
