@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from recommender.config import SERVE
 from recommender.errors import RequestError
 from recommender.pipeline import Event
-from recommender.validation import first_problem, shown
+from recommender.validation import MAX_SHOWN, first_problem, shown
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 _Identifier = Annotated[str, Field(min_length=1)]
@@ -35,6 +35,12 @@ class RecommendRequest(BaseModel):
     num_candidates: int = Field(SERVE.num_candidates, ge=1, le=SERVE.max_num_candidates)
     exclude_seen: bool = SERVE.exclude_seen
 
+    @field_validator("top_k", "num_candidates", mode="before")
+    @classmethod
+    def _whole(cls, value: object) -> object:
+        """5.0 is a whole number to JSON, and what some languages write for 5."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
     @field_validator("num_candidates")  # called only where it was given
     @classmethod
     def _candidates_suffice(cls, num_candidates: int, info: ValidationInfo) -> int:
@@ -54,7 +60,8 @@ class RecommendRequest(BaseModel):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise RequestError(*first_problem(error, cls)) from None
+            field, message = first_problem(error, cls)
+            raise RequestError(_shown_name(field), message) from None
 
     @property
     def events(self) -> list[Event]:
@@ -91,8 +98,13 @@ def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value
     if not isinstance(entries, list):
         raise RequestError("instances", f"expected a list, got {shown(entries)}")
     if others := sorted(value.keys() - {"instances"}):
-        raise RequestError(others[0], "expected no field beside 'instances': each instance has its own")
+        raise RequestError(_shown_name(others[0]), "expected no field beside 'instances': each instance has its own")
     return entries
+
+
+def _shown_name(field: str) -> str:
+    """The field, whose name the caller may have made up, so that a message stays one short line."""
+    return field if field.isprintable() and len(field) <= MAX_SHOWN else shown(field)
 
 
 def check_work(questions: Sequence[RecommendRequest | RequestError]) -> None:

@@ -14,6 +14,7 @@ from recommender.config import SERVE
 from recommender.hosting import ServerSettings
 from recommender.pipeline import Recommender
 from recommender.service.app import create_app
+from recommender.validation import MAX_SHOWN
 
 MAX_BODY_BYTES = ServerSettings().max_body_bytes
 
@@ -106,6 +107,7 @@ EVENT = {"item_id": "a", "rating": 5}
         ({"user_id": "u", "top_k": SERVE.max_top_k + 1}, "top_k", "less than or equal to 1000"),
         ({"user_id": "u", "top_k": "5"}, "top_k", "valid integer, got '5'"),
         ({"user_id": "u", "top_k": 5.5}, "top_k", "valid integer"),
+        ({"user_id": "u", "top_k": 1e300}, "top_k", "less than or equal to 1000"),
         ({"user_id": "u", "top_k": True}, "top_k", "valid integer"),
         ({"user_id": "u", "num_candidates": 10**30}, "num_candidates", "less than or equal to 10000"),
         ({"user_id": "u", "num_candidates": 3}, "num_candidates", "at least top_k, which is 5, got 3"),
@@ -139,6 +141,26 @@ def test_a_bad_value_is_a_400_that_names_the_field(
     assert answer["field"] == field
     assert expected in answer["error"]
     assert answer["error"].startswith(field)
+
+
+@pytest.mark.parametrize("name", ["\n<b>", "x" * 100_000, "\x1b[31m", "a\u2028b"])
+@pytest.mark.parametrize("value", [{"user_id": "u"}, {"instances": []}, {"user_id": "u", "history": [EVENT]}])
+def test_a_name_that_the_caller_made_up_leaves_the_message_one_short_line(
+    client: FlaskClient, value: dict[str, Any], name: str
+) -> None:
+    wrong = {**value, "history": [{**EVENT, name: 1}]} if "history" in value else {**value, name: 1}
+    status, answer = post(client, wrong)
+    assert status == 400
+    assert answer["error"].startswith(answer["field"])
+    assert len(answer["field"]) <= MAX_SHOWN
+    assert answer["error"].isprintable()
+    assert len(answer["error"]) < 300
+
+
+@pytest.mark.parametrize(("top_k", "num_candidates"), [(7.0, 100), (7, 7.0), (7e0, 70e0)])
+def test_a_whole_number_may_be_written_with_a_point(client: FlaskClient, top_k: float, num_candidates: float) -> None:
+    status, answer = post(client, {"user_id": "u", "top_k": top_k, "num_candidates": num_candidates})
+    assert (status, len(answer["items"])) == (200, 7)
 
 
 @pytest.mark.parametrize(
