@@ -1,0 +1,376 @@
+"""The API's documents against the code, and against the real server."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, fields
+from email.message import Message
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from endpoint import ERRORS
+from events import MAX_BODY_BYTES
+from job import ROOT, Job
+from jsonschema_rs import Draft202012, Draft202012Validator, Registry
+from openapi import ENDPOINT, GATEWAY, Json, conform, load, read_body, write_body
+from openapi_spec_validator import validate
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
+
+from recommender.config import SERVE, TrainConfig
+from recommender.hosting import MEDIA_TYPE_ALIASES, MOST_PAYLOAD_IN_MB, MediaType, ServerSettings
+from recommender.pipeline import RecommendedItem, Recommender, Source
+from recommender.service.app import CUSTOM_ATTRIBUTES, INFERENCE_ID, INTERNAL, MAX_CUSTOM_ATTRIBUTES, MAX_INFERENCE_ID
+from recommender.service.process import Server, running_server
+from recommender.service.requests import RecommendRequest
+from recommender.validation import MAX_SHOWN
+
+DOCUMENTS = {path.name: load(path) for path in (ENDPOINT, GATEWAY)}
+CONTAINER, API = DOCUMENTS.values()
+SCHEMAS = CONTAINER["components"]["schemas"]
+INVOKE, RECOMMEND = CONTAINER["paths"]["/invocations"]["post"], API["paths"]["/recommendations"]["post"]
+REGISTRY = Registry([(path.as_uri(), load(path)) for path in (ENDPOINT, GATEWAY)], draft=Draft202012)
+OPERATIONS = {
+    f"{name}#/paths/{path.replace('/', '~1')}/{method}": operation
+    for name, document in DOCUMENTS.items()
+    for path, methods in document["paths"].items()
+    for method, operation in methods.items()
+}
+TYPES = [*MediaType, *MEDIA_TYPE_ALIASES]
+REQUESTS = ROOT / "docs" / "api" / "requests.http"
+
+
+def is_valid(value: object, pointer: str) -> bool:
+    """Whether it fits the schema at, such as, `endpoint.yaml#/components/schemas/Question`."""
+    schema = {"$ref": f"{ENDPOINT.parent.as_uri()}/{pointer}"}
+    return Draft202012Validator(schema, registry=REGISTRY).is_valid(value)
+
+
+@pytest.fixture(scope="module")
+def server(trained: Job) -> Iterator[Server]:
+    with running_server(trained.base_dir) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def real_names(recommender: Recommender) -> dict[str, str]:
+    """The user and the item of the examples -> a user of the trained model, and an item that is new to that user."""
+    model = recommender.model
+    seen = model.histories.of(0)[0].tolist()
+    new = next(number for number in range(len(model.item_count)) if number not in seen)
+    return {"AHV6QCNBJNSGLATP56JAWJ3C4G2A": model.users.id(0), "B07EXAMPLE": model.items.id(new)}
+
+
+def renamed(text: str, names: dict[str, str]) -> str:
+    for example, real in names.items():
+        text = text.replace(example, real)
+    return text
+
+
+# The documents themselves
+
+
+@pytest.mark.parametrize("document", [ENDPOINT, GATEWAY], ids=lambda path: path.name)
+def test_the_documents_are_valid_openapi(document: Path) -> None:
+    value = load(document)
+    validate(value, base_uri=document.as_uri())
+    del value["info"]["title"]
+    with pytest.raises(OpenAPIValidationError):
+        validate(value, base_uri=document.as_uri())
+
+
+def documented_examples() -> Iterator[Any]:
+    for pointer, operation in OPERATIONS.items():
+        bodies = {f"{pointer}/responses/{status}": body for status, body in operation["responses"].items()}
+        if "requestBody" in operation:
+            bodies[f"{pointer}/requestBody"] = operation["requestBody"]
+        for place, body in bodies.items():
+            for kind, content in body.get("content", {}).items():
+                for name, example in content.get("examples", {}).items():
+                    schema = f"{place}/content/{kind.replace('/', '~1')}/schema"
+                    yield pytest.param(schema, example["value"], id=f"{schema}:{name}")
+
+
+# A request that is to be refused is the only example that does not fit.
+BAD_REQUESTS = {"top_k_out_of_range"}
+
+
+@pytest.mark.parametrize(("schema", "value"), [*documented_examples()])
+def test_an_example_fits_its_schema_unless_it_is_to_be_refused(
+    schema: str, value: object, request: pytest.FixtureRequest
+) -> None:
+    is_to_be_refused = "requestBody" in schema and request.node.callspec.id.split(":")[-1] in BAD_REQUESTS
+    assert is_valid(value, schema) != is_to_be_refused
+
+
+# The documents and the code
+
+
+def plain(schema: Json, definitions: Json) -> Json:
+    """A schema with its references followed, without words."""
+    if isinstance(schema, list):
+        return [plain(entry, definitions) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return plain(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    words = {"title", "description", "$defs"} if "properties" not in schema else {"description", "title", "$defs"}
+    return {
+        key: {name: plain(entry, definitions) for name, entry in value.items()}
+        if key == "properties"
+        else plain(value, definitions)
+        for key, value in schema.items()
+        if key not in words
+    }
+
+
+def test_the_question_is_the_one_that_the_server_checks() -> None:
+    of_code = RecommendRequest.model_json_schema()
+    expected = plain(of_code, of_code["$defs"])
+    scale = {"minimum": TrainConfig().rating_min, "maximum": TrainConfig().rating_max}
+    expected["properties"]["history"]["items"]["properties"]["rating"].update(scale)
+    assert plain(SCHEMAS["Question"], SCHEMAS) == expected
+
+
+def test_the_answer_has_the_fields_of_the_pipeline() -> None:
+    item = SCHEMAS["RecommendedItem"]
+    assert item["required"] == list(item["properties"]) == [field.name for field in fields(RecommendedItem)]
+    assert SCHEMAS["Answer"]["properties"]["source"]["enum"] == list(Source)
+    assert {SCHEMAS["Answer"]["properties"][name]["maxItems"] for name in ("items", "recommended_items")} == {
+        SERVE.max_top_k
+    }
+    assert SCHEMAS["AnswerRows"]["items"]["maxItems"] == SERVE.max_top_k + 2
+
+
+def test_the_bounds_of_a_request_are_those_of_the_code() -> None:
+    lists = (SCHEMAS["Instances"]["properties"]["instances"], SCHEMAS["QuestionLines"], SCHEMAS["QuestionRows"])
+    assert {entries["maxItems"] for entries in lists} == {SERVE.max_instances}
+    assert f"at most {SERVE.max_candidates_in_all}," in " ".join(CONTAINER["info"]["description"].split())
+    assert f"`top_k` (which is {SERVE.top_k} where" in CONTAINER["info"]["description"]
+    assert f"counts {SERVE.num_candidates} or" in CONTAINER["info"]["description"]
+    settings = ServerSettings()
+    limits = (settings.max_body_bytes, settings.max_payload_in_mb)
+    assert re.findall(r"\d+", INVOKE["requestBody"]["description"])[:2] == [str(limit) for limit in limits]
+    assert SCHEMAS["ExecutionParameters"]["properties"]["MaxPayloadInMB"]["maximum"] == MOST_PAYLOAD_IN_MB
+    assert SCHEMAS["Error"]["properties"]["field"]["maxLength"] == MAX_SHOWN
+    assert CONTAINER["servers"][0]["url"] == f"http://localhost:{settings.port}"
+
+
+def test_the_media_types_and_headers_are_those_of_the_code() -> None:
+    assert sorted(INVOKE["requestBody"]["content"]) == sorted(INVOKE["responses"]["200"]["content"]) == sorted(TYPES)
+    parameters = CONTAINER["components"]["parameters"]
+    attributes, inference_id = parameters["CustomAttributes"], parameters["InferenceId"]
+    assert (attributes["name"], inference_id["name"]) == (CUSTOM_ATTRIBUTES, INFERENCE_ID)
+    assert f"{MAX_CUSTOM_ATTRIBUTES} characters" in attributes["description"]
+    assert f"first {MAX_INFERENCE_ID} characters" in inference_id["description"]
+    assert CONTAINER["components"]["headers"]["CustomAttributes"]["schema"]["maxLength"] == MAX_CUSTOM_ATTRIBUTES
+
+
+def test_the_gateways_statuses_are_those_of_the_function_and_of_api_gateway() -> None:
+    responses = RECOMMEND["responses"]
+    of_function = {status for status, _, _ in ERRORS.values()} | {200, 400, 413, 500, 502, 503, 504}
+    assert {int(status) for status in responses} == of_function | {401, 403}
+    come_back = {status for status, _, seconds in ERRORS.values() if seconds is not None}
+    assert {int(status) for status, body in responses.items() if "Retry-After" in body.get("headers", {})} == come_back
+    without_id = {int(status) for status, body in responses.items() if "X-Request-Id" not in body.get("headers", {})}
+    assert without_id == {401, 403}
+    assert str(MAX_BODY_BYTES) in RECOMMEND["requestBody"]["description"]
+
+
+def test_who_may_ask_is_said_as_the_template_says_it() -> None:
+    class Loader(yaml.SafeLoader):
+        """Reads CloudFormation's short forms as nothing."""
+
+    Loader.add_multi_constructor("!", lambda *_: None)
+    template = yaml.load((ROOT / "infra" / "service.yaml").read_text(), Loader)
+    schemes = API["components"]["securitySchemes"].values()
+    said = {re.search(r"AuthorizationType: (\w+)`", scheme["description"]) for scheme in schemes}
+    assert {found[1] for found in said if found} == set(template["Parameters"]["AuthorizationType"]["AllowedValues"])
+    assert [list(choice) for choice in API["security"]] == [[name] for name in API["components"]["securitySchemes"]]
+
+
+# The documents and the server
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the server has answered."""
+
+    status: str
+    headers: Message
+    body: bytes
+
+    @property
+    def kind(self) -> str:
+        return self.headers.get_content_type()
+
+    @property
+    def value(self) -> Json:
+        return read_body(self.kind, self.body)
+
+
+def post(server: Server, body: bytes, kind: str, **headers: str) -> Given:
+    given = {"Content-Type": kind, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+        connection.request("POST", "/invocations", body, given)
+        response = connection.getresponse()
+        return Given(str(response.status), response.headers, response.read())
+
+
+def shape(value: Json) -> Json:
+    """What is the same of an example and of a real answer: names, counts, the source, and all of an error."""
+    if isinstance(value, list):
+        return [shape(entry) for entry in value]
+    if not isinstance(value, dict):
+        return None
+    if "error" in value:
+        return value
+    return {key: entry if key == "source" else shape(entry) for key, entry in value.items()}
+
+
+REQUEST_EXAMPLES = [
+    pytest.param(kind, name, id=f"{kind}:{name}")
+    for kind, content in INVOKE["requestBody"]["content"].items()
+    for name in content["examples"]
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), REQUEST_EXAMPLES)
+def test_an_example_of_a_question_gets_the_example_of_its_answer(
+    server: Server, real_names: dict[str, str], kind: str, name: str
+) -> None:
+    question = INVOKE["requestBody"]["content"][kind]["examples"][name]["value"]
+    status = "400" if name in BAD_REQUESTS else "200"
+    answered_in = str(MediaType.JSON if name in BAD_REQUESTS else MediaType.of(kind))
+    expected = INVOKE["responses"][status]["content"][answered_in]["examples"][name]["value"]
+    given = post(server, renamed(write_body(kind, question).decode(), real_names).encode(), kind)
+    assert (given.status, given.kind) == (status, answered_in)
+    answer = given.value
+    if kind == "text/csv":
+        assert [(row[1], len(row)) for row in answer] == [(row[1], len(row)) for row in expected]
+        assert answer[-1] == expected[-1]
+    else:
+        assert shape(answer) == shape(expected)
+
+
+@pytest.mark.parametrize("accept", ["", *TYPES])
+@pytest.mark.parametrize("kind", TYPES)
+def test_an_answer_of_every_type_to_a_question_of_every_type_is_as_documented(
+    server: Server, kind: str, accept: str
+) -> None:
+    questions = INVOKE["requestBody"]["content"][kind]["examples"]
+    several = questions["several" if kind == MediaType.JSON else "rows" if kind == MediaType.CSV else "lines"]["value"]
+    given = post(server, write_body(kind, several), kind, **({"Accept": accept} if accept else {}))
+    assert (given.status, given.kind) == ("200", accept or MediaType.of(kind))
+    assert len(given.value["predictions"] if given.kind == MediaType.JSON else given.value) == 2
+    pointer = f"endpoint.yaml#/paths/~1invocations/post/responses/200/content/{given.kind.replace('/', '~1')}/schema"
+    assert is_valid(given.value, pointer)
+
+
+# Status -> the name of its example, and what gets it: body, Content-Type, Accept.
+REFUSED = {
+    "400": ("top_k_out_of_range", b'{"user_id": "visitor-1", "top_k": 0}', "application/json", "*/*"),
+    "406": ("html_is_wanted", b'{"user_id": "u"}', "application/json", "text/html"),
+    "413": ("too_large", b" " * (ServerSettings().max_body_bytes + 1), "application/json", "*/*"),
+    "415": ("plain_text", b'{"user_id": "u"}', "text/plain", "*/*"),
+}
+
+
+@pytest.mark.parametrize("status", REFUSED)
+def test_every_documented_refusal_is_given_as_its_example_says(server: Server, status: str) -> None:
+    name, body, kind, accept = REFUSED[status]
+    given = post(server, body, kind, Accept=accept, X_Amzn_SageMaker_Custom_Attributes="trace=1")
+    said = INVOKE["responses"][status]
+    assert given.status == status
+    assert given.value == said["content"]["application/json"]["examples"][name]["value"]
+    assert list(said["headers"]) == [CUSTOM_ATTRIBUTES]
+    assert given.headers[CUSTOM_ATTRIBUTES] == "trace=1"
+
+
+def test_every_documented_status_is_one_that_is_tested() -> None:
+    assert INVOKE["responses"].keys() == {"200", *REFUSED, "500"}
+    bug = INVOKE["responses"]["500"]["content"]["application/json"]["examples"]["bug"]["value"]
+    assert bug == {"error": INTERNAL, "field": ""}  # provoked in tests/service/test_app.py
+
+
+def test_generated_questions_good_and_bad_are_answered_as_documented(server: Server) -> None:
+    result = conform(ENDPOINT, f"http://127.0.0.1:{server.port}", examples=100)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"Operations: +3 selected / 3 total", result.stdout)
+    assert int(re.findall(r"(\d+) generated", result.stdout)[-1]) > 300
+
+
+@pytest.mark.slow
+def test_many_generated_questions_are_answered_as_documented(server: Server) -> None:
+    result = conform(ENDPOINT, f"http://127.0.0.1:{server.port}", examples=5_000)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("true", "false", "failure"),
+    [
+        ("maximum: 10000\n", "maximum: 20000\n", "Schema-valid request rejected"),
+        ("maxItems: 1000\n          default: []", "default: []\n          maxItems: 2", "Schema-violating request"),
+        ("enum: [model, fold_in, popular]", "enum: [model, fold_in]", "Response violates schema"),
+        ('"400":\n', '"422":\n', "Undocumented status code"),
+        ("            text/csv:\n", "            text/tsv:\n", "Undocumented Content-Type"),
+    ],
+    ids=["bound", "list", "source", "status", "type"],
+)
+def test_a_document_that_is_not_true_is_found_out(
+    server: Server, tmp_path: Path, true: str, false: str, failure: str
+) -> None:
+    text = ENDPOINT.read_text()
+    assert true in text
+    (tmp_path / "false.yaml").write_text(text.replace(true, false))
+    result = conform(tmp_path / "false.yaml", f"http://127.0.0.1:{server.port}", examples=5)
+    assert result.returncode == 1
+    assert failure in result.stdout
+
+
+# The requests for a person's editor
+
+
+def local_requests() -> Iterator[Any]:
+    local = REQUESTS.read_text().partition("\n### ---")[0]
+    for block in local.split("\n### ")[1:]:
+        title, expected, request = block.split("\n", 2)
+        head, _, body = request.strip().partition("\n\n")
+        yield pytest.param(expected, head, body, id=title)
+
+
+@pytest.mark.parametrize(("expected", "head", "body"), [*local_requests()])
+def test_a_request_of_the_http_file_gets_what_it_says(
+    server: Server, real_names: dict[str, str], expected: str, head: str, body: str
+) -> None:
+    variables = dict(re.findall(r"^@(\w+) = (.+)$", REQUESTS.read_text(), re.MULTILINE))
+    assert variables["host"] == CONTAINER["servers"][0]["url"]
+
+    def filled(text: str) -> str:
+        return renamed(re.sub(r"\{\{(\w+)\}\}", lambda found: variables[found[1]], text), real_names)
+
+    line, *headers = filled(head).splitlines()
+    method, url = line.split()
+    path = url.removeprefix(variables["host"])
+    status, answer = server.request(
+        method, path, filled(body).encode() or None, dict(header.split(": ", 1) for header in headers)
+    )
+    _, wanted, *source = expected.split()
+    assert status == int(wanted)
+    assert not source or json.loads(answer)["source"] == source[0]
+    assert b'"error"' not in answer or status == 400
+
+
+def test_the_http_file_asks_the_deployed_api_as_its_document_says() -> None:
+    deployed = REQUESTS.read_text().partition("\n### ---")[2]
+    requests = re.findall(r"^(\w+) \{\{api\}\}(\S+)\n(?:.+\n)+\n(.+)$", deployed, re.MULTILINE)
+    assert len(requests) == deployed.count("\n### ") == 4
+    schema = "endpoint.yaml#/components/schemas/Question"
+    assert [(method, path, is_valid(json.loads(body), schema)) for method, path, body in requests] == [
+        *[("POST", "/recommendations", True)] * 3,
+        ("POST", "/recommendations", False),
+    ]
+    assert deployed.count("Authorization: AWS ") == deployed.count(" service:execute-api") == 3
