@@ -70,6 +70,7 @@ def connect(dry_run: DryRun | None) -> Aws:
     if dry_run is not None:
         session = boto3.Session("dry-run", "dry-run", region_name=region or "us-east-1")
         dry_run.watch(session)
+        print("dry run: nothing below is sent, and what answers the calls is made up")
         return Aws(session, dry_run)
     with told():
         session = boto3.Session(region_name=region)
