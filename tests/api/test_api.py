@@ -305,30 +305,33 @@ def test_generated_questions_good_and_bad_are_answered_as_documented(server: Ser
 
 @pytest.mark.slow
 def test_many_generated_questions_are_answered_as_documented(server: Server) -> None:
-    result = conform(ENDPOINT, f"http://127.0.0.1:{server.port}", examples=5_000)
+    result = conform(ENDPOINT, f"http://127.0.0.1:{server.port}", examples=2_000)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize(
-    ("true", "false", "failure"),
-    [
-        ("maximum: 10000\n", "maximum: 20000\n", "Schema-valid request rejected"),
-        ("maxItems: 1000\n          default: []", "default: []\n          maxItems: 2", "Schema-violating request"),
-        ("enum: [model, fold_in, popular]", "enum: [model, fold_in]", "Response violates schema"),
-        ('"400":\n', '"422":\n', "Undocumented status code"),
-        ("            text/csv:\n", "            text/tsv:\n", "Undocumented Content-Type"),
-    ],
-    ids=["bound", "list", "source", "status", "type"],
-)
-def test_a_document_that_is_not_true_is_found_out(
-    server: Server, tmp_path: Path, true: str, false: str, failure: str
-) -> None:
+# What the document says -> what it does not, and what schemathesis then says.
+FALSEHOODS = [
+    ("maximum: 10000\n", "maximum: 20000\n", "Schema-valid request rejected"),
+    (
+        "maxItems: 1000\n          default: []",
+        "default: []\n          maxItems: 2",
+        "Schema-violating request accepted",
+    ),
+    ("enum: [model, fold_in, popular]", "enum: [model, fold_in]", "Response violates schema"),
+    ('"400":\n', '"422":\n', "Undocumented status code"),
+    ("            text/csv:\n", "            text/tsv:\n", "Undocumented Content-Type"),
+]
+
+
+def test_a_document_that_is_not_true_is_found_out(server: Server, tmp_path: Path) -> None:
     text = ENDPOINT.read_text()
-    assert true in text
-    (tmp_path / "false.yaml").write_text(text.replace(true, false))
-    result = conform(tmp_path / "false.yaml", f"http://127.0.0.1:{server.port}", examples=5)
+    for true, false, _ in FALSEHOODS:
+        assert true in text
+        text = text.replace(true, false)
+    (tmp_path / "false.yaml").write_text(text)
+    result = conform(tmp_path / "false.yaml", f"http://127.0.0.1:{server.port}", examples=50)
     assert result.returncode == 1
-    assert failure in result.stdout
+    assert [failure for *_, failure in FALSEHOODS if failure not in result.stdout] == []
 
 
 # The requests for a person's editor
@@ -373,4 +376,4 @@ def test_the_http_file_asks_the_deployed_api_as_its_document_says() -> None:
         *[("POST", "/recommendations", True)] * 3,
         ("POST", "/recommendations", False),
     ]
-    assert deployed.count("Authorization: AWS ") == deployed.count(" service:execute-api") == 3
+    assert deployed.count("\nAuthorization: AWS ") == deployed.count(" service:execute-api") == 3
