@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -11,6 +12,7 @@ import pytest
 from faults import FaultyEndpoint, answer, faulty_endpoint, model_error
 from invocations import http, rest
 from job import ROOT, Job
+from openapi import GATEWAY, conform
 
 from infra.local.endpoint import running_endpoint
 from infra.local.function import Function, running_function
@@ -121,6 +123,14 @@ def test_the_log_has_a_line_for_each_request_with_its_id_and_metrics_and_without
     assert all(line[name] for dimensions in directive["Dimensions"] for name in dimensions)
     assert line["_aws"]["Timestamp"] > 1_700_000_000_000
     assert [line["is_cold"] for line in service.function.lines].count(True) == 1
+
+
+def test_generated_questions_good_and_bad_are_answered_as_the_apis_document_says(service: Service) -> None:
+    # A method without a route is 404 to an HTTP API, which schemathesis does not expect.
+    result = conform(GATEWAY, f"http://127.0.0.1:{service.port}", examples=100, without=["unsupported_method"])
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert int(re.findall(r"(\d+) generated", result.stdout)[-1]) > 100
+    assert {200, 400} <= {line["status"] for line in service.function.lines}
 
 
 def test_a_server_that_is_gone_is_502_and_says_nothing_of_it(trained: Job, tmp_path: Path) -> None:
