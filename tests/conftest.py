@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for marker, (missing, required) in NEEDS.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = missing() if marked else None
-        if reason and required in os.environ:
+        if reason and required is not None and required in os.environ:
             raise pytest.UsageError(reason)
         for item in marked if reason else ():
             item.add_marker(pytest.mark.skip(reason=str(reason)))
