@@ -1,5 +1,7 @@
 """The two stacks: AWS's own schemas, the rules, what is made of which parameters, and a deployment to moto."""
 
+import itertools
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -38,6 +40,7 @@ ALLOWED = {
     "serverless": {},
     "serverless, tokens, e-mail, budget, CORS": {**JWT, **EMAIL, "MonthlyBudgetUSD": "50", "CorsOrigin": "https://a.b"},
     "instance": INSTANCE,
+    "instance of another type": {**INSTANCE, "InstanceType": "ml.c5.xlarge"},
     "instance, capture, own concurrency": {**INSTANCE, "DataCapturePercentage": "5", "LambdaConcurrency": "10"},
     "AB": AB,
     "AB of two images, e-mail": {**AB, "SecondImageUri": IMAGE, **EMAIL},
@@ -76,22 +79,98 @@ def test_a_combination_that_the_platform_refuses_is_refused_by_the_rules(given: 
     assert refused.startswith(said)
 
 
-@pytest.mark.parametrize("given", ALLOWED.values(), ids=ALLOWED)
-def test_an_allowed_combination_refers_only_to_what_it_has(given: dict[str, str]) -> None:
-    deployed = deployment(given)
-    assert deployed.refused == []
-    known = {*deployed.resources, *SERVICE["Parameters"]}
-    for name, resource in deployed.resources.items():
-        unknown = {reference for reference in references(resource) if not reference.startswith("AWS::")} - known
-        assert unknown == set(), name
-    assert {name for name in references(SERVICE["Outputs"]) if not name.startswith("AWS::")} <= known
+# Values of the parameters on which the rules depend, and of the others on which a condition does.
+JUDGED = {
+    "EndpointType": ["serverless", "instance"],
+    "DataCapturePercentage": ["0", "5"],
+    "SecondVariant": ["None", "AB", "Shadow"],
+    "SecondModelDataUrl": ["", SECOND_MODEL],
+    "AuthorizationType": ["AWS_IAM", "JWT"],
+    "JwtIssuer": ["", "https://issuer.example"],
+    "JwtAudience": ["", "shop,app", "shop,"],
+    "MonthlyBudgetUSD": ["0", "50"],
+    "AlarmEmail": ["", "team@shop.example"],
+}
+FREE = {"SecondImageUri": ["", IMAGE], "LambdaConcurrency": ["-1", "10"], "CorsOrigin": ["", "https://a.b"]}
 
 
-def test_a_reference_to_what_is_not_there_would_be_found() -> None:
-    deployed = Deployment(
-        {**SERVICE, "Resources": {"A": {"DependsOn": "B", "Properties": {"C": {"Fn::Sub": "${D.Arn}"}}}}}
+def combinations(values: dict[str, list[str]]) -> Iterator[dict[str, str]]:
+    return (dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values()))
+
+
+def wrong(given: dict[str, str]) -> set[str]:
+    """The parameters that are wrong together with the others, by the platform's documents and not by the template."""
+    serverless, second = given["EndpointType"] == "serverless", given["SecondVariant"] != "None"
+    jwt = given["AuthorizationType"] == "JWT"
+    found = {
+        "DataCapturePercentage": serverless and given["DataCapturePercentage"] != "0",
+        "SecondVariant": serverless and second,
+        "SecondModelDataUrl": second and not given["SecondModelDataUrl"],
+        "JwtIssuer": jwt and not given["JwtIssuer"],
+        "JwtAudience": jwt and not all(given["JwtAudience"].split(",")),
+        "AlarmEmail": given["MonthlyBudgetUSD"] != "0" and not given["AlarmEmail"],
+    }
+    return {name for name, is_wrong in found.items() if is_wrong}
+
+
+def test_of_all_combinations_those_are_refused_that_the_platform_refuses() -> None:
+    count = 0
+    for given in combinations(JUDGED):
+        refused = [text.partition(":")[0] for text in deployment(given).refused]
+        assert sorted(refused) == sorted(wrong(given)), given
+        count += not refused
+    assert count == 210
+
+
+def dangling(deployed: Deployment) -> set[tuple[str, str]]:
+    """`(resource or output, what it refers to and is not there)`."""
+    known = {*deployed.resources, *deployed.template["Parameters"]}
+    holders = {**deployed.resources, **deployed.template["Outputs"]}
+    named = {(name, reference) for name, holder in holders.items() for reference in references(holder)}
+    return {(name, reference) for name, reference in named if not reference.startswith("AWS::")} - {
+        (name, reference) for name, reference in named if reference in known
+    }
+
+
+def test_no_allowed_combination_refers_to_what_it_does_not_have() -> None:
+    seen = set()
+    for given in combinations(JUDGED | FREE):
+        deployed = deployment(given)
+        conditions = tuple(deployed.holds({"Condition": name}) for name in SERVICE["Conditions"])
+        if conditions not in seen and not wrong(given):
+            seen.add(conditions)
+            assert dangling(deployed) == set(), given
+    assert len(seen) == 7 * 2 * 3 * 8  # endpoints, authorization, who is told of what, the free ones
+
+
+@pytest.mark.parametrize(
+    ("holder", "change", "lost"),
+    [
+        ("EndpointErrorsAlarm", {"AlarmActions": [{"Ref": "AlarmTopic"}]}, "AlarmTopic"),
+        ("Route", {"AuthorizerId": {"Fn::GetAtt": ["Authorizer", "AuthorizerId"]}}, "Authorizer"),
+        ("EndpointConfig", {"Tags": [{"Key": "a", "Value": {"Fn::Sub": "${SecondModel.ModelName}"}}]}, "SecondModel"),
+    ],
+)
+def test_a_reference_to_what_is_not_there_is_found(holder: str, change: dict[str, Any], lost: str) -> None:
+    resource = SERVICE["Resources"][holder]
+    changed = {**resource, "Properties": {**resource["Properties"], **change}}
+    template = {**SERVICE, "Resources": {**SERVICE["Resources"], holder: changed}}
+    assert dangling(Deployment(template, GIVEN)) == {(holder, lost)}
+
+
+def test_the_examples_are_allowed() -> None:
+    assert [kind for kind, given in ALLOWED.items() if deployment(given).refused] == []
+
+
+def test_an_instance_type_is_one_that_scales_and_runs_the_image() -> None:
+    pattern = SERVICE["Parameters"]["InstanceType"]["AllowedPattern"]
+    kinds = ServiceModel(Loader().load_service_model("sagemaker", "service-2")).shape_for(
+        "ProductionVariantInstanceType"
     )
-    assert set(references(deployed.resources)) == {"B", "D"}
+    taken = {kind.split(".")[1] for kind in kinds.enum if re.fullmatch(pattern, kind)}
+    assert {"m5", "m5d", "c5", "r5", "m7i", "c6in", "g4dn", "g6e", "p4de"} <= taken
+    arm = {"c6g", "c6gn", "c7g", "m6g", "m6gd", "r7gd", "r8g", "p6e-gb200"}
+    assert not taken & {"t2", "inf1", "inf2", "trn1", "trn1n", "dl1", *arm}
 
 
 @pytest.mark.parametrize(
@@ -105,16 +184,25 @@ def test_an_endpoint_has_the_variants_that_are_asked_for(second: str, variants: 
     assert [variant["VariantName"] for variant in config.get("ShadowProductionVariants", [])] == shadows
     scaled = [name for name, resource in resources.items() if resource["Type"].endswith("ScalableTarget")]
     assert len(scaled) == len(variants)
-    assert ("DeploymentConfig" in resources["Endpoint"]["Properties"]) == (second == "None")
 
 
 def test_an_update_is_rolled_back_by_the_alarms_on_errors_and_latency() -> None:
-    for given in ({}, INSTANCE):
+    for given in ({}, INSTANCE, AB, SHADOW):
         resources = deployment(given).resources
         alarms = resources["Endpoint"]["Properties"]["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
         names = [alarm["AlarmName"]["Ref"] for alarm in alarms]
         assert names == ["EndpointErrorsAlarm", "LatencyAlarm"]
         assert {resources[name]["Type"] for name in names} == {"AWS::CloudWatch::Alarm"}
+
+
+def test_the_alarms_that_watch_an_update_and_the_endpoint_have_one_name() -> None:
+    resources = deployment({}).resources
+    (latency,) = [m for m in resources["LatencyAlarm"]["Properties"]["Metrics"] if "MetricStat" in m]
+    watched = [
+        resources["EndpointErrorsAlarm"]["Properties"]["Dimensions"][0],
+        latency["MetricStat"]["Metric"]["Dimensions"][0],
+    ]
+    assert watched == [{"Name": "EndpointName", "Value": resources["Endpoint"]["Properties"]["EndpointName"]}] * 2
 
 
 def test_a_serverless_endpoint_has_none_of_what_only_instances_have() -> None:
@@ -187,7 +275,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Client]]:
 def test_both_stacks_are_made_and_removed_by_motos_cloudformation(aws: Callable[[str], Client]) -> None:
     cloudformation = aws("cloudformation")
     create(cloudformation, "recommender-base", "base.yaml", {})
-    bucket = outputs(cloudformation, "recommender-base")["BucketName"]
+    base = outputs(cloudformation, "recommender-base")
+    exported = {export["Name"]: export["Value"] for export in cloudformation.list_exports()["Exports"]}
+    assert exported == {f"recommender-base-{name}": value for name, value in base.items()}
+    bucket = base["BucketName"]
     for number, (kind, given) in enumerate(ALLOWED.items()):
         if "shadow" in kind:
             continue  # moto's EndpointConfig knows no shadow variants
@@ -202,12 +293,27 @@ def test_both_stacks_are_made_and_removed_by_motos_cloudformation(aws: Callable[
         variants = aws("sagemaker").describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
         assert ("ServerlessConfig" in variants[0]) == (given.get("EndpointType") is None)
         assert len(variants) == (2 if "AB" in kind else 1)
+        assert logged(aws) == f"{name}-{endpoint_of(given)}"
         cloudformation.delete_stack(StackName=name)
         assert aws("sagemaker").list_endpoints()["Endpoints"] == []
     for version in aws("s3").list_object_versions(Bucket=bucket)["Versions"]:
         aws("s3").delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
     cloudformation.delete_stack(StackName="recommender-base")
     assert aws("s3").list_buckets()["Buckets"] == []
+
+
+def endpoint_of(given: dict[str, str]) -> str:
+    """What an endpoint's name says of it: all that SageMaker does not change in place."""
+    if given.get("EndpointType") is None:
+        return "serverless"
+    size = given.get("InstanceType", "ml.m5.large").replace(".", "-")
+    return f"{'ab' if given.get('SecondVariant') == 'AB' else 'single'}-{size}"
+
+
+def logged(aws: Callable[[str], Client]) -> str:
+    """The endpoint whose log there is, and so its name: moto's own Endpoint takes none."""
+    (group,) = aws("logs").describe_log_groups(logGroupNamePrefix="/aws/sagemaker/Endpoints/")["logGroups"]
+    return str(group["logGroupName"]).removeprefix("/aws/sagemaker/Endpoints/")
 
 
 def create(cloudformation: Client, name: str, template: str, parameters: dict[str, str]) -> None:
