@@ -1,6 +1,7 @@
 """What no template of ours may hold, and a proof for each rule that it would be found."""
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,11 @@ TEMPLATES = {name: load(name) for name in ("base.yaml", "service.yaml")}
 # Actions for which AWS offers no resource: with the condition that bounds them where there is one.
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken": None, "cloudwatch:PutMetricData": "cloudwatch:namespace"}
 # Services that say for whose resource they act.
-SAYS_FOR_WHOM = {"sagemaker.amazonaws.com", "cloudwatch.amazonaws.com"}
+SAYS_FOR_WHOM = {"sagemaker.amazonaws.com", "cloudwatch.amazonaws.com", "lambda.amazonaws.com"}
+# A resource that is all of its kind: `${Bucket.Arn}/*`, `...:alarm:*`, `...:endpoint/*`.
+ALL_OF_A_KIND = re.compile(r"(\}|:[a-z-]+)[:/]\*$")
+# Allowed on all of a kind: the alarms belong to a later stack, whose name the role's stack does not know.
+ON_ALL_OF_A_KIND = {"cloudwatch:DescribeAlarms"}
 
 
 def listed(value: Json) -> list[Json]:
@@ -61,6 +66,17 @@ def resources_are_named(template: Json) -> Iterator[object]:
                 bounded_by = WITHOUT_RESOURCE.get(action, "nothing")
                 if bounded_by is not None and bounded_by not in str(statement.get("Condition")):
                     yield action
+
+
+def resources_are_some_of_their_kind(template: Json) -> Iterator[object]:
+    for _, statement in allowing(template):
+        if any(ALL_OF_A_KIND.search(str(text)) for text in map(arn, listed(statement.get("Resource", [])))):
+            yield from set(listed(statement["Action"])) - ON_ALL_OF_A_KIND
+
+
+def arn(resource: Json) -> Json:
+    """Of a Fn::Sub its text; anything else as it is."""
+    return resource.get("Fn::Sub", resource) if isinstance(resource, dict) else resource
 
 
 def nobody_is_everybody(template: Json) -> Iterator[object]:
@@ -185,12 +201,20 @@ RULES: list[tuple[Rule, str, Change]] = [
     (resources_are_named, "base.yaml", lambda t: statement_of(t, "TrainingRole", 1).update(Resource="*")),
     (resources_are_named, "service.yaml", lambda t: statement_of(t, "FunctionRole").update(Resource=["*"])),
     (resources_are_named, "base.yaml", lambda t: statement_of(t, "TrainingRole", 5).pop("Condition")),
+    (resources_are_some_of_their_kind, "base.yaml",
+     lambda t: statement_of(t, "TrainingRole", 1).update(Resource={"Fn::Sub": "${Bucket.Arn}/*"})),
+    (resources_are_some_of_their_kind, "base.yaml",
+     lambda t: statement_of(t, "EndpointRole", 5).update(Action=["cloudwatch:SetAlarmState"])),
+    (resources_are_some_of_their_kind, "service.yaml",
+     lambda t: statement_of(t, "FunctionRole").update(Resource="arn:aws:sagemaker:eu-west-1:123456789012:endpoint/*")),
     (nobody_is_everybody, "base.yaml",
      lambda t: properties("BucketPolicy")(t)["PolicyDocument"]["Statement"][0].update(Effect="Allow")),
     (nobody_is_everybody, "service.yaml",
      lambda t: properties("AlarmTopicPolicy")(t)["PolicyDocument"]["Statement"][0].update(Principal={"AWS": ["*"]})),
     (services_act_for_this_account, "base.yaml",
      lambda t: properties("EndpointRole")(t)["AssumeRolePolicyDocument"]["Statement"][0].pop("Condition")),
+    (services_act_for_this_account, "service.yaml",
+     lambda t: properties("FunctionRole")(t)["AssumeRolePolicyDocument"]["Statement"][0].pop("Condition")),
     (services_act_for_this_account, "service.yaml", lambda t: properties("ApiCallsFunction")(t).pop("SourceArn")),
     (a_role_is_for_one_service, "base.yaml",
      lambda t: properties("TrainingRole")(t)["AssumeRolePolicyDocument"]["Statement"][0].update(
