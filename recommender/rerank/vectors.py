@@ -53,7 +53,8 @@ class TitleVectors:
         """Cosine of each item's title and the profile, (n,) float64; 0 where there is no title."""
         row, term, weight = self._entries(item_num)
         # (bincount with weights is float64 whatever its type hints say.)
-        return np.bincount(row, weight * profile[term], len(item_num)).astype(np.float64, copy=False)
+        cosine = np.bincount(row, weight * profile[term], len(item_num)).astype(np.float64, copy=False)
+        return np.minimum(cosine, 1.0)  # of float32 rows it is a little more where the titles are the same
 
     def heaviest(
         self, items: Sequence[int], history_num: NDArray[np.integer], rating: NDArray[np.floating]

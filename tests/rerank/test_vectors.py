@@ -48,7 +48,9 @@ def test_profile_and_similarity_are_those_of_scikit_learn(titles: list[str], dat
         return
     assert profile is not None
     expected = np.average(rows[history], axis=0, weights=rating)[None]
-    assert np.allclose(vectors.similarity(items, profile), cosine_similarity(expected, rows)[0], atol=1e-6)
+    similarity = vectors.similarity(items, profile)
+    assert np.allclose(similarity, cosine_similarity(expected, rows)[0], atol=1e-6)
+    assert similarity.max() <= 1
 
 
 def test_the_reason_is_the_title_that_adds_most_to_the_similarity() -> None:
