@@ -43,6 +43,11 @@ def rmse(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> float
     return float(np.sqrt(np.mean((predicted.astype(np.float64) - actual) ** 2)))
 
 
+def mae(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> float:
+    """Mean absolute error."""
+    return float(np.mean(np.abs(predicted.astype(np.float64) - actual)))
+
+
 def hit_rate_at_k(rank: NDArray[np.int64], k: int) -> float:
     """Share of the events whose item is among the first k."""
     return float(np.mean(rank < k))

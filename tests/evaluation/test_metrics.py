@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import ndcg_score, root_mean_squared_error
+from sklearn.metrics import mean_absolute_error, ndcg_score, root_mean_squared_error
 
 from recommender.evaluation.metrics import (
     METRIC_NAMES,
     NOT_RANKED,
     hit_rate_at_k,
     interval,
+    mae,
     metric_definitions,
     metric_lines,
     ndcg_at_k,
@@ -36,8 +37,9 @@ def test_the_hit_rate_is_the_share_of_items_among_the_first_k(rank: list[int], k
 
 
 @given(st.lists(st.tuples(st.floats(-10, 10), st.floats(1, 5)), min_size=1))
-def test_rmse_is_that_of_scikit_learn(pairs: list[tuple[float, float]]) -> None:
+def test_rmse_and_mae_are_those_of_scikit_learn(pairs: list[tuple[float, float]]) -> None:
     predicted, actual = np.array(pairs).T
+    assert mae(predicted, actual) == pytest.approx(mean_absolute_error(actual, predicted))
     assert rmse(predicted, actual) == pytest.approx(root_mean_squared_error(actual, predicted))
 
 

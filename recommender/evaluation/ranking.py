@@ -1,0 +1,145 @@
+"""Figures of recommendations over the full catalogue, of any recommender: no sampled negatives.
+
+Recommendations are item numbers, `(n, depth)` int64, the best first, -1 where there are fewer; what is relevant is one
+array of item numbers for each of the n users, held out from what the recommender was fitted on. Figures of accuracy are
+one value a user, so that their mean has an interval and two recommenders are compared user by user.
+
+Source: as trec_eval has them (Success, P, recall, ndcg_cut, map_cut, recip_rank), with binary relevance; novelty as
+mean self-information (Vargas and Castells 2011), in bits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.evaluation.metrics import interval
+
+NO_ITEM = -1  # no item
+Items = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A mean over users and its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """Where the relevant items stand among the recommendations.
+
+    Attributes:
+        hits: (n, depth) bool, whether the item at that place is relevant to that user.
+        relevant_count: (n,) int64, relevant items of each user, at least one.
+    """
+
+    hits: NDArray[np.bool_]
+    relevant_count: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, recommended: Items, relevant: Sequence[Items]) -> "Rankings":
+        """From recommendations and what is relevant.
+
+        Raises:
+            ValueError: their users are not the same number, a user has nothing that is relevant, or is recommended an
+                item twice.
+        """
+        if len(recommended) != len(relevant):
+            raise ValueError(f"relevant: expected one array for each of {len(recommended)} users, got {len(relevant)}")
+        counts = np.array([len(np.unique(items)) for items in relevant], np.int64)
+        if (counts == 0).any():
+            raise ValueError(f"relevant: expected at least one item of every user, user {counts.argmin()} has none")
+        ordered = np.sort(recommended, axis=1)
+        twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NO_ITEM)).any(axis=1)
+        if twice.any():
+            raise ValueError(f"recommended: expected each item once, user {twice.argmax()} has one twice")
+        hits = [np.isin(row, items) & (row != NO_ITEM) for row, items in zip(recommended, relevant, strict=True)]
+        return cls(np.array(hits, bool).reshape(recommended.shape), counts)
+
+    def hit_rate(self, k: int) -> Values:
+        """Whether there is a relevant item among the first k."""
+        return self.hits[:, :k].any(axis=1).astype(np.float64)
+
+    def precision(self, k: int) -> Values:
+        """Relevant items among the first k, as a share of k."""
+        return np.asarray(self.hits[:, :k].sum(axis=1) / k)
+
+    def recall(self, k: int) -> Values:
+        """Relevant items among the first k, as a share of those that there are."""
+        return np.asarray(self.hits[:, :k].sum(axis=1) / self.relevant_count)
+
+    def ndcg(self, k: int) -> Values:
+        """Discounted gain 1 / log2(place + 1) of the first k, as a share of the greatest there could be."""
+        gains = 1 / np.log2(np.arange(2, k + 2))
+        best = np.cumsum(gains)[np.minimum(self.relevant_count, k) - 1]
+        hits = self.hits[:, :k]
+        return np.asarray(hits @ gains[: hits.shape[1]] / best)
+
+    def average_precision(self, k: int) -> Values:
+        """Mean over the relevant items of the precision at their place; 0 for those behind k."""
+        hits = self.hits[:, :k]
+        precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
+        return (hits * precision).sum(axis=1) / self.relevant_count
+
+    def reciprocal_rank(self, k: int) -> Values:
+        """1 / place of the first relevant item; 0 where it is behind k."""
+        hits = self.hits[:, :k]
+        return np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0)
+
+
+ACCURACY = {
+    "hit_rate": Rankings.hit_rate,
+    "precision": Rankings.precision,
+    "recall": Rankings.recall,
+    "ndcg": Rankings.ndcg,
+    "map": Rankings.average_precision,
+    "mrr": Rankings.reciprocal_rank,
+}
+
+
+def accuracy(recommended: Items, relevant: Sequence[Items], k: int) -> dict[str, Figure]:
+    """Every figure of `ACCURACY` at k, with its interval.
+
+    Raises:
+        ValueError: see `Rankings.of`.
+    """
+    rankings = Rankings.of(recommended, relevant)
+    return {name: figure(values(rankings, k)) for name, values in ACCURACY.items()}
+
+
+def figure(values: Values) -> Figure:
+    """Mean and interval of values by user; of the differences of two recommenders it is the paired one."""
+    return Figure(float(values.mean()), *interval(values))
+
+
+def coverage(recommended: Items, item_count: int) -> float:
+    """Share of the catalogue that is recommended to anybody."""
+    return len(np.unique(recommended[recommended != NO_ITEM])) / item_count
+
+
+def gini(recommended: Items, item_count: int) -> float:
+    """How unequally the recommendations fall to the items: 0 all alike, 1 all to one (of a large catalogue)."""
+    shown = np.sort(np.bincount(recommended[recommended != NO_ITEM], minlength=item_count))
+    if not shown.any():
+        return 0.0
+    ranks = np.arange(1, item_count + 1)
+    return float(((2 * ranks - item_count - 1) @ shown) / (item_count * shown.sum()))
+
+
+def novelty(recommended: Items, ratings_of_item: NDArray[np.int64], user_count: int) -> float:
+    """Mean of -log2(share of the users who have rated the item), in bits; nobody counts as one of them."""
+    items = recommended[recommended != NO_ITEM]
+    share = np.maximum(ratings_of_item[items], 1) / user_count
+    return float(-np.log2(share).mean()) if len(items) else 0.0
+
+
+def mean_popularity(recommended: Items, ratings_of_item: NDArray[np.int64]) -> float:
+    """Mean number of ratings of the items that are recommended."""
+    items = recommended[recommended != NO_ITEM]
+    return float(ratings_of_item[items].mean()) if len(items) else 0.0

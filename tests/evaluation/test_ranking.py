@@ -1,0 +1,120 @@
+"""Figures of recommendations beside those of trec_eval, and planted answers."""
+
+import ir_measures
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ir_measures import AP, RR, P, R, Success, nDCG
+
+from recommender.evaluation.ranking import (
+    ACCURACY,
+    NO_ITEM,
+    Rankings,
+    accuracy,
+    coverage,
+    gini,
+    mean_popularity,
+    novelty,
+)
+
+INDEPENDENT = {"hit_rate": Success, "precision": P, "recall": R, "ndcg": nDCG, "map": AP, "mrr": RR}
+ITEMS, DEPTH = 12, 8
+
+users = st.lists(
+    st.tuples(
+        st.permutations(range(ITEMS)).map(lambda order: order[:DEPTH]),
+        st.integers(0, DEPTH),
+        st.sets(st.integers(0, ITEMS - 1), min_size=1, max_size=5),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def arrays(of: list[tuple[list[int], int, set[int]]]) -> tuple[np.ndarray, list[np.ndarray]]:
+    recommended = np.array([row for row, _, _ in of], np.int64)
+    for row, (_, length, _) in zip(recommended, of, strict=True):
+        row[length:] = NO_ITEM
+    return recommended, [np.array(sorted(items), np.int64) for _, _, items in of]
+
+
+@given(users, st.integers(1, DEPTH))
+def test_every_figure_is_that_of_trec_eval(of: list[tuple[list[int], int, set[int]]], k: int) -> None:
+    recommended, relevant = arrays(of)
+    rankings = Rankings.of(recommended, relevant)
+    qrels = [ir_measures.Qrel(str(user), str(item), 1) for user, items in enumerate(relevant) for item in items]
+    run = [
+        ir_measures.ScoredDoc(str(user), str(item), float(DEPTH - place))
+        for user, row in enumerate(recommended)
+        for place, item in enumerate(row)
+        if item != NO_ITEM
+    ]
+    for name, measure in INDEPENDENT.items():
+        found = {m.query_id: m.value for m in ir_measures.iter_calc([measure @ k], qrels, run)}
+        expected = [found.get(str(user), 0.0) for user in range(len(recommended))]
+        assert ACCURACY[name](rankings, k) == pytest.approx(expected), name
+
+
+def test_every_figure_of_a_perfect_ranking_is_1_and_of_a_useless_one_0() -> None:
+    recommended = np.array([[3, 1], [0, 2]])
+    perfect = accuracy(recommended, [np.array([3, 1]), np.array([0, 2])], 2)
+    useless = accuracy(recommended, [np.array([7]), np.array([7])], 2)
+    assert {figure.value for figure in perfect.values()} == {1.0}
+    assert {figure.value for figure in useless.values()} == {0.0}
+
+
+def test_an_interval_holds_its_mean_and_a_paired_one_of_the_same_is_0() -> None:
+    random = np.random.default_rng(0)
+    recommended = np.array([random.permutation(50)[:10] for _ in range(200)])
+    relevant = [random.integers(0, 50, 1) for _ in range(200)]
+    for figure in accuracy(recommended, relevant, 10).values():
+        assert figure.low < figure.value < figure.high
+
+
+def test_popular_items_to_everybody_are_of_no_novelty_and_cover_little() -> None:
+    everybody = np.tile([0, 1], (10, 1))
+    assert coverage(everybody, 100) == 0.02
+    assert gini(everybody, 100) == pytest.approx(0.98)
+    assert novelty(everybody, np.array([10, 10, *[0] * 98]), 10) == 0
+    assert mean_popularity(everybody, np.array([10, 4, *[0] * 98])) == 7
+
+
+def test_each_item_once_is_shared_out_equally() -> None:
+    once = np.arange(100).reshape(50, 2)
+    assert coverage(once, 100) == 1
+    assert gini(once, 100) == pytest.approx(0)
+    assert novelty(once, np.ones(100, np.int64), 8) == pytest.approx(3)  # one user of eight: 3 bits
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=60))
+def test_gini_is_half_the_relative_mean_difference(items: list[int]) -> None:
+    counts = np.bincount(items, minlength=10)
+    expected = np.abs(counts[:, None] - counts[None, :]).sum() / (2 * 100 * counts.mean())
+    assert gini(np.array(items)[:, None], 10) == pytest.approx(expected)
+
+
+def test_nothing_recommended_is_no_error() -> None:
+    nothing = np.full((2, 3), NO_ITEM)
+    assert {figure.value for figure in accuracy(nothing, [np.array([1])] * 2, 3).values()} == {0.0}
+    ratings = np.ones(4, np.int64)
+    assert (
+        coverage(nothing, 4)
+        == gini(nothing, 4)
+        == novelty(nothing, ratings, 2)
+        == mean_popularity(nothing, ratings)
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("recommended", "relevant", "said"),
+    [
+        ([[1, 2]], [], "expected one array for each of 1 users, got 0"),
+        ([[1, 2]], [[]], "at least one item of every user, user 0 has none"),
+        ([[1, 2], [3, 3]], [[1], [3]], "each item once, user 1 has one twice"),
+    ],
+)
+def test_what_is_no_ranking_is_refused(recommended: list[list[int]], relevant: list[list[int]], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Rankings.of(np.array(recommended), [np.array(items, np.int64) for items in relevant])
