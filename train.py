@@ -12,17 +12,15 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 
 import click
 
 from recommender import artifacts, bundle
 from recommender.config import TrainConfig
-from recommender.container import BASE_DIR, CHANNELS, Container
+from recommender.container import Container
 from recommender.errors import ConfigError, RecommenderError
-from recommender.options import options_of
+from recommender.options import options_of, placed, places
 
 
 class UsageError(ConfigError):
@@ -105,9 +103,9 @@ def parse(arguments: list[str] | None) -> tuple[Container, dict[str, object]] | 
     Raises:
         UsageError: an argument is unknown or has no value.
     """
-    command = click.Command(
-        "train.py", params=[*places(), *options_of(TrainConfig)], callback=dict, help=str(__doc__).replace(r"\b", "\b")
-    )
+    output = click.Option(["--model-output"], metavar="PLACE", help="s3://bucket/prefix that also gets model.tar.gz.")
+    options = [*places(), output, *options_of(TrainConfig)]
+    command = click.Command("train.py", params=options, callback=dict, help=str(__doc__).replace(r"\b", "\b"))
     try:
         given = command.main(arguments, prog_name="train.py", standalone_mode=False)
     except click.UsageError as error:
@@ -115,11 +113,7 @@ def parse(arguments: list[str] | None) -> tuple[Container, dict[str, object]] | 
     if not isinstance(given, dict):
         return None
     given = {name: value for name, value in given.items() if value is not None}
-    container = Container.from_environment()
-    if "base_dir" in given:
-        container = container.at(Path(str(given.pop("base_dir"))))
-    locations = {name: str(given.pop(name)) for name in CHANNELS if name in given}
-    return replace(container, locations=locations), given
+    return placed(given), given
 
 
 def model_output(given: dict[str, object]) -> str | None:
@@ -132,17 +126,6 @@ def model_output(given: dict[str, object]) -> str | None:
     if output is not None:
         bundle.check_output(str(output))
     return None if output is None else str(output)
-
-
-def places() -> list[click.Parameter]:
-    """Options for where things are."""
-    base = click.Option(
-        ["--base-dir"], metavar="FOLDER", help=f"The tree of the job, by default ${BASE_DIR} or /opt/ml."
-    )
-    help_text = "Channel {}: a folder, a file or s3://bucket/prefix, by default input/data/{} of the tree."
-    channels = [click.Option([f"--{name}"], metavar="PLACE", help=help_text.format(name, name)) for name in CHANNELS]
-    output = click.Option(["--model-output"], metavar="PLACE", help="s3://bucket/prefix that also gets model.tar.gz.")
-    return [base, *channels, output]
 
 
 if __name__ == "__main__":

@@ -38,14 +38,9 @@ def run(config: TrainConfig, container: Container) -> None:
     container.failure_file.unlink(missing_ok=True)
     watch = Stopwatch()
     announce(config, container)
-    ratings = _ratings(config, container.required_channel("train"))
-    validation_ratings = _ratings(config, container.channel("validation"))
+    data, validation = training_data(config, container)
     test_ratings = _ratings(config, container.channel("test"))
     titles = _titles(container.channel("items"))
-    assert ratings is not None  # the channel was required
-    data = Interactions.from_frame(ratings).without_duplicates(config.duplicates)
-    validation = known_validation(data, validation_ratings)
-    say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
     watch.lap("read")
 
     cluster = container.cluster()
@@ -64,6 +59,20 @@ def run(config: TrainConfig, container: Container) -> None:
     metrics = measure(choice, container, test_ratings, watch)
     sizes: Metrics = {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
     report({**metrics, **sizes, **watch.seconds}, container)
+
+
+def training_data(config: TrainConfig, container: Container) -> tuple[Interactions, Interactions | None]:
+    """The ratings to fit, and those to validate on where there is a channel for them.
+
+    Raises:
+        RecommenderError: a channel is missing, or can't be read.
+    """
+    ratings = _ratings(config, container.required_channel("train"))
+    assert ratings is not None  # the channel was required
+    data = Interactions.from_frame(ratings).without_duplicates(config.duplicates)
+    validation = known_validation(data, _ratings(config, container.channel("validation")))
+    say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
+    return data, validation
 
 
 def measure(choice: Choice, container: Container, test_ratings: pd.DataFrame | None, watch: "Stopwatch") -> Metrics:

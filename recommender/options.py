@@ -1,11 +1,14 @@
-"""Command lines: a configuration as options, and how a command ends."""
+"""Command lines: a configuration and the places of a job as options, and how a command ends."""
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import click
 
 from recommender.config import Config
+from recommender.container import BASE_DIR, CHANNELS, Container
 from recommender.errors import RecommenderError
 
 
@@ -19,6 +22,24 @@ def options_of(config: type[Config]) -> list[click.Parameter]:
         )
         for name, field in config.model_fields.items()
     ]
+
+
+def places() -> list[click.Parameter]:
+    """Options for where the tree of a training job and its channels are."""
+    base = click.Option(
+        ["--base-dir"], metavar="FOLDER", help=f"The tree of the job, by default ${BASE_DIR} or /opt/ml."
+    )
+    help_text = "Channel {}: a folder, a file or s3://bucket/prefix, by default input/data/{} of the tree."
+    channels = [click.Option([f"--{name}"], metavar="PLACE", help=help_text.format(name, name)) for name in CHANNELS]
+    return [base, *channels]
+
+
+def placed(given: dict[str, object]) -> Container:
+    """Take the values of the options of `places` out of what is given: the container that they describe."""
+    container = Container.from_environment()
+    if "base_dir" in given:
+        container = container.at(Path(str(given.pop("base_dir"))))
+    return replace(container, locations={name: str(given.pop(name)) for name in CHANNELS if name in given})
 
 
 def run(command: click.Command, arguments: list[str] | None, name: str, stopped: str = "") -> int:

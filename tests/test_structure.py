@@ -16,8 +16,8 @@ MAY_IMPORT = {
     "validation": {"errors"},
     "progress": set(),
     "config": {"errors", "validation"},
-    "options": {"errors", "config"},
     "container": {"errors", "validation"},
+    "options": {"errors", "config", "container"},
     "hosting": {"errors", "validation", "container"},
     "data": {"errors", "validation", "progress"},
     "download": {"errors", "progress", "options", "data"},
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "score": {"errors", "progress", "options", "config", "container", "hosting", "data", "pipeline"},
     "job": {"progress", "config", "container", "data", "models", "rerank", "storage", "artifacts", "checkpoints",
             "pipeline", "evaluation"},
+    "tune": {"errors", "progress", "options", "config", "container", "data", "models", "storage", "checkpoints", "job"},
     "service": {"errors", "validation", "config", "container", "hosting", "pipeline"},
 }  # fmt: skip
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

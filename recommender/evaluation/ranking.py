@@ -64,7 +64,7 @@ class Rankings:
 
     def hit_rate(self, k: int) -> Values:
         """Whether there is a relevant item among the first k."""
-        return self.hits[:, :k].any(axis=1).astype(np.float64)
+        return np.asarray(self.hits[:, :k].any(axis=1), np.float64)
 
     def precision(self, k: int) -> Values:
         """Relevant items among the first k, as a share of k."""
@@ -90,7 +90,7 @@ class Rankings:
     def reciprocal_rank(self, k: int) -> Values:
         """1 / place of the first relevant item; 0 where it is behind k."""
         hits = self.hits[:, :k]
-        return np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0)
+        return np.asarray(np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0))
 
 
 ACCURACY = {
