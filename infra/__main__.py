@@ -9,6 +9,7 @@ The commands stand in the order in which they build on each other. Each of them 
 API calls and needs no account. Region and credentials are those of the usual AWS variables and profile.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from infra.dry_run import DryRun
 from infra.names import BASE_STACK, BASE_TEMPLATE, NAME
 from recommender.config import TrainConfig
 from recommender.options import options_of, run
+from recommender.validation import shown
 
 Command = Callable[..., None]
 
@@ -56,7 +58,22 @@ def cli() -> None:
 
 
 dry = click.option("--dry-run", is_flag=True, help="Print the exact API calls and send none.")
-name_option = click.option("--name", default=DATA, show_default=True, metavar="NAME", help="Name of the channels.")
+
+
+def data_name(_: click.Context, __: click.Parameter, value: str) -> str:
+    """A name that is one folder of the bucket.
+
+    Raises:
+        click.UsageError: it is not.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", value):
+        raise click.UsageError(f"--name: expected 1 to 63 letters, digits, - or _, got {shown(value)}.")
+    return value
+
+
+name_option = click.option(
+    "--name", default=DATA, show_default=True, metavar="NAME", callback=data_name, help="Name of the channels."
+)
 job_option = click.option("--job", metavar="JOB", help="Training job.  [default: the last one that has completed]")
 image_option = click.option("--image", "image_uri", metavar="URI", help="Image.  [default: the one pushed last]")
 wait_option = click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it has ended.")

@@ -27,29 +27,41 @@ def trained(aws: Aws, base: Base, job: str | None) -> dict[str, Any]:
         LaunchError: there is none, or it has not completed.
     """
     client = aws.client("sagemaker")
-    name = job or _last_job(client)
-    found = unless_missing(lambda: client.describe_training_job(TrainingJobName=name)) if name else None
+    found = _job(client, job) if job else _last_job(client, base)
     if found is None:
         raise LaunchError(
             f"training job {printable(job)}: there is none" if job else "there is no model: run `train` first"
         )
+    name = found["TrainingJobName"]
     if found["TrainingJobStatus"] != "Completed":
         raise LaunchError(
             f"training job {name}: expected one that has completed, its status is {found['TrainingJobStatus']}"
         )
-    if not found["ModelArtifacts"]["S3ModelArtifacts"].startswith(base.uri(TRAINING, "")):
+    if not _is_in(found, base):
         raise LaunchError(
             f"training job {name}: its model is not in {base.uri(TRAINING, '')}, where the endpoint may read"
         )
     return dict(found)
 
 
-def _last_job(client: Any) -> str | None:  # noqa: ANN401 - a client of botocore
+def _job(client: Any, name: str) -> dict[str, Any] | None:  # noqa: ANN401 - a client of botocore
+    found: dict[str, Any] | None = unless_missing(lambda: client.describe_training_job(TrainingJobName=name))
+    return found
+
+
+def _last_job(client: Any, base: Base) -> dict[str, Any] | None:  # noqa: ANN401 - a client of botocore
+    """The newest one of this project that was no trial of a search, whose newest is not its best."""
     pages = client.get_paginator("list_training_jobs").paginate(
         NameContains=f"{NAME}-", StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending"
     )
     names = (job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"])
-    return next((name for name in names if name.startswith(f"{NAME}-")), None)
+    found = (_job(client, name) for name in names if name.startswith(f"{NAME}-"))
+    return next((job for job in found if job and "TuningJobArn" not in job and _is_in(job, base)), None)
+
+
+def _is_in(job: dict[str, Any], base: Base) -> bool:
+    """Whether its model is where the endpoint may read."""
+    return str(job["ModelArtifacts"]["S3ModelArtifacts"]).startswith(base.uri(TRAINING, ""))
 
 
 def model_of(job: dict[str, Any]) -> tuple[str, str]:

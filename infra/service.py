@@ -1,12 +1,14 @@
 """The second stack, which is what answers: endpoint, function and API; and a question to it."""
 
 import json
+import os
 from collections.abc import Mapping
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 from infra import image, models, package, stacks
 from infra.aws import Aws, LaunchError
@@ -72,6 +74,8 @@ def ask(aws: Aws, user_id: str) -> None:
     Raises:
         LaunchError: there is no service, or it does not answer 200.
     """
+    if not user_id:
+        raise LaunchError("USER_ID: expected a text that is not empty")
     url = stacks.outputs(aws, NAME, "deploy")["ApiUrl"]
     body = json.dumps({"user_id": user_id})
     if aws.dry_run:
@@ -82,7 +86,12 @@ def ask(aws: Aws, user_id: str) -> None:
     if credentials is None:
         raise NoCredentialsError
     SigV4Auth(credentials.get_frozen_credentials(), API, aws.region).add_auth(request)
-    answer = URLLib3Session(timeout=SECONDS).send(request.prepare())
+    session = URLLib3Session(
+        timeout=SECONDS,
+        proxies=get_environ_proxies(url),
+        verify=os.environ.get("AWS_CA_BUNDLE") or True,  # type: ignore[arg-type]  # a file, too
+    )
+    answer = session.send(request.prepare())
     if answer.status_code != 200:
         said = REFUSED.get(answer.status_code) or printable(" ".join(answer.text.split())[:400])
         raise LaunchError(f"{url}: status {answer.status_code}: {said}")

@@ -16,6 +16,8 @@ from answers import Answer, NotAnsweredError
 MAX_BODY_BYTES = 4_000_000  # what a serverless endpoint takes (contract S20), the smallest of the limits on the way
 EXPECTED = 'expected a JSON object like {"user_id": "..."}'
 METHODS = "POST, OPTIONS"
+# What signers and the holders of tokens send.
+ALLOWED_HEADERS = "authorization, content-type, x-amz-content-sha256, x-amz-date, x-amz-security-token"
 
 
 class Caller(StrEnum):
@@ -88,7 +90,7 @@ def reply_to(caller: Caller, answer: Answer, request_id: str, cors_origin: str |
         headers |= {
             "Access-Control-Allow-Origin": cors_origin,
             "Access-Control-Allow-Methods": METHODS,
-            "Access-Control-Allow-Headers": "authorization, content-type, x-amz-date, x-amz-security-token",
+            "Access-Control-Allow-Headers": ALLOWED_HEADERS,
             "Access-Control-Expose-Headers": "retry-after, x-request-id",
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",

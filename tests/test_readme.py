@@ -69,7 +69,13 @@ def test_the_variables_of_the_server_are_those_of_the_code() -> None:
 
 def test_the_variables_of_the_function_are_those_of_its_code() -> None:
     section = README.partition("| variable of the function |")[2].partition("\n\n")[0]
-    names = (settings.ENDPOINT_NAME, settings.CONNECT_TIMEOUT, settings.READ_TIMEOUT, settings.CORS_ORIGIN)
+    names = (
+        settings.ENDPOINT_NAME,
+        settings.REGION,
+        settings.CONNECT_TIMEOUT,
+        settings.READ_TIMEOUT,
+        settings.CORS_ORIGIN,
+    )
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(names)
     assert f"| {settings.DEFAULT_CONNECT_TIMEOUT:g} |" in section
     assert f"| {settings.DEFAULT_READ_TIMEOUT:g} |" in section

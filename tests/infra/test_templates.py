@@ -167,7 +167,7 @@ def test_an_instance_type_is_one_that_scales_and_runs_the_image() -> None:
     kinds = ServiceModel(Loader().load_service_model("sagemaker", "service-2")).shape_for(
         "ProductionVariantInstanceType"
     )
-    taken = {kind.split(".")[1] for kind in kinds.enum if re.fullmatch(pattern, kind)}
+    taken = {kind.split(".")[1] for kind in kinds.metadata["enum"] if re.fullmatch(pattern, kind)}
     assert {"m5", "m5d", "c5", "r5", "m7i", "c6in", "g4dn", "g6e", "p4de"} <= taken
     arm = {"c6g", "c6gn", "c7g", "m6g", "m6gd", "r7gd", "r8g", "p6e-gb200"}
     assert not taken & {"t2", "inf1", "inf2", "trn1", "trn1n", "dl1", *arm}
