@@ -10,15 +10,32 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import examples
 import pytest
+import schemathesis
+import templates
 import yaml
+from answers import Answer
 from endpoint import ERRORS
-from events import MAX_BODY_BYTES
-from job import ROOT, Job
+from events import MAX_BODY_BYTES, Caller, reply_to
+from examples import HttpRequest, http_requests, names_of, renamed
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from job import Job
 from jsonschema_rs import Draft202012, Draft202012Validator, Registry
-from openapi import ENDPOINT, GATEWAY, Json, conform, load, read_body, write_body
+from openapi import (
+    ENDPOINT,
+    GATEWAY,
+    Json,
+    asks_for_more_than_recall_gives,
+    conform,
+    load,
+    read_body,
+    write_body,
+)
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
+from schemathesis import GenerationMode
 
 from recommender.config import SERVE, TrainConfig
 from recommender.hosting import MEDIA_TYPE_ALIASES, MOST_PAYLOAD_IN_MB, MediaType, ServerSettings
@@ -40,7 +57,6 @@ OPERATIONS = {
     for method, operation in methods.items()
 }
 TYPES = [*MediaType, *MEDIA_TYPE_ALIASES]
-REQUESTS = ROOT / "docs" / "api" / "requests.http"
 
 
 def is_valid(value: object, pointer: str) -> bool:
@@ -57,17 +73,7 @@ def server(trained: Job) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def real_names(recommender: Recommender) -> dict[str, str]:
-    """The user and the item of the examples -> a user of the trained model, and an item that is new to that user."""
-    model = recommender.model
-    seen = model.histories.of(0)[0].tolist()
-    new = next(number for number in range(len(model.item_count)) if number not in seen)
-    return {"AHV6QCNBJNSGLATP56JAWJ3C4G2A": model.users.id(0), "B07EXAMPLE": model.items.id(new)}
-
-
-def renamed(text: str, names: dict[str, str]) -> str:
-    for example, real in names.items():
-        text = text.replace(example, real)
-    return text
+    return names_of(recommender)
 
 
 # The documents themselves
@@ -80,6 +86,25 @@ def test_the_documents_are_valid_openapi(document: Path) -> None:
     del value["info"]["title"]
     with pytest.raises(OpenAPIValidationError):
         validate(value, base_uri=document.as_uri())
+
+
+@pytest.mark.parametrize("document", [ENDPOINT, GATEWAY], ids=lambda path: path.name)
+def test_every_reader_of_yaml_reads_the_documents_alike(document: Path) -> None:
+    """OpenAPI wants the types of JSON alone: a merge key or a date is text to some readers and not to others."""
+    types = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null")}
+    assert {node.tag for node in nodes(yaml.compose(document.read_text()))} <= types
+    assert "tag:yaml.org,2002:merge" in {node.tag for node in nodes(yaml.compose("a: &a {b: 1}\nc: {<<: *a}"))}
+
+
+def nodes(node: yaml.Node | None) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.Node):
+        yield node
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from (*nodes(key), *nodes(value))
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from nodes(value)
 
 
 def documented_examples() -> Iterator[Any]:
@@ -181,15 +206,31 @@ def test_the_gateways_statuses_are_those_of_the_function_and_of_api_gateway() ->
 
 
 def test_who_may_ask_is_said_as_the_template_says_it() -> None:
-    class Loader(yaml.SafeLoader):
-        """Reads CloudFormation's short forms as nothing."""
-
-    Loader.add_multi_constructor("!", lambda *_: None)
-    template = yaml.load((ROOT / "infra" / "service.yaml").read_text(), Loader)
     schemes = API["components"]["securitySchemes"].values()
     said = {re.search(r"AuthorizationType: (\w+)`", scheme["description"]) for scheme in schemes}
-    assert {found[1] for found in said if found} == set(template["Parameters"]["AuthorizationType"]["AllowedValues"])
+    types = templates.load("service.yaml")["Parameters"]["AuthorizationType"]["AllowedValues"]
+    assert {found[1] for found in said if found} == set(types)
     assert [list(choice) for choice in API["security"]] == [[name] for name in API["components"]["securitySchemes"]]
+
+
+def test_cors_is_that_of_the_template_and_of_the_function() -> None:
+    said = API["x-amazon-apigateway-cors"]
+    origin = "https://shop.example"
+    service = templates.Deployment(templates.load("service.yaml"), {"CorsOrigin": origin})
+    of_template = service.decided(service.template["Resources"]["Api"])["Properties"]["CorsConfiguration"]
+    assert {**said, "allowOrigins": [{"Ref": "CorsOrigin"}]} == {
+        name[0].lower() + name[1:]: value for name, value in of_template.items()
+    }
+    of_function = reply_to(Caller.HTTP, Answer(200, "{}"), "r", origin)["headers"]
+    assert of_function["Access-Control-Allow-Headers"].split(", ") == said["allowHeaders"]
+    assert of_function["Access-Control-Expose-Headers"].split(", ") == said["exposeHeaders"]
+    assert of_function["Access-Control-Max-Age"] == str(said["maxAge"])
+    assert set(said["exposeHeaders"]) == {
+        name.lower()
+        for body in RECOMMEND["responses"].values()
+        for name in body.get("headers", {})
+        if name != "Access-Control-Allow-Origin"
+    }
 
 
 # The documents and the server
@@ -303,6 +344,38 @@ def test_generated_questions_good_and_bad_are_answered_as_documented(server: Ser
     assert int(re.findall(r"(\d+) generated", result.stdout)[-1]) > 300
 
 
+generated = schemathesis.openapi.from_path(GATEWAY)["/recommendations"]["POST"].as_strategy
+records = st.one_of(*(generated(generation_mode=mode).map(lambda case: case.body) for mode in GenerationMode))
+# What is no JSON can't stand among instances.
+batches = st.lists(records.filter(lambda body: isinstance(body, dict | list | str | int | float | None)), max_size=8)
+
+
+@settings(max_examples=100, derandomize=True, suppress_health_check=[*HealthCheck])
+@given(batches)
+def test_a_record_of_several_is_answered_exactly_where_the_document_takes_it(server: Server, batch: list[Json]) -> None:
+    status, answer = server.invoke({"instances": batch})
+    assert status == 200
+    assert ["error" not in entry for entry in answer["predictions"]] == [
+        is_valid(record, "endpoint.yaml#/components/schemas/Question") and not asks_for_more_than_recall_gives(record)
+        for record in batch
+    ]
+
+
+def test_answers_about_every_user_and_every_item_are_as_documented(server: Server, recommender: Recommender) -> None:
+    """A title is asked for by itself, too: nothing is more similar."""
+    model = recommender.model
+    items = [model.items.id(number) for number in range(len(model.item_count))]
+    users = [model.users.id(number) for number in range(len(model.users))]
+    asked: list[Json] = [{"user_id": user} for user in users]
+    asked += [
+        {"user_id": "new", "history": [{"item_id": item, "rating": 4.7}], "exclude_seen": False} for item in items
+    ]
+    status, answer = server.invoke({"instances": asked})
+    assert status == 200
+    assert {entry.get("source") for entry in answer["predictions"]} == {"model", "fold_in"}
+    assert is_valid(answer, "endpoint.yaml#/components/schemas/Predictions")
+
+
 @pytest.mark.slow
 def test_many_generated_questions_are_answered_as_documented(server: Server) -> None:
     result = conform(ENDPOINT, f"http://127.0.0.1:{server.port}", examples=2_000)
@@ -337,43 +410,33 @@ def test_a_document_that_is_not_true_is_found_out(server: Server, tmp_path: Path
 # The requests for a person's editor
 
 
-def local_requests() -> Iterator[Any]:
-    local = REQUESTS.read_text().partition("\n### ---")[0]
-    for block in local.split("\n### ")[1:]:
-        title, expected, request = block.split("\n", 2)
-        head, _, body = request.strip().partition("\n\n")
-        yield pytest.param(expected, head, body, id=title)
-
-
-@pytest.mark.parametrize(("expected", "head", "body"), [*local_requests()])
+@pytest.mark.parametrize("asked", http_requests(examples.CONTAINER))
 def test_a_request_of_the_http_file_gets_what_it_says(
-    server: Server, real_names: dict[str, str], expected: str, head: str, body: str
+    server: Server, real_names: dict[str, str], asked: HttpRequest
 ) -> None:
-    variables = dict(re.findall(r"^@(\w+) = (.+)$", REQUESTS.read_text(), re.MULTILINE))
-    assert variables["host"] == CONTAINER["servers"][0]["url"]
-
-    def filled(text: str) -> str:
-        return renamed(re.sub(r"\{\{(\w+)\}\}", lambda found: variables[found[1]], text), real_names)
-
-    line, *headers = filled(head).splitlines()
-    method, url = line.split()
-    path = url.removeprefix(variables["host"])
-    status, answer = server.request(
-        method, path, filled(body).encode() or None, dict(header.split(": ", 1) for header in headers)
-    )
-    _, wanted, *source = expected.split()
+    status, answer = server.request(asked.method, asked.path("host"), asked.filled_body(real_names), asked.headers)
+    wanted, *source = asked.expected
     assert status == int(wanted)
     assert not source or json.loads(answer)["source"] == source[0]
     assert b'"error"' not in answer or status == 400
 
 
+def test_the_http_file_asks_the_container_where_its_document_says() -> None:
+    assert examples.VARIABLES["host"] == CONTAINER["servers"][0]["url"]
+
+
 def test_the_http_file_asks_the_deployed_api_as_its_document_says() -> None:
-    deployed = REQUESTS.read_text().partition("\n### ---")[2]
-    requests = re.findall(r"^(\w+) \{\{api\}\}(\S+)\n(?:.+\n)+\n(.+)$", deployed, re.MULTILINE)
-    assert len(requests) == deployed.count("\n### ") == 4
+    requests: list[HttpRequest] = [parameter.values[0] for parameter in http_requests(examples.DEPLOYED)]
     schema = "endpoint.yaml#/components/schemas/Question"
-    assert [(method, path, is_valid(json.loads(body), schema)) for method, path, body in requests] == [
-        *[("POST", "/recommendations", True)] * 3,
-        ("POST", "/recommendations", False),
+    assert [request.method for request in requests] == ["POST"] * 4
+    assert {request.path("api") for request in requests} == set(API["paths"])
+    questions = [json.loads(request.filled_body({}) or b"") for request in requests]
+    assert [is_valid(question, schema) for question in questions] == [True, True, True, False]
+    authorizations = [request.headers["Authorization"] for request in requests]
+    assert [words.split()[0] for words in authorizations] == ["AWS", "AWS", "Bearer", "AWS"]
+    assert [words.endswith(" region:{{region}} service:execute-api") for words in authorizations] == [
+        True,
+        True,
+        False,
+        True,
     ]
-    assert deployed.count("\nAuthorization: AWS ") == deployed.count(" service:execute-api") == 3

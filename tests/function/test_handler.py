@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
+import examples
 import pytest
+from examples import HttpRequest, http_requests, names_of
 from faults import FaultyEndpoint, answer, faulty_endpoint, model_error
 from invocations import http, rest
 from job import ROOT, Job
@@ -19,6 +21,7 @@ from infra.local.function import Function, running_function
 from infra.local.gateway import create_app
 from infra.local.servers import serving
 from recommender.errors import EngineError
+from recommender.pipeline import Recommender
 from recommender.service.process import Server, running_server
 
 pytestmark = pytest.mark.real_component
@@ -131,6 +134,18 @@ def test_generated_questions_good_and_bad_are_answered_as_the_apis_document_says
     assert result.returncode == 0, result.stdout + result.stderr
     assert int(re.findall(r"(\d+) generated", result.stdout)[-1]) > 100
     assert {200, 400} <= {line["status"] for line in service.function.lines}
+
+
+@pytest.mark.parametrize("asked", http_requests(examples.LOCAL_API))
+def test_a_request_of_the_http_file_gets_what_it_says(
+    service: Service, recommender: Recommender, asked: HttpRequest
+) -> None:
+    assert (asked.method, asked.path("local_api")) == ("POST", "/recommendations")
+    body = asked.filled_body(names_of(recommender)) or b""
+    status, _, content = service.post(body, asked.headers["Content-Type"])
+    wanted, *source = asked.expected
+    assert status == int(wanted)
+    assert not source or json.loads(content)["source"] == source[0]
 
 
 def test_a_server_that_is_gone_is_502_and_says_nothing_of_it(trained: Job, tmp_path: Path) -> None:
