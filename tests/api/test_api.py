@@ -208,8 +208,12 @@ def test_the_gateways_statuses_are_those_of_the_function_and_of_api_gateway() ->
 def test_who_may_ask_is_said_as_the_template_says_it() -> None:
     schemes = API["components"]["securitySchemes"].values()
     said = {re.search(r"AuthorizationType: (\w+)`", scheme["description"]) for scheme in schemes}
-    types = templates.load("service.yaml")["Parameters"]["AuthorizationType"]["AllowedValues"]
+    template = templates.load("service.yaml")
+    types = template["Parameters"]["AuthorizationType"]["AllowedValues"]
     assert {found[1] for found in said if found} == set(types)
+    outputs = set(re.findall(r"output\s+`(\w+)`", GATEWAY.read_text()))
+    assert outputs
+    assert outputs <= template["Outputs"].keys()
     assert [list(choice) for choice in API["security"]] == [[name] for name in API["components"]["securitySchemes"]]
 
 
