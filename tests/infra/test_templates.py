@@ -13,6 +13,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from job import ROOT
 from moto import mock_aws
 from telemetry import DIMENSION, NAMESPACE, UNITS
@@ -205,6 +206,23 @@ def test_the_alarms_that_watch_an_update_and_the_endpoint_have_one_name() -> Non
     assert watched == [{"Name": "EndpointName", "Value": resources["Endpoint"]["Properties"]["EndpointName"]}] * 2
 
 
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("EndpointLog", "LogGroupName"),
+        ("Endpoint", "EndpointName"),
+        ("PrimaryScaling", "ResourceId"),
+        ("SecondScaling", "ResourceId"),
+        ("FunctionRole", "Path"),
+    ],
+)
+def test_what_bears_the_endpoints_name_is_made_anew_with_it(name: str, changed: str) -> None:
+    resource = SERVICE["Resources"][name]
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
+    assert f"/properties/{changed}" in schema["createOnlyProperties"]
+    assert changed in resource["Properties"]
+
+
 def test_a_serverless_endpoint_has_none_of_what_only_instances_have() -> None:
     resources = deployment({}).resources
     assert "EnableNetworkIsolation" not in resources["Model"]["Properties"]
@@ -288,7 +306,9 @@ def test_both_stacks_are_made_and_removed_by_motos_cloudformation(aws: Callable[
         create(cloudformation, name, "service.yaml", GIVEN | given | code)
         made = outputs(cloudformation, name)
         assert made["ApiUrl"].endswith(".execute-api.eu-west-1.amazonaws.com/recommendations")
-        assert aws("lambda").get_function(FunctionName=made["FunctionName"])["Configuration"]["Timeout"] == 28
+        function = aws("lambda").get_function(FunctionName=made["FunctionName"])["Configuration"]
+        assert function["Timeout"] == 28
+        assert f":role/{made['EndpointName']}/" in function["Role"]  # another endpoint, another role
         config = aws("sagemaker").describe_endpoint(EndpointName=made["EndpointName"])["EndpointConfigName"]
         variants = aws("sagemaker").describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
         assert ("ServerlessConfig" in variants[0]) == (given.get("EndpointType") is None)
