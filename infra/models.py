@@ -13,7 +13,7 @@ from infra.training import ENDED, POLL_SECONDS, quiet_sdk
 from recommender.data.text import printable
 from recommender.hosting import DEFAULT_PAYLOAD_IN_MB, MediaType
 
-REALTIME_INSTANCES = ["ml.t2.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
+REALTIME_INSTANCES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
 TRANSFORM_INSTANCES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge"]
 TRANSFORM_MODEL = f"{NAME}-transform"  # what the names of models for a transform begin with
 STATISTICS = "statistics.json"

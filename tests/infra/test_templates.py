@@ -187,8 +187,9 @@ def test_an_endpoint_has_the_variants_that_are_asked_for(second: str, variants: 
     assert len(scaled) == len(variants)
 
 
-def test_an_update_is_rolled_back_by_the_alarms_on_errors_and_latency() -> None:
-    for given in ({}, INSTANCE, AB, SHADOW):
+def test_an_update_of_instances_is_rolled_back_by_the_alarms_on_errors_and_latency() -> None:
+    assert "DeploymentConfig" not in deployment({}).resources["Endpoint"]["Properties"]
+    for given in (INSTANCE, AB, SHADOW):
         resources = deployment(given).resources
         alarms = resources["Endpoint"]["Properties"]["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
         names = [alarm["AlarmName"]["Ref"] for alarm in alarms]
