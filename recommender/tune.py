@@ -26,6 +26,8 @@ from recommender.progress import say
 if TYPE_CHECKING:
     import optuna
 
+    from recommender.data.interactions import Interactions
+
 TRIALS = 30
 MAX_TRIALS = 100_000
 INSTALL = "pip install -r requirements-tune.txt"
@@ -48,29 +50,18 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
     """
     space = config.search_space
     if not space:
-        raise ConfigError("every hyper-parameter of the search is set: leave one of them out")
+        raise ConfigError(
+            "every hyper-parameter of the search is set, by the command line or hyperparameters.json: leave one out"
+        )
     try:
         import optuna
     except ImportError:
         raise EngineError(f"the search needs Optuna: {INSTALL}") from None
     from recommender.checkpoints import job_of  # torch and pandas: two seconds
     from recommender.job import training_data
-    from recommender.models.training import choose_iterations
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     data, validation = training_data(config, container)
-
-    def objective(trial: optuna.Trial) -> float:
-        values = {name: _suggest(trial, name, of) for name, of in space.items()}
-        choice = choose_iterations(data, config.model_copy(update=values), validation)
-        if not choice.num_validation:
-            raise DataError("channel validation: there is nothing to validate on: give the job one")
-        error = choice.rmse[choice.num_iterations - 1]
-        if not math.isfinite(error):
-            raise FitError("the error is not finite")
-        say(f"trial {trial.number + 1}: validation_rmse={error:.6g}; {_shown(values)}")
-        return error
-
     study = _study(tuning_dir(container) / "journal", f"{job_of(config, data, validation)} {sorted(space.items())}")
     done = sum(trial.state.is_finished() for trial in study.trials)
     # A sampler that began with the same seed would propose what it has proposed before.
@@ -79,7 +70,11 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
         say(f"{done} trials were made before")
     else:
         study.enqueue_trial({name: getattr(config, name) for name in space})
-    study.optimize(objective, n_trials=max(0, trials - done), catch=(FitError,))
+    study.optimize(
+        lambda trial: _validation_error(trial, config, data, validation),
+        n_trials=max(0, trials - done),
+        catch=(FitError,),
+    )
     if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
         raise FitError("no trial has ended in a finite error")
     best = study.best_trial
@@ -87,6 +82,28 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
         f"best: trial {best.number + 1} of {len(study.trials)}: validation_rmse={best.value:.6g}; {_shown(best.params)}"
     )
     return dict(best.params)
+
+
+def _validation_error(
+    trial: "optuna.Trial", config: TrainConfig, data: "Interactions", validation: "Interactions | None"
+) -> float:
+    """The least validation RMSE of a fit with the values that the trial proposes.
+
+    Raises:
+        DataError: there is nothing to validate on.
+        FitError: it is not finite.
+    """
+    from recommender.models.training import choose_iterations
+
+    values = {name: _suggest(trial, name, of) for name, of in config.search_space.items()}
+    choice = choose_iterations(data, config.model_copy(update=values), validation)
+    if not choice.num_validation:
+        raise DataError("channel validation: there is nothing to validate on: give the job one")
+    error = choice.rmse[choice.num_iterations - 1]
+    if not math.isfinite(error):
+        raise FitError("the error is not finite")
+    say(f"trial {trial.number + 1}: validation_rmse={error:.6g}; {_shown(values)}")
+    return error
 
 
 def tuning_dir(container: Container) -> Path:
