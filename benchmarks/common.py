@@ -13,7 +13,7 @@ from recommender.data.channels import read_ratings
 from recommender.data.sources import open_channel
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+RESULTS = ROOT / "results"
 PAPER_FILES = {"train": "train_set.csv.gz", "test": "test_set.csv.gz", "items": "product_partial.csv"}
 
 

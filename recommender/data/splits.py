@@ -1,9 +1,62 @@
-"""What is held out of the ratings."""
+"""What is held out of the ratings: the protocols by which recommenders are compared."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.data.interactions import Interactions
+
+
+@dataclass(frozen=True)
+class Split:
+    """Ratings to fit, to choose by, and to measure on once; every user and item held out is in `train`.
+
+    Attributes:
+        train: what is fitted.
+        validation: what hyper-parameters are chosen by; empty where the protocol has none.
+        test: what is measured.
+    """
+
+    train: Interactions
+    validation: Interactions
+    test: Interactions
+
+
+def split_leave_one_out(data: Interactions, *, validation: bool = False) -> Split:
+    """The paper's protocol (section 2.2, step 4): each user's last rating is for test; see `leave_one_out`.
+
+    Args:
+        data: all ratings.
+        validation: hold out one more of each user in the same way, the last one that remains.
+    """
+    rest, test = _parted(data, leave_one_out(data))
+    held_out = leave_one_out(rest) if validation else np.zeros(len(rest), bool)
+    return Split(*_parted(rest, held_out), test)
+
+
+def split_at_time(data: Interactions, time: int, validation_time: int | None = None) -> Split:
+    """A global point in time: nothing from it on decides anything before it, as in a service that is deployed then.
+
+    Args:
+        data: all ratings.
+        time: where test begins, in the unit of `data.time`.
+        validation_time: where validation begins, before `time`; none by default.
+
+    Returns:
+        Train is what is earlier; of the others those whose user and item are in train. O(num_ratings).
+
+    Raises:
+        ValueError: validation would begin after test.
+    """
+    begin = time if validation_time is None else validation_time
+    if begin > time:
+        raise ValueError(f"validation_time: expected at most time, {time}, got {begin}")
+    train, later = _parted(data, data.time >= begin)
+    known_user = np.bincount(train.user_num, minlength=len(data.users)) > 0
+    known_item = np.bincount(train.item_num, minlength=len(data.items)) > 0
+    known = later.where(known_user[later.user_num] & known_item[later.item_num])
+    return Split(train, *_parted(known, known.time >= time))
 
 
 def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
@@ -24,3 +77,7 @@ def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
     held_out[order[is_last & ~is_first]] = True
     remaining = np.bincount(data.item_num[~held_out], minlength=len(data.items))
     return held_out & (remaining[data.item_num] > 0)
+
+
+def _parted(data: Interactions, held_out: NDArray[np.bool_]) -> tuple[Interactions, Interactions]:
+    return data.where(~held_out), data.where(held_out)

@@ -1,11 +1,12 @@
 from collections import Counter
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.data.interactions import Interactions
-from recommender.data.splits import leave_one_out
+from recommender.data.splits import leave_one_out, split_at_time, split_leave_one_out
 
 events = st.lists(st.tuples(st.sampled_from("uvwxyz"), st.sampled_from("abcdef"), st.integers(0, 5)), min_size=1)
 Row = tuple[str, str, int]
@@ -42,3 +43,51 @@ def test_every_held_out_user_and_item_remains_known(rows: list[Row]) -> None:
         assert item in {row[1] for row in remaining}
         assert [row[2] for row in remaining if row[0] == user]
         assert all(row[2] <= time for row in remaining if row[0] == user)
+
+
+def interactions(rows: list[Row]) -> Interactions:
+    return Interactions.from_frame(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).assign(rating=1.0))
+
+
+def rows_of(part: Interactions) -> list[Row]:
+    columns = (part.user_num.tolist(), part.item_num.tolist(), part.time.tolist())
+    return [(part.users.id(user), part.items.id(item), time) for user, item, time in zip(*columns, strict=True)]
+
+
+def known_rows(rows: list[Row], train: list[Row]) -> list[Row]:
+    users, items = {user for user, _, _ in train}, {item for _, item, _ in train}
+    return [row for row in rows if row[0] in users and row[1] in items]
+
+
+@given(events, st.booleans())
+def test_leave_one_out_loses_no_row_and_holds_out_what_train_knows(rows: list[Row], validation: bool) -> None:
+    split = split_leave_one_out(interactions(rows), validation=validation)
+    train, *held_out = map(rows_of, (split.train, split.validation, split.test))
+    assert Counter(train + held_out[0] + held_out[1]) == Counter(rows)
+    for part in held_out:
+        assert known_rows(part, train) == part
+        assert max(Counter(user for user, _, _ in part).values(), default=1) == 1
+    assert rows_of(split.test) == [rows[number] for number in reference(rows)]
+    assert validation or not held_out[0]
+
+
+@given(events)
+def test_validation_is_the_same_split_of_what_test_leaves(rows: list[Row]) -> None:
+    split = split_leave_one_out(interactions(rows), validation=True)
+    rest = [row for number, row in enumerate(rows) if number not in set(reference(rows))]
+    assert rows_of(split.validation) == [rest[number] for number in reference(rest)]
+
+
+@given(events, st.integers(0, 6), st.integers(0, 6))
+def test_a_point_in_time_parts_the_past_from_what_the_past_knows(rows: list[Row], one: int, other: int) -> None:
+    begin, end = sorted((one, other))
+    split = split_at_time(interactions(rows), end, begin)
+    train = [row for row in rows if row[2] < begin]
+    assert rows_of(split.train) == train
+    assert rows_of(split.validation) == known_rows([row for row in rows if begin <= row[2] < end], train)
+    assert rows_of(split.test) == known_rows([row for row in rows if row[2] >= end], train)
+
+
+def test_validation_after_test_is_refused() -> None:
+    with pytest.raises(ValueError, match="validation_time: expected at most time, 3, got 4"):
+        split_at_time(interactions([("u", "a", 1)]), 3, 4)
