@@ -85,3 +85,6 @@ def _titles(data: Interactions, file: Path) -> list[str]:
         titles = read_titles(files)
     known = dict(zip(titles["item_id"], titles["title"], strict=True))
     return [known.get(item_id, "") for item_id in data.items]
+
+
+DATA = {"paper": paper, "sample": sample}

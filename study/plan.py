@@ -1,0 +1,65 @@
+"""Which cells table 5 has: every line of it at every embedding size, several seeds each."""
+
+from dataclasses import dataclass
+from itertools import product
+
+from study.contestants import CONSTANTS
+
+SIZES = (10, 20, 50, 100, 150, 200, 250, 300)
+DENSE_SIZES = (10, 20)
+SAMPLE_SIZES = (10, 50, 150)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fit, and the choice of how long it takes.
+
+    Attributes:
+        model: `basic`, `sigmoid`, `bias`, `surprise svd`, `damped biases` or one of the constants.
+        solver: see `contestants.create`.
+        embedding_dim: 0 where the model has no embedding.
+        seed: of everything that is drawn.
+    """
+
+    model: str
+    solver: str
+    embedding_dim: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table: a model by a solver."""
+
+    model: str
+    solver: str
+    sizes: tuple[int, ...]
+    seeds: int
+
+    def cells(self) -> list[Cell]:
+        """All of them."""
+        return [Cell(self.model, self.solver, size, seed) for seed, size in product(range(self.seeds), self.sizes)]
+
+
+WITHOUT_EMBEDDING = [*(Line(name, "", (0,), 1) for name in CONSTANTS), Line("damped biases", "means", (0,), 1)]
+WHOLE = [
+    *WITHOUT_EMBEDDING,
+    Line("bias", "als", SIZES, 5),
+    Line("surprise svd", "sgd", SIZES, 5),
+    Line("bias", "adam, our values", SIZES, 5),
+    *(Line(model, "dense adam", DENSE_SIZES, 3) for model in ("basic", "sigmoid", "bias")),
+    *(Line(model, "dense adam, standard normal", DENSE_SIZES, 3) for model in ("basic", "sigmoid", "bias")),
+    *(Line(model, "adam", SIZES, 3) for model in ("bias", "sigmoid", "basic")),
+]
+SAMPLE = [
+    *WITHOUT_EMBEDDING,
+    Line("bias", "als", SAMPLE_SIZES, 2),
+    Line("surprise svd", "sgd", SAMPLE_SIZES, 2),
+    Line("bias", "adam, our values", SAMPLE_SIZES, 2),
+    *(Line(model, solver, (10,), 2) for model in ("basic", "sigmoid", "bias") for solver in ("dense adam", "adam")),
+]
+
+
+def in_order(lines: list[Line]) -> list[Cell]:
+    """The cells of all lines, those of a first seed before those of a second: a run cut short has the whole table."""
+    return sorted((cell for line in lines for cell in line.cells()), key=lambda cell: cell.seed)

@@ -1,0 +1,200 @@
+"""Table 5: each cell is fitted, chosen two ways, and kept; what is kept becomes rows and differences."""
+
+import ast
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from recommender import models
+from recommender.data.interactions import Interactions
+from recommender.data.splits import split_leave_one_out
+from recommender.progress import say
+from study import contestants
+from study.cache import Cache
+from study.contestants import Contestant, Step, Values
+from study.data import DATA, Data
+from study.plan import Cell
+
+VALIDATION, TEST, DEFAULTS = "validation", "test", "defaults"  # what a cell's iterations may be chosen on
+PACKAGES = ("torch", "numpy", "scikit-surprise")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A fit whose number of iterations is chosen.
+
+    Attributes:
+        iterations: the number.
+        predicted: (n,) the test ratings as it predicts them.
+        plain: (n,) the same with embeddings set to zero; see `Step`.
+        seconds: of one core, for choosing and fitting.
+    """
+
+    iterations: int
+    predicted: Values
+    plain: Values
+    seconds: float
+
+
+def run_cell(data: Data, cell: Cell) -> dict[str, Chosen]:
+    """Fit a cell; by what its iterations are chosen on.
+
+    `validation`: each user's last train rating is held out, the iteration with the least error there is the one, then
+    all train ratings are fitted that far. `test`: the paper's way, the iteration with the least error on test itself,
+    which is where its patience ends. `defaults`: what the library takes by itself.
+    """
+    contestant = contestants.create(cell.model, cell.solver, cell.embedding_dim, cell.seed)
+    began = time.process_time()
+    number = best_number(contestant, data)
+    choosing = time.process_time() - began
+    result: dict[str, Chosen] = {}
+    least = Least(contestant)
+    for place, (step, seconds) in enumerate(timed(contestant.steps(data.train, data.test)), 1):
+        if step.number == contestant.default:
+            result[DEFAULTS] = chosen(step, seconds)
+        if place == number:
+            result[VALIDATION] = chosen(step, choosing + seconds)
+        if not least.ended:
+            if least.take(_rmse(step, data.test)):
+                best = step
+            result[TEST] = chosen(best, seconds)
+        if least.ended and place >= number:
+            break
+    return result
+
+
+def best_number(contestant: Contestant, data: Data) -> int:
+    """Which step, from 1, predicts the held-out train ratings best."""
+    split = split_leave_one_out(data.train)
+    least = Least(contestant)
+    for step in contestant.steps(split.train, split.test):
+        least.take(_rmse(step, split.test))
+        if least.ended:
+            break
+    return least.place
+
+
+def timed(steps: Iterator[Step]) -> Iterator[tuple[Step, float]]:
+    """Each step and the seconds of processor until it was there: other work on the machine does not count."""
+    began = time.process_time()
+    for step in steps:
+        yield step, time.process_time() - began
+
+
+def chosen(step: Step, seconds: float) -> Chosen:
+    """A step as what was chosen."""
+    return Chosen(step.number, step.predicted, step.plain, seconds)
+
+
+class Least:
+    """The place, from 1, of the least of the errors so far, until as many were no less as the patience allows.
+
+    Attributes:
+        place: of the least error.
+        ended: whether patience, or the most that a contestant takes, is reached.
+    """
+
+    def __init__(self, contestant: Contestant) -> None:
+        self._contestant = contestant
+        self._error, self._taken = np.inf, 0
+        self.place = 1
+        self.ended = False
+
+    def take(self, error: float) -> bool:
+        """Take the next error; whether it is the least so far."""
+        self._taken += 1
+        least = error < self._error
+        if least:
+            self.place, self._error = self._taken, error
+        self.ended = self._taken - self.place >= self._contestant.patience or self._taken >= self._contestant.most
+        return least
+
+
+def run(name: str, cells: list[Cell], cache: Cache) -> dict[Cell, dict[str, Chosen]]:
+    """Every cell, from the cache or fitted now by a process a core; what is done is kept at once."""
+    keys = {cell: key_of(DATA[name]().digest, cell) for cell in cells}
+    missing = [cell for cell in cells if cache.get(keys[cell]) is None]
+    say(f"table 5, {name}: {len(cells) - len(missing)} of {len(cells)} cells are there already")
+    began = time.perf_counter()
+    for done, (cell, result) in enumerate(fitted(name, missing), 1):
+        cache.put(keys[cell], {way: _as_json(chosen) for way, chosen in result.items()})
+        minutes = (time.perf_counter() - began) / 60
+        say(
+            f"{done} of {len(missing)} cells in {minutes:.1f} min: {cell.model}, {cell.solver}, "
+            f"{cell.embedding_dim}, seed {cell.seed}"
+        )
+    return {cell: _from_json(cache.get(key)) for cell, key in keys.items()}
+
+
+def fitted(name: str, cells: list[Cell]) -> Iterator[tuple[Cell, dict[str, Chosen]]]:
+    """The cells as they become ready, one thread each."""
+    if not cells:
+        return
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        running: dict[Future[dict[str, Chosen]], Cell] = {pool.submit(work, name, cell): cell for cell in cells}
+        try:
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def work(name: str, cell: Cell) -> dict[str, Chosen]:
+    """What a process does."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        return run_cell(data_of(name), cell)
+
+
+@cache
+def data_of(name: str) -> Data:
+    """Read once in each process."""
+    return DATA[name]()
+
+
+def key_of(digest: str, cell: Cell) -> dict[str, object]:
+    """All that a cell's result depends on."""
+    return {"data": digest, **asdict(cell), "code": code_digest(), **{name: version(name) for name in PACKAGES}}
+
+
+@cache
+def code_digest() -> str:
+    """Changes with what the fits do, not with comments or layout."""
+    files = [*sorted(Path(models.__file__).parent.glob("*.py")), Path(contestants.__file__)]
+    trees = [ast.dump(ast.parse(file.read_text(encoding="utf-8"))) for file in files]
+    return hashlib.sha256("".join(trees).encode()).hexdigest()
+
+
+def _rmse(step: Step, pairs: Interactions) -> float:
+    return float(np.sqrt(np.mean((step.predicted - pairs.rating) ** 2)))
+
+
+def _as_json(chosen: Chosen) -> dict[str, object]:
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(chosen).items()}
+
+
+def _from_json(kept: Mapping[str, object] | None) -> dict[str, Chosen]:
+    return {way: _chosen(cast(dict[str, object], values)) for way, values in (kept or {}).items()}
+
+
+def _chosen(values: dict[str, object]) -> Chosen:
+    arrays = {name: _array(values[name]) for name in ("predicted", "plain")}
+    return Chosen(int(str(values["iterations"])), **arrays, seconds=float(str(values["seconds"])))
+
+
+def _array(values: object) -> NDArray[np.float64]:
+    return np.array(values, np.float64)
