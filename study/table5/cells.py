@@ -1,4 +1,4 @@
-"""Table 5: each cell is fitted, chosen two ways, and kept; what is kept becomes rows and differences."""
+"""Each cell is fitted, chosen two ways, and kept."""
 
 import ast
 import hashlib
@@ -22,11 +22,11 @@ from recommender import models
 from recommender.data.interactions import Interactions
 from recommender.data.splits import split_leave_one_out
 from recommender.progress import say
-from study import contestants
 from study.cache import Cache
-from study.contestants import Contestant, Step, Values
 from study.data import DATA, Data
-from study.plan import Cell
+from study.table5 import contestants
+from study.table5.contestants import Contestant, Step, Values
+from study.table5.plan import Cell
 
 VALIDATION, TEST, DEFAULTS = "validation", "test", "defaults"  # what a cell's iterations may be chosen on
 PACKAGES = ("torch", "numpy", "scikit-surprise")
@@ -123,7 +123,7 @@ class Least:
         return least
 
 
-def run(name: str, cells: list[Cell], cache: Cache) -> dict[Cell, dict[str, Chosen]]:
+def fit_all(name: str, cells: list[Cell], cache: Cache) -> dict[Cell, dict[str, Chosen]]:
     """Every cell, from the cache or fitted now by a process a core; what is done is kept at once."""
     keys = {cell: key_of(DATA[name]().digest, cell) for cell in cells}
     missing = [cell for cell in cells if cache.get(keys[cell]) is None]

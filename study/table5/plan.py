@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import product
 
-from study.contestants import CONSTANTS
+from study.table5.contestants import CONSTANTS
 
 SIZES = (10, 20, 50, 100, 150, 200, 250, 300)
 DENSE_SIZES = (10, 20)

@@ -1,0 +1,62 @@
+"""results/study.json -> a picture of table 5: test RMSE by embedding size."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from recommender.figures import FAINT, INK, MUTED, STYLE
+from study.table5.cells import DEFAULTS, VALIDATION
+from study.table5.table import PAPER, PAPER_SIZES, Row
+
+RED, GREEN = "#b3432b", "#3f7d58"
+# model, solver, chosen on -> label, colour, style of the line
+BIASED = {
+    ("bias", "als", VALIDATION): ("Bias MF, least squares: the default", INK, "-"),
+    ("bias", "adam, our values", VALIDATION): ("Bias MF, Adam, our defaults", GREEN, "-"),
+    ("bias", "adam", VALIDATION): ("Bias MF, Adam, the paper's values", FAINT, "-"),
+    ("bias", "dense adam", VALIDATION): ("Bias MF, the paper's dense Adam", RED, "-"),
+    ("surprise svd", "sgd", DEFAULTS): ("Surprise SVD", MUTED, "-"),
+}
+OTHERS = {
+    ("basic", "adam", VALIDATION): ("Basic MF, Adam, the paper's values", INK, "-"),
+    ("basic", "dense adam", VALIDATION): ("Basic MF, the paper's dense Adam", RED, "-"),
+    ("sigmoid", "adam", VALIDATION): ("Sigmoid MF, Adam, the paper's values", MUTED, "-"),
+    ("sigmoid", "dense adam", VALIDATION): ("Sigmoid MF, the paper's dense Adam", GREEN, "-"),
+}
+
+
+def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
+    """Write an SVG: left the models with biases, right those without, each with what they have without embeddings."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(11, 4.4), layout="constrained", facecolor="white")
+        left, right = figure.subplots(1, 2)
+        _panel(left, means, BIASED, {"damped biases": "damped biases, no embedding"})
+        _panel(right, means, OTHERS, {"always 0": "always 0", "always 3": "always 3", "the mean": "the mean"})
+        if with_paper:
+            left.plot(PAPER_SIZES, PAPER["bias"], ":", color=INK, label="Bias MF, as the paper reports it (chosen on test)")
+            right.plot(PAPER_SIZES, PAPER["basic"], ":", color=INK, label="Basic MF, as the paper reports it")
+            right.plot(PAPER_SIZES, PAPER["sigmoid"], ":", color=MUTED, label="Sigmoid MF, as the paper reports it")
+        left.set(title="With biases", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
+        right.set(title="Without", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
+        for axes in (left, right):
+            axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def _panel(
+    axes: Axes, means: Sequence[Row], lines: dict[tuple[str, str, str], tuple[str, str, str]], flat: dict[str, str]
+) -> None:
+    for (model, solver, way), (label, colour, style) in lines.items():
+        rows = [row for row in means if (row["model"], row["solver"], row["chosen_on"]) == (model, solver, way)]
+        points = sorted((int(str(row["embedding_dim"])), float(str(row["test_rmse"]))) for row in rows)
+        if points:
+            axes.plot(*zip(*points, strict=True), style, marker="o", markersize=4, color=colour, label=label)
+    for model, label in flat.items():
+        value = next((float(str(row["test_rmse"])) for row in means if row["model"] == model), None)
+        if value is not None:
+            axes.axhline(value, color=FAINT, linestyle="--", linewidth=1)
+            axes.annotate(f"{label}: {value:.3f}", (1, value), (-2, 3), xycoords=("axes fraction", "data"),
+                          textcoords="offset points", ha="right", color="#52606d", fontsize=8)  # fmt: skip
