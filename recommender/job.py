@@ -9,14 +9,13 @@ import pandas as pd
 from recommender import artifacts, storage
 from recommender.checkpoints import Checkpoints, Phase, job_of
 from recommender.config import TrainConfig
-from recommender.container import Channel, Container
-from recommender.data.channels import read_ratings, read_titles
+from recommender.container import Container
 from recommender.data.histories import Histories
 from recommender.data.interactions import Interactions
-from recommender.data.sources import open_channel
 from recommender.data.strings import StringTable
-from recommender.evaluation.evaluate import Metrics, evaluate
+from recommender.evaluation.evaluate import Metrics, Rows, evaluate
 from recommender.evaluation.metrics import metric_lines
+from recommender.inputs import held_out_ratings, item_titles, training_data
 from recommender.models.factors import Factors
 from recommender.models.hosts import Hosts
 from recommender.models.iteration import Iteration
@@ -39,8 +38,7 @@ def run(config: TrainConfig, container: Container) -> None:
     watch = Stopwatch()
     announce(config, container)
     data, validation = training_data(config, container)
-    test_ratings = _ratings(config, container.channel("test"))
-    titles = _titles(container.channel("items"))
+    held_out, titles = held_out_ratings(config, container), item_titles(container)
     watch.lap("read")
 
     cluster = container.cluster()
@@ -56,39 +54,33 @@ def run(config: TrainConfig, container: Container) -> None:
     watch.lap("save")
     say(f"the model is in {container.model_dir}")
 
-    metrics = measure(choice, container, test_ratings, watch)
-    sizes: Metrics = {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
-    report({**metrics, **sizes, **watch.seconds}, container)
-
-
-def training_data(config: TrainConfig, container: Container) -> tuple[Interactions, Interactions | None]:
-    """The ratings to fit, and those to validate on where there is a channel for them.
-
-    Raises:
-        RecommenderError: a channel is missing, or can't be read.
-    """
-    ratings = _ratings(config, container.required_channel("train"))
-    assert ratings is not None  # the channel was required
-    data = Interactions.from_frame(ratings).without_duplicates(config.duplicates)
-    validation = known_validation(data, _ratings(config, container.channel("validation")))
-    say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
-    return data, validation
-
-
-def measure(choice: Choice, container: Container, test_ratings: pd.DataFrame | None, watch: "Stopwatch") -> Metrics:
-    """The metrics of the model folder that was just written, as a server would load it."""
-    metrics: Metrics = {"num_iterations": choice.num_iterations, "num_validation_ratings": choice.num_validation}
-    if choice.rmse:
-        metrics["validation_rmse"] = min(choice.rmse)
     recommender = Recommender.load(container.model_dir)
     watch.lap("load")
-    if test_ratings is not None:
-        metrics |= evaluate(recommender, test_ratings, lambda users: progress(users, "evaluating users"))
-        watch.lap("evaluate")
-    return metrics | {"model_bytes": artifacts.num_bytes(container.model_dir)}
+    rows = measure(recommender, held_out, watch)
+    metrics = metrics_of(choice, rows)
+    metrics |= {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
+    metrics |= {"model_bytes": artifacts.num_bytes(container.model_dir), **watch.seconds}
+    keep(metrics, container)
 
 
-def report(metrics: Metrics, container: Container) -> None:
+def measure(recommender: Recommender, held_out: pd.DataFrame | None, watch: "Stopwatch") -> Rows | None:
+    """Every row of the test channel, measured on the model folder as a server loads it; None without the channel."""
+    if held_out is None:
+        return None
+    rows = evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"))
+    watch.lap("evaluate")
+    return rows
+
+
+def metrics_of(choice: Choice, rows: Rows | None) -> Metrics:
+    """The metrics of validation and, where there is the channel, of test."""
+    metrics: Metrics = {"num_iterations": choice.num_iterations, "num_validation_ratings": choice.num_validation}
+    if choice.rmse:
+        metrics |= {"validation_rmse": min(choice.rmse), "validation_rmse_by_iteration": choice.rmse}
+    return metrics if rows is None else metrics | rows.metrics()
+
+
+def keep(metrics: Metrics, container: Container) -> None:
     """Print the metrics for SageMaker to read and keep them as metrics.json."""
     for line in metric_lines({name: value for name, value in metrics.items() if not isinstance(value, list)}):
         say(line)
@@ -139,16 +131,6 @@ def train(
     return choice, factors
 
 
-def known_validation(data: Interactions, ratings: pd.DataFrame | None) -> Interactions | None:
-    """The validation channel's ratings whose user and item the training ratings have; None without the channel."""
-    if ratings is None:
-        return None
-    known = data.known(ratings)
-    if len(known) < len(ratings):
-        say(f"{len(ratings) - len(known):,} of {len(ratings):,} validation ratings left out: user or item not in train")
-    return known
-
-
 def build_model(
     config: TrainConfig, data: Interactions, factors: Factors, titles: pd.DataFrame | None
 ) -> artifacts.Model:
@@ -169,20 +151,6 @@ def build_model(
         title_vectors=fit_titles(item_titles),
         item_count=np.bincount(data.item_num, minlength=len(data.items)).astype(np.int32),
     )
-
-
-def _ratings(config: TrainConfig, channel: Channel | None) -> pd.DataFrame | None:
-    if channel is None:
-        return None
-    with open_channel(channel.location, channel.content_type) as files:
-        return read_ratings(files, config.rating_min, config.rating_max)
-
-
-def _titles(channel: Channel | None) -> pd.DataFrame | None:
-    if channel is None:
-        return None
-    with open_channel(channel.location, channel.content_type) as files:
-        return read_titles(files)
 
 
 class Stopwatch:

@@ -85,9 +85,13 @@ class _Shopper:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """The candidates in the final order, (n,) each; the similarity is NaN where there is none."""
+    """The candidates in the final order, (n,) each; the similarity is NaN where there is none.
+
+    `recall_position` is where recall had them, from 0.
+    """
 
     item_num: NDArray[np.int64]
+    recall_position: NDArray[np.int64]
     score: NDArray[np.float64]
     predicted_rating: NDArray[np.float64]
     similarity: NDArray[np.float64]
@@ -138,12 +142,14 @@ class Recommender:
         ranked = self._rank(shopper, num_candidates, exclude_seen)
         return Recommendations(user_id, shopper.source, self._describe(shopper, ranked, top_k))
 
-    def ranked_items(self, user_id: str, num_candidates: int) -> NDArray[np.int64]:
-        """Item numbers in the final order, as `recommend` answers them, without their descriptions."""
+    def orders(self, user_id: str, num_candidates: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The same item numbers in the final order, as `recommend` answers them, and in the order of recall."""
         shopper = self._shopper(user_id, ())
         if shopper is None:
-            return self._popularity.top(num_candidates)[0]
-        return self._rank(shopper, num_candidates, exclude_seen=True).item_num
+            popular = self._popularity.top(num_candidates)[0]
+            return popular, popular
+        ranked = self._rank(shopper, num_candidates, exclude_seen=True)
+        return ranked.item_num, ranked.item_num[np.argsort(ranked.recall_position)]
 
     def ranked_for_users(
         self, user_num: NDArray[np.integer], num_candidates: int, top_k: int
@@ -223,7 +229,8 @@ class Recommender:
             similarity = np.full(len(item_num), np.nan)
         predicted = self.model.factors.rating(recall_score + shopper.bias)
         order = ranking.position
-        return _Ranked(item_num[order], ranking.score, predicted[order], np.where(has_title, similarity, np.nan)[order])
+        known_similarity = np.where(has_title, similarity, np.nan)[order]
+        return _Ranked(item_num[order], order, ranking.score, predicted[order], known_similarity)
 
     def _describe(self, shopper: _Shopper, ranked: _Ranked, top_k: int) -> list[RecommendedItem]:
         """The first `top_k` with their titles and reasons."""

@@ -58,7 +58,7 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
     except ImportError:
         raise EngineError(f"the search needs Optuna: {INSTALL}") from None
     from recommender.checkpoints import job_of  # torch and pandas: two seconds
-    from recommender.job import training_data
+    from recommender.inputs import training_data
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     data, validation = training_data(config, container)

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "options": {"errors", "config", "container"},
     "hosting": {"errors", "validation", "container"},
     "data": {"errors", "validation", "progress"},
+    "inputs": {"progress", "config", "container", "data"},
     "download": {"errors", "progress", "options", "data"},
     "bundle": {"errors", "data"},
     "prepare": {"errors", "progress", "config", "options", "data"},
@@ -32,9 +33,10 @@ MAY_IMPORT = {
     "pipeline": {"errors", "config", "artifacts", "models", "recall", "rerank"},
     "evaluation": {"data", "models", "recall", "pipeline"},
     "score": {"errors", "progress", "options", "config", "container", "hosting", "data", "pipeline"},
-    "job": {"progress", "config", "container", "data", "models", "rerank", "storage", "artifacts", "checkpoints",
-            "pipeline", "evaluation"},
-    "tune": {"errors", "progress", "options", "config", "container", "data", "models", "storage", "checkpoints", "job"},
+    "job": {"progress", "config", "container", "inputs", "data", "models", "rerank", "storage", "artifacts",
+            "checkpoints", "pipeline", "evaluation"},
+    "tune": {"errors", "progress", "options", "config", "container", "inputs", "data", "models", "storage",
+             "checkpoints"},
     "service": {"errors", "validation", "config", "container", "hosting", "pipeline"},
 }  # fmt: skip
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -27,6 +27,15 @@ def test_the_log_has_every_metric_once_and_metrics_json_has_them_all(trained: Jo
     assert trained.metrics.keys() >= sizes | times | set(METRIC_NAMES)
 
 
+def test_metrics_json_has_the_learning_curve_that_the_log_shows(trained_copy: Job) -> None:
+    shutil.rmtree(trained_copy.container.checkpoint_dir)
+    shown = re.findall(r"iteration_validation_rmse=([0-9.]+);", trained_copy.train().stdout)
+    metrics = trained_copy.metrics
+    curve = metrics["validation_rmse_by_iteration"]
+    assert curve == pytest.approx([float(error) for error in shown], rel=1e-5)
+    assert min(curve) == metrics["validation_rmse"] == curve[metrics["num_iterations"] - 1]
+
+
 def test_the_same_job_twice_gives_the_same_bytes(trained: Job, trained_copy: Job) -> None:
     assert trained_copy.train().returncode == 0
     assert trained_copy.fingerprints == trained.fingerprints

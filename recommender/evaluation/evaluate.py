@@ -1,6 +1,7 @@
 """A test channel -> figures of the very recommendations that the server gives."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,21 +15,73 @@ from recommender.pipeline import Recommender
 from recommender.recall.popularity import Popularity
 
 DEPTH = 100  # how far down the recommendations a test item is looked for
+CUTS = (5, 10, DEPTH)  # of hit rates
 
 Metrics = dict[str, float | int | list[float]]
 Progress = Callable[[Any], Iterable[Any]]
+Ranks = NDArray[np.int64]
 
 
-def evaluate(
-    recommender: Recommender,
-    test: pd.DataFrame,
-    progress: Progress = iter,
-) -> Metrics:
+@dataclass(frozen=True)
+class Rows:
+    """Every row of a test channel and what was measured on it, (n,) each.
+
+    A rank is the place of the row's item, from 0, or `NOT_RANKED`.
+
+    Attributes:
+        test: as `channels.read_ratings` returns it.
+        user_num, item_num: int64; -1 where the model does not know them.
+        predicted: float64, not clipped.
+        rank: in the final order.
+        recall_rank: in the order of recall, before the rerank.
+        popular_rank: in the popular items.
+    """
+
+    test: pd.DataFrame
+    user_num: NDArray[np.int64]
+    item_num: NDArray[np.int64]
+    predicted: NDArray[np.float64]
+    rank: Ranks
+    recall_rank: Ranks
+    popular_rank: Ranks
+
+    def __len__(self) -> int:
+        return len(self.test)
+
+    @property
+    def rating(self) -> NDArray[np.float64]:
+        """What was rated, (n,) float64."""
+        return self.test["rating"].to_numpy(np.float64)
+
+    @property
+    def squared_error(self) -> NDArray[np.float64]:
+        """Of each prediction, (n,) float64."""
+        return (self.predicted - self.rating) ** 2
+
+    def metrics(self) -> Metrics:
+        """The figures of metrics.json.
+
+        `test_hit_rate_at_5` and `_10` and `test_ndcg_at_10` go by the final order, `test_hit_rate_at_100` by recall.
+        """
+        low, high = interval(self.squared_error)
+        return {
+            "test_rmse": rmse(self.predicted, self.rating),
+            "test_rmse_interval": [low**0.5, high**0.5],
+            **{f"test_hit_rate_at_{k}": hit_rate_at_k(self.rank, k) for k in CUTS},
+            "test_hit_rate_at_10_interval": list(interval((self.rank < 10).astype(float))),
+            "test_ndcg_at_10": ndcg_at_k(self.rank, 10),
+            **{f"popularity_hit_rate_at_{k}": hit_rate_at_k(self.popular_rank, k) for k in CUTS},
+            "num_test_ratings": len(self),
+            "num_test_unknown_users": int((self.user_num < 0).sum()),
+            "num_test_unknown_items": int((self.item_num < 0).sum()),
+        }
+
+
+def evaluate(recommender: Recommender, test: pd.DataFrame, progress: Progress = iter) -> Rows:
     """Measure on every row of `test`, over the whole catalogue, unknown users and items included.
 
     A row whose item the model does not know, or whose item is in the user's own history (those are left
-    out of the recommendations), counts as a miss. `test_hit_rate_at_5` and `_10` and `test_ndcg_at_10`
-    go by the final order, `test_hit_rate_at_100` by recall. An RMSE is of ratings that are not clipped.
+    out of the recommendations), counts as a miss.
 
     Args:
         recommender: a loaded model.
@@ -38,20 +91,8 @@ def evaluate(
     model = recommender.model
     predicted = predicted_ratings(model.users, model.items, model.factors, test)
     user_num, item_num = model.users.numbers(test["user_id"]), model.items.numbers(test["item_id"])
-    rating = test["rating"].to_numpy(np.float64)
-    low, high = interval((predicted - rating) ** 2)
-    rank, popular_rank = _ranks(recommender, test["user_id"].to_numpy(), user_num, item_num, progress)
-    return {
-        "test_rmse": rmse(predicted, rating),
-        "test_rmse_interval": [low**0.5, high**0.5],
-        **{f"test_hit_rate_at_{k}": hit_rate_at_k(rank, k) for k in (5, 10, DEPTH)},
-        "test_hit_rate_at_10_interval": list(interval((rank < 10).astype(float))),
-        "test_ndcg_at_10": ndcg_at_k(rank, 10),
-        **{f"popularity_hit_rate_at_{k}": hit_rate_at_k(popular_rank, k) for k in (5, 10, DEPTH)},
-        "num_test_ratings": len(test),
-        "num_test_unknown_users": int((user_num < 0).sum()),
-        "num_test_unknown_items": int((item_num < 0).sum()),
-    }
+    ranks = _ranks(recommender, test["user_id"].to_numpy(), user_num, item_num, progress)
+    return Rows(test, user_num, item_num, predicted, *ranks)
 
 
 def predicted_ratings(
@@ -67,21 +108,20 @@ def _ranks(
     user_num: NDArray[np.int64],
     item_num: NDArray[np.int64],
     progress: Progress,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each row's item stands in the final order, and where in the popular items."""
+) -> tuple[Ranks, Ranks, Ranks]:
+    """Where each row's item stands in the final order, in that of recall and in the popular items."""
     model = recommender.model
     popularity = Popularity(model.item_count)
-    rank, popular_rank = np.full((2, len(user_ids)), NOT_RANKED)
+    ranks = np.full((3, len(user_ids)), NOT_RANKED)
     rows_of_user = pd.Series(np.arange(len(user_ids))).groupby(user_ids, sort=False).indices
     for user_id, rows in progress(rows_of_user.items()):
-        place = _places(recommender.ranked_items(user_id, DEPTH))
         seen = model.histories.of(user_num[rows[0]])[0] if user_num[rows[0]] >= 0 else None
-        popular = _places(popularity.top(DEPTH, seen)[0])
-        for row in rows:
-            rank[row] = place.get(int(item_num[row]), NOT_RANKED)
-            popular_rank[row] = popular.get(int(item_num[row]), NOT_RANKED)
-    return rank, popular_rank
+        orders = (*recommender.orders(user_id, DEPTH), popularity.top(DEPTH, seen)[0])
+        ranks[:, rows] = [places(order, item_num[rows]) for order in orders]
+    return ranks[0], ranks[1], ranks[2]
 
 
-def _places(item_num: NDArray[np.int64]) -> dict[int, int]:
-    return {number: position for position, number in enumerate(item_num.tolist())}
+def places(order: NDArray[np.int64], item_num: NDArray[np.int64]) -> Ranks:
+    """Where each item stands in an order of items, from 0, `NOT_RANKED` where it does not: (len(item_num),)."""
+    found = {number: position for position, number in enumerate(order.tolist())}
+    return np.array([found.get(number, NOT_RANKED) for number in item_num.tolist()], np.int64)
