@@ -11,6 +11,7 @@ import click
 
 from benchmarks.common import RESULTS
 from recommender.options import run as run_command
+from study import user_day
 from study.cache import Cache
 from study.table5 import run as table5
 
@@ -19,7 +20,9 @@ ROOT = Path(__file__).parents[1]
 
 def command() -> click.Command:
     """The command line."""
-    sample = click.Option(["--sample"], is_flag=True, help="Synthetic ratings and fewer cells, into build/study-sample.")
+    sample = click.Option(
+        ["--sample"], is_flag=True, help="Synthetic ratings and fewer cells, into build/study-sample."
+    )
     return click.Command("study", callback=study, params=[sample], help=__doc__)
 
 
@@ -27,7 +30,9 @@ def study(sample: bool) -> None:
     """Run all parts."""
     cache = Cache(ROOT / "build" / "study")
     folder = ROOT / "build" / "study-sample" if sample else RESULTS
-    table5.run("sample" if sample else "paper", cache, folder, "make study-sample" if sample else "make study")
+    name, words = ("sample", "make study-sample") if sample else ("paper", "make study")
+    table5.run(name, cache, folder, words)
+    user_day.run(name, folder, words)
 
 
 def main(arguments: list[str] | None = None) -> int:

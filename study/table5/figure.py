@@ -7,7 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recommender.figures import FAINT, INK, MUTED, STYLE
+from recommender.figures import ACCENT, FAINT, INK, STYLE
 from study.table5.cells import DEFAULTS, VALIDATION
 from study.table5.table import PAPER, PAPER_SIZES, Row
 
@@ -18,12 +18,12 @@ BIASED = {
     ("bias", "adam, our values", VALIDATION): ("Bias MF, Adam, our defaults", GREEN, "-"),
     ("bias", "adam", VALIDATION): ("Bias MF, Adam, the paper's values", FAINT, "-"),
     ("bias", "dense adam", VALIDATION): ("Bias MF, the paper's dense Adam", RED, "-"),
-    ("surprise svd", "sgd", DEFAULTS): ("Surprise SVD", MUTED, "-"),
+    ("surprise svd", "sgd", DEFAULTS): ("Surprise SVD", ACCENT, "-"),
 }
 OTHERS = {
     ("basic", "adam", VALIDATION): ("Basic MF, Adam, the paper's values", INK, "-"),
     ("basic", "dense adam", VALIDATION): ("Basic MF, the paper's dense Adam", RED, "-"),
-    ("sigmoid", "adam", VALIDATION): ("Sigmoid MF, Adam, the paper's values", MUTED, "-"),
+    ("sigmoid", "adam", VALIDATION): ("Sigmoid MF, Adam, the paper's values", ACCENT, "-"),
     ("sigmoid", "dense adam", VALIDATION): ("Sigmoid MF, the paper's dense Adam", GREEN, "-"),
 }
 
@@ -36,9 +36,11 @@ def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
         _panel(left, means, BIASED, {"damped biases": "damped biases, no embedding"})
         _panel(right, means, OTHERS, {"always 0": "always 0", "always 3": "always 3", "the mean": "the mean"})
         if with_paper:
-            left.plot(PAPER_SIZES, PAPER["bias"], ":", color=INK, label="Bias MF, as the paper reports it (chosen on test)")
+            left.plot(
+                PAPER_SIZES, PAPER["bias"], ":", color=INK, label="Bias MF, as the paper reports it (chosen on test)"
+            )
             right.plot(PAPER_SIZES, PAPER["basic"], ":", color=INK, label="Basic MF, as the paper reports it")
-            right.plot(PAPER_SIZES, PAPER["sigmoid"], ":", color=MUTED, label="Sigmoid MF, as the paper reports it")
+            right.plot(PAPER_SIZES, PAPER["sigmoid"], ":", color=ACCENT, label="Sigmoid MF, as the paper reports it")
         left.set(title="With biases", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
         right.set(title="Without", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
         for axes in (left, right):

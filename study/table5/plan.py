@@ -46,10 +46,10 @@ WHOLE = [
     *WITHOUT_EMBEDDING,
     Line("bias", "als", SIZES, 5),
     Line("surprise svd", "sgd", SIZES, 5),
-    Line("bias", "adam, our values", SIZES, 5),
-    *(Line(model, "dense adam", DENSE_SIZES, 3) for model in ("basic", "sigmoid", "bias")),
-    *(Line(model, "dense adam, standard normal", DENSE_SIZES, 3) for model in ("basic", "sigmoid", "bias")),
-    *(Line(model, "adam", SIZES, 3) for model in ("bias", "sigmoid", "basic")),
+    Line("bias", "adam, our values", SIZES, 3),
+    *(Line(model, "dense adam", DENSE_SIZES, 2) for model in ("basic", "sigmoid", "bias")),
+    *(Line(model, "dense adam, standard normal", DENSE_SIZES, 2) for model in ("basic", "sigmoid", "bias")),
+    *(Line(model, "adam", SIZES, 2) for model in ("bias", "sigmoid", "basic")),
 ]
 SAMPLE = [
     *WITHOUT_EMBEDDING,

@@ -31,10 +31,10 @@ WAYS = {TEST: "test, as the paper", VALIDATION: "validation", DEFAULTS: "its def
 COLLAPSED = "†"
 
 
-def table5(means: Sequence[Row], rows: Sequence[Row], with_paper: bool) -> str:
+def table5(means: Sequence[Row], fits: Sequence[Row], with_paper: bool) -> str:
     """A line for each model, solver and way of choosing: means over the seeds by size, collapsed ones marked."""
     sizes = sorted({_int(row["embedding_dim"]) for row in means} - {0})
-    collapsed = {_group(row) for row in rows if row["collapsed"]}
+    collapsed = {_group(row) for row in fits if row["collapsed"]}
     lines: list[list[object]] = []
     for model in NAMES:
         own = [row for row in means if row["model"] == model]

@@ -1,0 +1,107 @@
+"""An experiment: does it help to know that ratings of one user on one day go together?
+
+The project's model with one more bias for each day of a user on which there are ratings:
+
+    r_ui = global_mean + user_bias_u + user_day_bias_ut + item_bias_i + user_embedding_u . item_embedding_i
+
+A rating that is predicted gets the bias of its day where the user has rated on that day, else none. Its weight of
+regularization is chosen on validation, among them infinity, which is the model without it.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import machine, table
+from recommender import storage
+from recommender.config import TrainConfig
+from recommender.data.interactions import Interactions
+from recommender.data.splits import split_leave_one_out
+from recommender.evaluation.metrics import rmse
+from recommender.evaluation.ratings import rmse_difference, rmse_figure
+from recommender.models.training import choose_iterations, fit
+from recommender.progress import progress
+from study.data import DATA
+
+DAY = 86_400_000  # milliseconds
+REGULARIZATIONS = (0.3, 1.0, 3.0, 10.0, 30.0, np.inf)
+ROUNDS = 3  # of fitting all else for fixed user-day biases, and these for fixed all else
+SEEDS = range(5)
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class UserDays:
+    """Which ratings share a user and a day: numbers from 0, -1 where nobody's train rating does."""
+
+    train: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, train: Interactions, pairs: Interactions) -> "UserDays":
+        """Number the days of the train ratings, and find those of other pairs."""
+        keys, numbers = np.unique(_keys(train), axis=0, return_inverse=True)
+        known = {(int(user), int(day)): number for number, (user, day) in enumerate(keys)}
+        found = [known.get((int(user), int(day)), -1) for user, day in _keys(pairs)]
+        return cls(numbers.ravel(), np.array(found, np.int64))
+
+
+def predict(train: Interactions, pairs: Interactions, seed: int, regularization: float, sweeps: int) -> Values:
+    """Ratings of the pairs; block coordinate descent on the squared error and its regularization."""
+    config, days = TrainConfig(seed=seed), UserDays.of(train, pairs)
+    count = np.bincount(days.train)
+    bias = np.zeros(len(count))
+    for _ in range(1 if np.isinf(regularization) else ROUNDS):
+        factors = fit(replace(train, rating=(train.rating - bias[days.train]).astype(np.float32)), config, sweeps)
+        missed = train.rating - factors.predict(train.user_num, train.item_num)
+        bias = np.bincount(days.train, missed) / (count + regularization)
+    return factors.predict(pairs.user_num, pairs.item_num) + np.where(days.pairs < 0, 0, bias[days.pairs])
+
+
+def run(name: str, folder: Path, command: str) -> None:
+    """Choose on validation, measure on test beside the model without it, write results/user_day.md."""
+    data = DATA[name]()
+    split = split_leave_one_out(data.train)
+    sweeps = [choose_iterations(data.train, TrainConfig(seed=seed)).num_iterations for seed in SEEDS]
+    validation: dict[float, Values] = {}
+    test: dict[float, Values] = {}
+    for weight in progress(REGULARIZATIONS, "user-day bias"):
+        for errors, train, pairs in ((validation, split.train, split.test), (test, data.train, data.test)):
+            predicted = [predict(train, pairs, seed, weight, sweeps[seed]) for seed in SEEDS]
+            errors[weight] = np.array(predicted) - pairs.rating
+    means = {
+        weight: float(np.mean([rmse(own, np.zeros(1)) for own in errors])) for weight, errors in validation.items()
+    }
+    best = min(means, key=lambda weight: means[weight])
+    rows = [
+        ["none" if np.isinf(weight) else f"{weight:g}", f"{means[weight]:.4f}" + (", chosen" if weight == best else ""),
+         *_shown(test[weight], test[np.inf])]
+        for weight in REGULARIZATIONS
+    ]  # fmt: skip
+    share = np.mean(UserDays.of(data.train, data.test).pairs >= 0)
+    text = "\n\n".join(
+        [
+            f"`{command}` on {machine()}",
+            f"{data.name}: {share:.0%} of the {len(data.test):,} test ratings are of a day on which their user has "
+            f"train ratings. Bias MF by least squares at {TrainConfig().embedding_dim}, {len(SEEDS)} seeds.",
+            table(["weight", "validation RMSE", "test RMSE", "less that without, paired 95 %"], rows),
+        ]
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    storage.write_text(folder / "user_day.md", text + "\n")
+    print(text)
+
+
+def _shown(errors: Values, without: Values) -> list[str]:
+    if errors is without:
+        return [f"{rmse_figure(errors).value:.4f}", ""]
+    difference = rmse_difference(errors, without)
+    interval = f"({difference.low:+.4f} to {difference.high:+.4f})"
+    noise = ", noise" if difference.low <= 0 <= difference.high else ""
+    return [f"{rmse_figure(errors).value:.4f}", f"{difference.value:+.4f} {interval}{noise}"]
+
+
+def _keys(data: Interactions) -> NDArray[np.int64]:
+    return np.stack([data.user_num, data.time // DAY], axis=1)
