@@ -1,0 +1,141 @@
+"""The hit rate of the whole pipeline, stage by stage, beside peers on the same split: results/hits.json, .md, .svg.
+
+Recommendations are of the full catalogue without what the user has seen; hyper-parameters are chosen by one more
+leave-one-out inside train, then everything in train is fitted; the test ratings are looked at once.
+
+    python -m study.hits             the real data, see `benchmarks.common.real_data`
+    python -m study.hits --sample    a synthetic sample, to build/study-sample, in less than a minute
+"""
+
+import datetime
+import hashlib
+import inspect
+import json
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+import recommender
+from benchmarks.common import RESULTS, ROOT, machine
+from recommender.evaluation.ranking import figure
+from recommender.progress import say
+from study import hits_report
+from study.cache import Cache
+from study.contestants import Contestant
+from study.data import Data, online_retail, paper, sample
+from study.measuring import Row, flat, measured
+from study.peers import PEERS
+from study.recommenders import OWN, POPULARITY, TITLES
+
+CACHE, SAMPLE_RESULTS = ROOT / "build" / "study-cache", ROOT / "build" / "study-sample"
+COMPARED = (10, 100)  # where the difference of hit rates to popularity is taken
+PAPER = {"contestant": "the paper's pipeline", "stage": "reported", "chosen": {}, "hit_rate@5": 1 / 1426}
+
+
+def run(datasets: Sequence[Data], cache: Cache, results: Path) -> None:
+    """Measure every contestant on each data set and write hits.json, hits.md and hits.svg to `results`.
+
+    What `cache` has is not computed again: a run that was stopped goes on at the contestant where it stopped.
+    """
+    rows = [row for data in datasets for row in rows_of(data, cache)]
+    found = {
+        "command": "python -m study.hits",
+        "machine": machine(),
+        "date": datetime.date.today().isoformat(),
+        "rows": rows,
+    }
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "hits.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    hits_report.write(found, results)
+
+
+def rows_of(data: Data, cache: Cache) -> list[Row]:
+    """One row for each contestant, those that are not installed and the paper's report among them."""
+    reported = [PAPER] if data.name == "Amazon Fashion" else []
+    outcomes = [outcome(data, contestant, cache) for contestant in contestants_of(data)]
+    popular = next(one for one in outcomes if one["contestant"] == POPULARITY.name)["place"]
+    return [{"data": data.name, **row} for row in [*reported, *(compared(one, popular) for one in outcomes)]]
+
+
+def contestants_of(data: Data) -> list[Contestant]:
+    """All of them; titles alone where most items have one."""
+    titled = sum(map(bool, data.titles)) > len(data.titles) / 2
+    return [*OWN, *([TITLES] if titled else []), *PEERS]
+
+
+def outcome(data: Data, contestant: Contestant, cache: Cache) -> Row:
+    """The row of a contestant and, as `place`, where each test item stands: from 0, -1 where it is not in 100."""
+    version = installed(contestant.package)
+    if version is None:
+        say(f"{data.name}: {contestant.name}: {contestant.package} is not installed")
+        return {**_named(contestant), "missing": f"{contestant.package} is not installed"}
+    key = {
+        "data": data.digest,
+        **_named(contestant),
+        "grid": [dict(params) for params in contestant.grid],
+        "versions": {name: installed(name) for name in ("numpy", "scipy", contestant.package)},
+        "code": code_of(contestant),
+    }
+    found = cache.get(key)
+    if found is None:
+        say(f"{data.name}: {contestant.name} ...")
+        found = {**_named(contestant), **measured(data, contestant)}
+        cache.put(key, found)
+    rates = ", ".join(f"at {k} {found[f'hit_rate@{k}']:.4f}" for k in COMPARED)
+    say(f"{data.name}: {contestant.name}: hit rate {rates}")
+    return found
+
+
+def compared(row: Row, popular: list[int]) -> Row:
+    """The row without its places, with the paired differences of its hit rates to popularity's."""
+    if "place" not in row:
+        return row
+    found = {name: value for name, value in row.items() if name != "place"}
+    for k in COMPARED:
+        difference = figure(_hits(row["place"], k) - _hits(popular, k))
+        name = f"hit_rate@{k}_minus_popularity"
+        found |= {**flat(name, difference), f"{name}_is_noise": difference.low <= 0 <= difference.high}
+    return found
+
+
+def installed(package: str) -> str | None:
+    """The version of a distribution; None where it is not installed, '' of no package."""
+    try:
+        return metadata.version(package) if package else ""
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def code_of(contestant: Contestant) -> str:
+    """SHA-256 of what decides a contestant's result here: the study's code and, of the pipeline, the package."""
+    here = Path(__file__).parent
+    names = ("measuring.py", "scoring.py", "ease.py")
+    files = [*(here / name for name in names), Path(inspect.getfile(contestant.fit))]
+    if not contestant.package:
+        files += sorted(Path(recommender.__path__[0]).rglob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _named(contestant: Contestant) -> Row:
+    return {"contestant": contestant.name, "stage": contestant.stage}
+
+
+def _hits(place: list[int], k: int) -> NDArray[np.float64]:
+    places = np.array(place)
+    return ((places >= 0) & (places < k)).astype(np.float64)
+
+
+@click.command(help=str(__doc__).replace("\n    python", "\n\n\b\n    python", 1))
+@click.option("--sample", "on_sample", is_flag=True, help="Run on a synthetic sample, to build/study-sample.")
+def main(on_sample: bool) -> None:
+    """See the module."""
+    datasets = [sample()] if on_sample else [paper(), online_retail()]
+    run(datasets, Cache(CACHE), SAMPLE_RESULTS if on_sample else RESULTS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Contestants that need nothing but the project: its own pipeline stage by stage, popularity, titles, EASE."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recommender.config import TrainConfig
+from recommender.data.histories import Histories
+from recommender.data.interactions import Interactions
+from recommender.evaluation.ranking import NO_ITEM, Items
+from recommender.job import build_model
+from recommender.models.training import choose_iterations, fit
+from recommender.pipeline import Recommender
+from recommender.recall.popularity import Popularity
+from recommender.rerank.titles import fit_titles
+from study.contestants import Contestant, Params
+from study.ease import ease
+from study.scoring import DEPTH, Recommend, Users, by_scores, matrix
+
+WEIGHTS = [{"rerank_weight": tenths / 10} for tenths in range(11)]
+LAMBDAS = [{"lambda": value} for value in (10, 30, 100, 300, 1000)]
+
+
+def pipeline(train: Interactions, titles: Sequence[str], params: Params) -> Recommend:
+    """What is served: train.py's model with its defaults, but for `params`, behind the server's own code."""
+    config = TrainConfig.from_hyperparameters(params, "study")
+    factors = fit(train, config, choose_iterations(train, config).num_iterations)
+    items = pd.DataFrame({"item_id": list(train.items), "title": titles})
+    recommender = Recommender(build_model(config, train, factors, items))
+    return lambda users: filled([ranked for ranked, _, _ in recommender.ranked_for_users(users, DEPTH, DEPTH)])
+
+
+def item_bias(train: Interactions, _titles: Sequence[str], _params: Params) -> Recommend:
+    """The recall of the same model for a user without an embedding: the same order for everybody."""
+    config = TrainConfig()
+    bias = fit(train, config, choose_iterations(train, config).num_iterations).item_bias
+    return by_scores(matrix(train), lambda users: np.tile(bias, (len(users), 1)))
+
+
+def popularity(train: Interactions, _titles: Sequence[str], _params: Params) -> Recommend:
+    """The most rated items, as the server answers who is unknown."""
+    popular = Popularity(np.bincount(train.item_num, minlength=len(train.items)).astype(np.int32))
+    seen = matrix(train)
+    return lambda users: filled([popular.top(DEPTH, seen[user].indices)[0] for user in users])
+
+
+def titles_alone(train: Interactions, titles: Sequence[str], _params: Params) -> Recommend:
+    """The rerank's similarity over the whole catalogue; items without a title are never recommended."""
+    vectors, histories = fit_titles(titles), Histories.from_interactions(train)
+    everything = np.arange(len(train.items))
+    has_title = vectors.known(everything)
+
+    def scores(users: Users) -> NDArray[np.float64]:
+        result = np.full((len(users), len(everything)), -np.inf)
+        for row, user in zip(result, users.tolist(), strict=True):
+            profile = vectors.profile(*histories.of(user))
+            if profile is not None:
+                row[has_title] = vectors.similarity(everything, profile)[has_title]
+        return result
+
+    return by_scores(matrix(train), scores)
+
+
+def fit_ease(train: Interactions, _titles: Sequence[str], params: Params) -> Recommend:
+    """EASE of what was rated, however it was rated."""
+    seen = matrix(train)
+    return by_scores(seen, ease(seen, params["lambda"]))
+
+
+def filled(lists: Sequence[NDArray[np.int64]]) -> Items:
+    """(len(lists), DEPTH), -1 behind the end of each."""
+    result = np.full((len(lists), DEPTH), NO_ITEM, np.int64)
+    for row, items in zip(result, lists, strict=True):
+        row[: len(items)] = items
+    return result
+
+
+POPULARITY = Contestant("popularity", "baseline", popularity)
+OWN = (
+    Contestant("ours: recall", "recall", pipeline, [{"rerank_weight": 0}]),
+    Contestant("ours: recall, reranked by titles", "rerank", pipeline, [{"rerank_weight": 1}]),
+    Contestant("ours: recall, reranked by a chosen weight", "rerank", pipeline, WEIGHTS),
+    Contestant("item bias", "baseline", item_bias),
+    POPULARITY,
+    Contestant("EASE", "peer", fit_ease, LAMBDAS),
+)
+TITLES = Contestant("titles alone", "baseline", titles_alone)
