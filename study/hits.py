@@ -111,12 +111,12 @@ def installed(package: str) -> str | None:
 
 
 def code_of(contestant: Contestant) -> str:
-    """SHA-256 of what decides a contestant's result here: the study's code and, of the pipeline, the package."""
-    here = Path(__file__).parent
-    names = ("measuring.py", "scoring.py", "ease.py")
-    files = [*(here / name for name in names), Path(inspect.getfile(contestant.fit))]
-    if not contestant.package:
-        files += sorted(Path(recommender.__path__[0]).rglob("*.py"))
+    """SHA-256 of what decides a contestant's result here: split, figures, fit and, of the pipeline, all its package."""
+    package, here = Path(recommender.__path__[0]), Path(__file__).parent
+    measured_by = [package / "data" / "splits.py", *sorted((package / "evaluation").glob("*.py"))]
+    files = measured_by if contestant.package else sorted(package.rglob("*.py"))
+    files += [here / name for name in ("measuring.py", "scoring.py", "ease.py")]
+    files.append(Path(inspect.getfile(contestant.fit)))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from benchmarks.common import table
-from recommender.prepare.figures import FAINT, INK, MUTED, MUTED_TEXT, STYLE
+from recommender.prepare.figures import FAINT, INK, MUTED, STYLE
 
 Row = Mapping[str, Any]
 HEADER = ["contestant", "HR@5", "HR@10 (95 % interval)", "HR@100", "NDCG@10", "coverage@10"]
@@ -27,6 +27,7 @@ CHOSEN_HEADER = [
     "popularity@10",
 ]
 OURS = "ours"
+OTHERS = "#52606d"  # the colour of peers and baselines, dark enough for small text
 SHOWN = (10, 100)  # hit rates of the picture
 
 
@@ -163,4 +164,4 @@ def _by_hit_rate(rows: Sequence[Row]) -> list[Row]:
 def _colour(row: Row) -> str:
     if row["contestant"].startswith(OURS):
         return INK
-    return MUTED if row["contestant"] == "popularity" else MUTED_TEXT
+    return MUTED if row["contestant"] == "popularity" else OTHERS

@@ -97,7 +97,7 @@ def grid(**values: Sequence[float]) -> list[Params]:
 
 
 SURPRISE, IMPLICIT, LIGHTFM = "scikit-surprise", "implicit", "rectools-lightfm"
-ALS_GRID = grid(factors=(64, 128), alpha=(1, 10, 40), regularization=(0.01, 1, 10, 50))
+ALS_GRID = grid(factors=(32, 64, 128), alpha=(1, 10, 40, 160), regularization=(1, 50))
 BPR_GRID = grid(learning_rate=(0.01, 0.1), iterations=(50, 200))
 NEIGHBOUR_GRID = grid(K=(20, 100, 500))
 LIGHTFM_GRID = grid(no_components=(16, 64, 128), epochs=(5, 20, 50))
