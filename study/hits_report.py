@@ -114,7 +114,8 @@ def picture(rows: Sequence[Row]) -> str:
     shown = {name: _by_hit_rate(of_data(rows, name)) for name in names(rows)}
     heights = [len(some) + 3 for some in shown.values()]
     with mpl.rc_context({**STYLE, "axes.spines.left": False}):
-        page = Figure(figsize=(9.6, 0.27 * sum(heights)), layout="constrained", facecolor="white")
+        page = Figure(figsize=(9.6, 0.28 * sum(heights)), facecolor="white")
+        page.set_layout_engine("constrained", h_pad=0.14, w_pad=0.08)
         panels = page.subplots(len(shown), len(SHOWN), squeeze=False, height_ratios=heights)
         for (name, some), of_name in zip(shown.items(), panels, strict=True):
             for k, axes in zip(SHOWN, of_name, strict=True):
