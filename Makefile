@@ -3,6 +3,8 @@
 # make cloud-demo   from raw reviews over S3, containers, Lambda's runtime and API Gateway's event to an answer (Docker, Linux)
 # make score   all users of the demo's model at once, offline
 # make test    install what the tests need and run them
+# make study-sample   the paper's study on synthetic data, beside Surprise, implicit, LightFM: minutes
+# make study   the same on real data, into results/
 # make check   format, lint, strict types and tests
 # make test-container   build the image and run it in a Docker engine, which is started where there is none (Debian, root)
 # make test-aws    the commands that launch on AWS, against what answers in its place on this machine
@@ -24,7 +26,7 @@ FAST := "not slow and not real_component and not container and not aws"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
        $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: demo container-demo cloud-demo aws score test test-slow test-container test-aws check format benchmark clean
+.PHONY: demo container-demo cloud-demo aws score test test-slow test-container test-aws check format study study-sample benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
@@ -68,12 +70,18 @@ format: .venv/installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+# The paper's table 5 and the hit rates of whole pipelines; stopped, the same command goes on. Under 2 hours on 2 cores.
+study: .venv/installed-study
+	$(BIN)/python -m study
+
+study-sample: .venv/installed-study
+	$(BIN)/python -m study --sample
+
 # Three quarters of an hour on 2 cores; benchmarks/README.md says what each needs.
 benchmark: .venv/installed-benchmarks
 	$(BIN)/python -m benchmarks.prepare
 	$(BIN)/python -m benchmarks.main_job
 	$(BIN)/python -m benchmarks.fit
-	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.adam
 	$(BIN)/python -m benchmarks.growth
@@ -110,6 +118,11 @@ clean:
 	.venv-aws/bin/python -m pip install --quiet --disable-pip-version-check -r infra/requirements.txt
 	@touch $@
 
-.venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed
+.venv/installed-study: study/requirements.txt .venv/installed
+	$(PIP) -r study/requirements.txt
+	$(PIP) -r study/requirements-lightfm.txt || echo "LightFM needs a C compiler: it is left out"
+	@touch $@
+
+.venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed-study
 	$(PIP) -r benchmarks/requirements.txt
 	@touch $@

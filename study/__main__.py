@@ -5,17 +5,23 @@ same command goes on where it was stopped, and repeats nothing.
 """
 
 import sys
-from pathlib import Path
+from importlib.util import find_spec
 
 import click
 
-from benchmarks.common import RESULTS
+from benchmarks.common import RESULTS, ROOT
+from recommender.errors import EngineError
 from recommender.options import run as run_command
+from recommender.progress import say
 from study import user_day
 from study.cache import Cache
+from study.data import DATA
+from study.hits import run as hits
 from study.table5 import run as table5
 
-ROOT = Path(__file__).parents[1]
+# Data sets (the first one for table 5 as well), where results go, and the command that makes them.
+REAL = (("paper", "retail"), RESULTS, "make study")
+SAMPLE = (("sample",), ROOT / "build" / "study-sample", "make study-sample")
 
 
 def command() -> click.Command:
@@ -28,11 +34,14 @@ def command() -> click.Command:
 
 def study(sample: bool) -> None:
     """Run all parts."""
+    if find_spec("surprise") is None:
+        raise EngineError("table 5 needs scikit-surprise: pip install -r study/requirements.txt")
     cache = Cache(ROOT / "build" / "study")
-    folder = ROOT / "build" / "study-sample" if sample else RESULTS
-    name, words = ("sample", "make study-sample") if sample else ("paper", "make study")
-    table5.run(name, cache, folder, words)
-    user_day.run(name, folder, words)
+    names, folder, words = SAMPLE if sample else REAL
+    table5.run(names[0], cache, folder, words)
+    user_day.run(names[0], folder, words)
+    hits.run([DATA[name]() for name in names], cache, folder, words)
+    say(f"the results are in {folder}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -38,12 +38,16 @@ class Data:
     titles: list[str]
 
     @property
-    def digest(self) -> str:
-        """Tells these ratings and titles from any others."""
+    def ratings_digest(self) -> str:
+        """Tells these ratings from any others."""
         parts = (self.train, self.test)
         columns = [column for part in parts for column in (part.user_num, part.item_num, part.rating, part.time)]
-        contents = [*(column.tobytes() for column in columns), "\0".join(self.titles).encode()]
-        return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
+        return hashlib.sha256(b"".join(hashlib.sha256(column.tobytes()).digest() for column in columns)).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Tells these ratings and titles from any others."""
+        return hashlib.sha256("\0".join([self.ratings_digest, *self.titles]).encode()).hexdigest()
 
 
 def paper() -> Data:
@@ -132,4 +136,4 @@ def _titles(data: Interactions, file: Path) -> list[str]:
     return [known.get(item_id, "") for item_id in data.items]
 
 
-DATA = {"paper": paper, "sample": sample}
+DATA = {"paper": paper, "retail": online_retail, "sample": sample}

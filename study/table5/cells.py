@@ -1,7 +1,5 @@
 """Each cell is fitted, chosen two ways, and kept."""
 
-import ast
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -11,18 +9,17 @@ from functools import cache
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recommender import models
 from recommender.data.interactions import Interactions
 from recommender.data.splits import split_leave_one_out
 from recommender.progress import say
-from study.cache import Cache
+from study.cache import Cache, code_digest
 from study.data import DATA, Data
 from study.table5 import contestants
 from study.table5.contestants import Contestant, Step, Values
@@ -125,7 +122,7 @@ class Least:
 
 def fit_all(name: str, cells: list[Cell], cache: Cache) -> dict[Cell, dict[str, Chosen]]:
     """Every cell, from the cache or fitted now by a process a core; what is done is kept at once."""
-    keys = {cell: key_of(DATA[name]().digest, cell) for cell in cells}
+    keys = {cell: key_of(DATA[name]().ratings_digest, cell) for cell in cells}
     missing = [cell for cell in cells if cache.get(keys[cell]) is None]
     say(f"table 5, {name}: {len(cells) - len(missing)} of {len(cells)} cells are there already")
     began = time.perf_counter()
@@ -168,15 +165,13 @@ def data_of(name: str) -> Data:
 
 def key_of(digest: str, cell: Cell) -> dict[str, object]:
     """All that a cell's result depends on."""
-    return {"data": digest, **asdict(cell), "code": code_digest(), **{name: version(name) for name in PACKAGES}}
+    return {"data": digest, **asdict(cell), "code": code_of_fits(), **{name: version(name) for name in PACKAGES}}
 
 
 @cache
-def code_digest() -> str:
-    """Changes with what the fits do, not with comments or layout."""
-    files = [*sorted(Path(models.__file__).parent.glob("*.py")), Path(contestants.__file__)]
-    trees = [ast.dump(ast.parse(file.read_text(encoding="utf-8"))) for file in files]
-    return hashlib.sha256("".join(trees).encode()).hexdigest()
+def code_of_fits() -> str:
+    """Changes with what the fits do."""
+    return code_digest([*sorted(Path(models.__file__).parent.glob("*.py")), Path(contestants.__file__)])
 
 
 def _rmse(step: Step, pairs: Interactions) -> float:
@@ -187,14 +182,8 @@ def _as_json(chosen: Chosen) -> dict[str, object]:
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(chosen).items()}
 
 
-def _from_json(kept: Mapping[str, object] | None) -> dict[str, Chosen]:
-    return {way: _chosen(cast(dict[str, object], values)) for way, values in (kept or {}).items()}
-
-
-def _chosen(values: dict[str, object]) -> Chosen:
-    arrays = {name: _array(values[name]) for name in ("predicted", "plain")}
-    return Chosen(int(str(values["iterations"])), **arrays, seconds=float(str(values["seconds"])))
-
-
-def _array(values: object) -> NDArray[np.float64]:
-    return np.array(values, np.float64)
+def _from_json(kept: Mapping[str, Any] | None) -> dict[str, Chosen]:
+    return {
+        way: Chosen(**{**values, "predicted": np.array(values["predicted"]), "plain": np.array(values["plain"])})
+        for way, values in (kept or {}).items()
+    }

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from recommender.figures import ACCENT, FAINT, INK, STYLE
 from study.table5.cells import DEFAULTS, VALIDATION
-from study.table5.table import PAPER, PAPER_SIZES, Row
+from study.table5.table import NAMES, PAPER, PAPER_SIZES, Row
 
 RED, GREEN = "#b3432b", "#3f7d58"
 # model, solver, chosen on -> label, colour, style of the line
@@ -35,16 +35,14 @@ def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
         left, right = figure.subplots(1, 2)
         _panel(left, means, BIASED, {"damped biases": "damped biases, no embedding"})
         _panel(right, means, OTHERS, {"always 0": "always 0", "always 3": "always 3", "the mean": "the mean"})
-        if with_paper:
-            left.plot(
-                PAPER_SIZES, PAPER["bias"], ":", color=INK, label="Bias MF, as the paper reports it (chosen on test)"
-            )
-            right.plot(PAPER_SIZES, PAPER["basic"], ":", color=INK, label="Basic MF, as the paper reports it")
-            right.plot(PAPER_SIZES, PAPER["sigmoid"], ":", color=ACCENT, label="Sigmoid MF, as the paper reports it")
         left.set(title="With biases", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
         right.set(title="Without", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
-        for axes in (left, right):
-            axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+        for axes, models in ((left, ["bias"]), (right, ["basic", "sigmoid"])):
+            for model, colour in zip(models if with_paper else [], (INK, ACCENT), strict=False):
+                label = f"{NAMES[model]}, as the paper reports it (chosen on test)"
+                axes.plot(PAPER_SIZES, PAPER[model], ":", color=colour, label=label)
+            below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
+            axes.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=8, **below)
         figure.savefig(path, metadata={"Date": None})
 
 

@@ -56,7 +56,7 @@ def test_the_fused_loop_is_torchs_own_adam_on_an_embedding_module(data: Data) ->
             adam.step()
     expected = predict(torch.tensor(data.test.user_num), torch.tensor(data.test.item_num)).detach().numpy()
     assert_allclose(found.predicted, expected, atol=1e-4)
-    assert np.std(found.predicted) > 0.05
+    assert np.std(found.predicted) > 0.02
 
 
 def test_the_learning_rate_of_the_dense_loop_is_halved_after_20_epochs(data: Data) -> None:
@@ -101,7 +101,7 @@ def test_plain_predictions_are_those_of_embeddings_of_zero(data: Data, model: st
         ([3, 2, 1, 4, 0, 9], 3, 5, 6),
         ([1, 1, 1], 5, 1, 3),
         ([5], 1, 1, 1),
-        ([float("nan"), 2, 3, 1], 2, 2, 4),
+        ([float("nan"), 2, 3, 4, 1], 2, 2, 4),
     ],
 )
 def test_the_least_error_before_patience_ends_is_chosen(

@@ -7,11 +7,11 @@ import pytest
 from tastes import TASTES
 
 from recommender.evaluation.ranking import Rankings
-from study.contestants import Contestant
 from study.data import Data
-from study.measuring import relevant
-from study.recommenders import OWN, POPULARITY, TITLES, WEIGHTS, pipeline
-from study.scoring import DEPTH, matrix
+from study.hits.contestants import Contestant
+from study.hits.measuring import relevant
+from study.hits.recommenders import OWN, POPULARITY, TITLES, WEIGHTS, pipeline
+from study.hits.scoring import DEPTH, matrix
 
 NAMED = {contestant.name: contestant for contestant in (*OWN, TITLES)}
 

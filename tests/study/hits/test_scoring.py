@@ -5,7 +5,7 @@ from boards import interactions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.scoring import BLOCK, DEPTH, best, by_factors, by_scores, matrix
+from study.hits.scoring import BLOCK, DEPTH, best, by_factors, by_scores, matrix
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 50), st.integers(0, 1000))

@@ -11,13 +11,14 @@ import pytest
 from tastes import TASTES
 
 from recommender.data.interactions import Interactions
-from study import hits, hits_report
 from study.cache import Cache
-from study.contestants import Contestant, Params
-from study.hits import compared, installed, outcome, rows_of
-from study.measuring import Row, choose, measured
-from study.recommenders import OWN, POPULARITY
-from study.scoring import Recommend, by_scores, matrix
+from study.hits import report
+from study.hits import run as hits
+from study.hits.contestants import Contestant, Params
+from study.hits.measuring import Row, choose, measured
+from study.hits.recommenders import OWN, POPULARITY
+from study.hits.run import compared, installed, outcome
+from study.hits.scoring import Recommend, by_scores, matrix
 
 EASE = next(contestant for contestant in OWN if contestant.name == "EASE")
 
@@ -28,7 +29,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hits, "PEERS", ())
-        hits.run([TASTES, replace(TASTES, name="Amazon Fashion")], Cache(folder / "cache"), folder)
+        hits.run([TASTES, replace(TASTES, name="Amazon Fashion")], Cache(folder / "cache"), folder, "make study")
     return folder
 
 
@@ -104,7 +105,7 @@ def test_a_peer_that_is_not_installed_is_a_row_that_says_so(tmp_path: Path) -> N
     missing = replace(POPULARITY, name="somebody", package="no-such-distribution")
     row = compared(outcome(TASTES, missing, Cache(tmp_path)), [])
     assert row == {"contestant": "somebody", "stage": "baseline", "missing": "no-such-distribution is not installed"}
-    assert hits_report.figures(row)[:2] == ["somebody", "no-such-distribution is not installed"]
+    assert report.figures(row)[:2] == ["somebody", "no-such-distribution is not installed"]
     assert installed("") == ""
 
 
@@ -117,13 +118,3 @@ def test_the_tables_have_a_row_for_every_contestant_and_the_picture_its_name(res
         assert f"| {name}" in tables
         assert row["stage"] == "reported" or name in picture
     assert "| the paper's pipeline, as reported | 0.0007 |" in tables
-
-
-def test_the_sample_is_run_by_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(hits, "sample", lambda: TASTES)
-    monkeypatch.setattr(hits, "PEERS", ())
-    monkeypatch.setattr(hits, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(hits, "SAMPLE_RESULTS", tmp_path / "results")
-    hits.main(["--sample"], standalone_mode=False)
-    assert {file.name for file in (tmp_path / "results").iterdir()} == {"hits.json", "hits.md", "hits.svg"}
-    assert rows_of(TASTES, Cache(tmp_path / "cache"))[0]["data"] == "tastes"

@@ -5,11 +5,11 @@ import pytest
 from tastes import TASTES
 
 from recommender.evaluation.ranking import Rankings
-from study.contestants import Contestant
-from study.hits import installed
-from study.measuring import relevant
-from study.peers import PEERS, grid
-from study.scoring import matrix
+from study.hits.contestants import Contestant
+from study.hits.measuring import relevant
+from study.hits.peers import PEERS, grid
+from study.hits.run import installed
+from study.hits.scoring import matrix
 
 MUST_FIND = {"implicit kNN, cosine", "implicit kNN, TF-IDF", "implicit kNN, BM25", "LightFM, WARP", "implicit ALS"}
 

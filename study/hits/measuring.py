@@ -18,8 +18,8 @@ from recommender.evaluation.ranking import (
     mean_popularity,
     novelty,
 )
-from study.contestants import Contestant, Params
 from study.data import Data
+from study.hits.contestants import Contestant, Params
 
 Row = dict[str, Any]  # as in hits.json
 ACCURACY = {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from recommender.data.interactions import Interactions
-from study.scoring import Recommend
+from study.hits.scoring import Recommend
 
 Params = Mapping[str, float]
 Fit = Callable[[Interactions, Sequence[str], Params], Recommend]  # train ratings, titles by item number

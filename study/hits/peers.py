@@ -15,8 +15,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from recommender.data.interactions import Interactions
-from study.contestants import Contestant, Fit, Params
-from study.scoring import Recommend, by_factors, by_scores, matrix
+from study.hits.contestants import Contestant, Fit, Params
+from study.hits.scoring import Recommend, by_factors, by_scores, matrix
 
 SEED = 0
 THREADS = os.cpu_count() or 1

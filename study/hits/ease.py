@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from study.scoring import Matrix, Scores, Users
+from study.hits.scoring import Matrix, Scores, Users
 
 
 def ease(X: Matrix, regularization: float) -> Scores:

@@ -15,9 +15,9 @@ from recommender.models.training import choose_iterations, fit
 from recommender.pipeline import Recommender
 from recommender.recall.popularity import Popularity
 from recommender.rerank.titles import fit_titles
-from study.contestants import Contestant, Params
-from study.ease import ease
-from study.scoring import DEPTH, Recommend, Users, by_scores, matrix
+from study.hits.contestants import Contestant, Params
+from study.hits.ease import ease
+from study.hits.scoring import DEPTH, Recommend, Users, by_scores, matrix
 
 WEIGHTS = [{"rerank_weight": tenths / 10} for tenths in range(11)]
 LAMBDAS = [{"lambda": value} for value in (10, 30, 100, 300, 1000)]

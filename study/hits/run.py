@@ -2,55 +2,50 @@
 
 Recommendations are of the full catalogue without what the user has seen; hyper-parameters are chosen by one more
 leave-one-out inside train, then everything in train is fitted; the test ratings are looked at once.
-
-    python -m study.hits             the real data, see `benchmarks.common.real_data`
-    python -m study.hits --sample    a synthetic sample, to build/study-sample, in less than a minute
 """
 
 import datetime
-import hashlib
 import inspect
 import json
 from collections.abc import Sequence
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
 import recommender
-from benchmarks.common import RESULTS, ROOT, machine
+from benchmarks.common import machine
 from recommender.evaluation.ranking import figure
 from recommender.progress import say
-from study import hits_report
-from study.cache import Cache
-from study.contestants import Contestant
-from study.data import Data, online_retail, paper, sample
-from study.measuring import Row, flat, measured
-from study.peers import PEERS
-from study.recommenders import OWN, POPULARITY, TITLES
+from study.cache import Cache, code_digest
+from study.data import Data
+from study.hits import report
+from study.hits.contestants import Contestant
+from study.hits.measuring import Row, flat, measured
+from study.hits.peers import PEERS
+from study.hits.recommenders import OWN, POPULARITY, TITLES
 
-CACHE, SAMPLE_RESULTS = ROOT / "build" / "study-cache", ROOT / "build" / "study-sample"
 COMPARED = (10, 100)  # where the difference of hit rates to popularity is taken
 PAPER = {"contestant": "the paper's pipeline", "stage": "reported", "chosen": {}, "hit_rate@5": 1 / 1426}
 
 
-def run(datasets: Sequence[Data], cache: Cache, results: Path) -> None:
+def run(datasets: Sequence[Data], cache: Cache, results: Path, command: str) -> None:
     """Measure every contestant on each data set and write hits.json, hits.md and hits.svg to `results`.
 
     What `cache` has is not computed again: a run that was stopped goes on at the contestant where it stopped.
     """
     rows = [row for data in datasets for row in rows_of(data, cache)]
     found = {
-        "command": "python -m study.hits",
+        "command": command,
         "machine": machine(),
         "date": datetime.date.today().isoformat(),
         "rows": rows,
     }
     results.mkdir(parents=True, exist_ok=True)
     (results / "hits.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    hits_report.write(found, results)
+    report.write(found, results)
 
 
 def rows_of(data: Data, cache: Cache) -> list[Row]:
@@ -111,13 +106,15 @@ def installed(package: str) -> str | None:
 
 
 def code_of(contestant: Contestant) -> str:
-    """SHA-256 of what decides a contestant's result here: split, figures, fit and, of the pipeline, all its package."""
+    """Changes with what decides a contestant's result here: split, figures, fit and, of the pipeline, all its rooms."""
     package, here = Path(recommender.__path__[0]), Path(__file__).parent
-    measured_by = [package / "data" / "splits.py", *sorted((package / "evaluation").glob("*.py"))]
-    files = measured_by if contestant.package else sorted(package.rglob("*.py"))
+    files = [package / "data" / "splits.py", package / "evaluation" / "ranking.py"]
     files += [here / name for name in ("measuring.py", "scoring.py", "ease.py")]
     files.append(Path(inspect.getfile(contestant.fit)))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    if not contestant.package:
+        rooms = [sorted((package / room).glob("*.py")) for room in ("models", "recall", "rerank")]
+        files += [package / "pipeline.py", *chain(*rooms)]
+    return code_digest(files)
 
 
 def _named(contestant: Contestant) -> Row:
@@ -127,15 +124,3 @@ def _named(contestant: Contestant) -> Row:
 def _hits(place: list[int], k: int) -> NDArray[np.float64]:
     places = np.array(place)
     return ((places >= 0) & (places < k)).astype(np.float64)
-
-
-@click.command(help=str(__doc__).replace("\n    python", "\n\n\b\n    python", 1))
-@click.option("--sample", "on_sample", is_flag=True, help="Run on a synthetic sample, to build/study-sample.")
-def main(on_sample: bool) -> None:
-    """See the module."""
-    datasets = [sample()] if on_sample else [paper(), online_retail()]
-    run(datasets, Cache(CACHE), SAMPLE_RESULTS if on_sample else RESULTS)
-
-
-if __name__ == "__main__":
-    main()

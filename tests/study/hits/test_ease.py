@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from study.ease import ease, inverse, item_space, user_space
-from study.scoring import Matrix
+from study.hits.ease import ease, inverse, item_space, user_space
+from study.hits.scoring import Matrix
 
 
 def random_matrix(users: int, items: int, share: float, seed: int) -> Matrix:

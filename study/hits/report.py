@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from benchmarks.common import table
-from recommender.prepare.figures import FAINT, INK, MUTED, STYLE
+from recommender.figures import ACCENT, FAINT, INK, STYLE
 
 Row = Mapping[str, Any]
 HEADER = ["contestant", "HR@5", "HR@10 (95 % interval)", "HR@100", "NDCG@10", "coverage@10"]
@@ -153,7 +153,7 @@ def _frame(axes: Axes, rows: Sequence[Row], k: int) -> None:
     axes.set_axisbelow(True)
     popular = next((row[f"hit_rate@{k}"] for row in rows if row["contestant"] == "popularity"), None)
     if popular is not None:
-        axes.axvline(popular, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        axes.axvline(popular, color=ACCENT, linewidth=1, linestyle=(0, (3, 3)))
 
 
 def _by_hit_rate(rows: Sequence[Row]) -> list[Row]:
@@ -165,4 +165,4 @@ def _by_hit_rate(rows: Sequence[Row]) -> list[Row]:
 def _colour(row: Row) -> str:
     if row["contestant"].startswith(OURS):
         return INK
-    return MUTED if row["contestant"] == "popularity" else OTHERS
+    return ACCENT if row["contestant"] == "popularity" else OTHERS

@@ -1,0 +1,1 @@
+"""Hit rates of whole pipelines: contestants -> chosen by validation -> one look at test -> tables, a picture."""
