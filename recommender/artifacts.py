@@ -83,7 +83,7 @@ def save(model: Model, folder: Path) -> None:
     config = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "hyperparameters": model.config.model_dump(),
+        "hyperparameters": model.config.of_model,
         "global_mean": model.factors.global_mean,
         "num_title_terms": model.title_vectors.num_terms,
     }

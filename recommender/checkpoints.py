@@ -52,7 +52,7 @@ class Checkpoint:
 
 def job_of(config: TrainConfig, data: Interactions, validation: Interactions | None) -> str:
     """A name for what is computed, 16 hexadecimal digits: the same data and hyper-parameters have the same one."""
-    digest = hashlib.sha256(json.dumps(config.model_dump()).encode())
+    digest = hashlib.sha256(json.dumps(config.of_model).encode())
     for ratings in (data, validation):
         if ratings is None:
             continue

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -189,6 +189,7 @@ class TrainConfig(Config):
     rerank_weight: float = Field(
         1.0, ge=0, le=1, description="share of title similarity in the final order; the rest is the recall score"
     )
+    report: bool = Field(True, description="also write report.html, which changes nothing of the model")
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> Self:
@@ -197,6 +198,11 @@ class TrainConfig(Config):
         if self.solver == "als" and not self.has_closed_form:
             raise ValueError(f"model {self.model} has no closed form for solver als; set solver to adam")
         return self
+
+    @property
+    def of_model(self) -> dict[str, Any]:
+        """The hyper-parameters that decide what the model is, by their names."""
+        return self.model_dump(exclude={"report"})
 
     @property
     def has_bias(self) -> bool:

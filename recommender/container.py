@@ -95,6 +95,11 @@ class Container:
         return self._directory(SM_OUTPUT_DATA_DIR, "output", "data") / "metrics.json"
 
     @property
+    def report_file(self) -> Path:
+        """output/data/report.html, beside the metrics."""
+        return self.metrics_file.with_name("report.html")
+
+    @property
     def failure_file(self) -> Path:
         """output/failure; its text becomes the job's FailureReason."""
         return self.base_dir / "output" / "failure"

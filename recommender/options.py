@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import click
+from pydantic.fields import FieldInfo
 
 from recommender.config import Config
 from recommender.container import BASE_DIR, CHANNELS, Container
@@ -17,11 +18,23 @@ def options_of(config: type[Config]) -> list[click.Parameter]:
     return [
         click.Option(
             list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])),
-            metavar="|".join(arg for arg in get_args(field.annotation) if isinstance(arg, str)) or "VALUE",
-            help=f"{field.description} [default: {field.default}]",
+            metavar="|".join(words_of(field)) or "VALUE",
+            help=f"{field.description} [default: {shown(field.default)}]",
         )
         for name, field in config.model_fields.items()
     ]
+
+
+def words_of(field: FieldInfo) -> list[str]:
+    """The words that a field may be; none where it is a number or a text."""
+    if field.annotation is bool:
+        return ["true", "false"]
+    return [word for word in get_args(field.annotation) if isinstance(word, str)]
+
+
+def shown(value: object) -> str:
+    """A value of a configuration as a user writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def places() -> list[click.Parameter]:

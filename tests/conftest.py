@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
 from image import has_engine
-from job import ROOT, Job
+from job import NO_REPORT, ROOT, Job
 from raw import Prepare, Problem, Raw, Result
 
 from infra.local.s3 import S3Server, serving
@@ -66,6 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     """An empty job; train.main([]) and serve.main() called in this process use it too."""
     monkeypatch.setenv(BASE_DIR, str(tmp_path))
+    for name, value in NO_REPORT.items():
+        monkeypatch.setenv(name, value)
     return Job(tmp_path)
 
 

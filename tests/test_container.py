@@ -16,6 +16,7 @@ def test_the_tree_is_that_of_sagemaker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert container.model_dir == Path("/opt/ml/model")
     assert container.failure_file == Path("/opt/ml/output/failure")
     assert container.metrics_file == Path("/opt/ml/output/data/metrics.json")
+    assert container.report_file == Path("/opt/ml/output/data/report.html")
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", "nonsense", "[" * 100_000])

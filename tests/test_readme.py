@@ -1,7 +1,6 @@
 """What the README says of names, defaults, files and figures is what the code says."""
 
 import re
-from typing import Literal, get_args, get_origin
 
 import pytest
 import settings
@@ -11,13 +10,14 @@ from pydantic.fields import FieldInfo
 from recommender import hosting
 from recommender.config import SERVE, Config, PrepareConfig, TrainConfig
 from recommender.hosting import ServerSettings
+from recommender.options import shown, words_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def range_of(field: FieldInfo) -> str:
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(get_args(field.annotation))
+    if words_of(field):
+        return ", ".join(words_of(field))
     if field.default is None:
         return "a date"
     bounds = {type(bound).__name__: getattr(bound, type(bound).__name__.lower()) for bound in field.metadata}
@@ -40,7 +40,9 @@ def rows_of_table(heading: str) -> list[str]:
 )
 def test_the_tables_of_settings_are_those_of_the_code(heading: str, config: type[Config]) -> None:
     expected = [
-        re.sub(" +", " ", f"| `{name}` | {'' if field.default is None else field.default} | {range_of(field)} | ")
+        re.sub(
+            " +", " ", f"| `{name}` | {'' if field.default is None else shown(field.default)} | {range_of(field)} | "
+        )
         + f"{field.description} |"
         for name, field in config.model_fields.items()
     ]

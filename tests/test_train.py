@@ -87,7 +87,7 @@ CHANGED: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", TrainConfig.model_fields)
+@pytest.mark.parametrize("name", TrainConfig().of_model)
 def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
     """On the model, or, of the range of ratings, on what is accepted."""
     board = [(user, item) for user in range(12) for item in range(12) if (user * 7 + item * 5) % 11]
