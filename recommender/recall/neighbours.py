@@ -24,7 +24,7 @@ class ItemNeighbours:
         rated = sp.csr_array((np.ones(len(item_num)), item_num.astype(np.int64), offsets), shape=shape)
         rated.sum_duplicates()
         rated.data[:] = 1
-        raters = np.asarray(rated.sum(axis=0))
+        raters: NDArray[np.float64] = np.asarray(rated.sum(axis=0))
         self._rated = rated
         self._unit = sp.csr_array(rated * (1 / np.sqrt(np.maximum(raters, 1)))[None, :])
         self._unit_of_items = sp.csr_array(self._unit.T)

@@ -38,7 +38,8 @@ def test_of_equal_scores_the_lower_item_number_comes_first_and_what_is_rated_nev
 
 def test_a_rating_that_is_there_twice_counts_once() -> None:
     twice, once = ([[0, 0], [0, 5], [5, 7, 7]], [[0], [0, 5], [5, 7]])
-    assert np.allclose(*(neighbours_of(rated).scores(np.arange(3)).toarray() for rated in (twice, once)))
+    doubled, single = (neighbours_of(rated).scores(np.arange(3)).toarray() for rated in (twice, once))
+    assert np.allclose(doubled, single)
 
 
 def test_every_user_has_an_answer_in_the_order_asked_for() -> None:
