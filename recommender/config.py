@@ -229,8 +229,12 @@ class TrainConfig(Config):
     @property
     def without_effect(self) -> list[str]:
         """The hyper-parameters that were set and that model and solver do not use."""
-        unused = set(NOT_FOR[self.model]) | set(NOT_FOR[self.solver])
-        return sorted(unused & self.model_fields_set)
+        return sorted(self.unused & self.model_fields_set)
+
+    @property
+    def unused(self) -> set[str]:
+        """The hyper-parameters that model and solver do not use."""
+        return {*NOT_FOR[self.model], *NOT_FOR[self.solver]}
 
     @property
     def search_space(self) -> dict[str, Range]:

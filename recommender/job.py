@@ -2,6 +2,7 @@
 
 import json
 import time
+import traceback
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from recommender.models.iteration import Iteration
 from recommender.models.training import Choice, choose_iterations, fit
 from recommender.pipeline import Recommender
 from recommender.progress import progress, say
+from recommender.report.finished import Finished
 from recommender.rerank.titles import fit_titles
 
 FEW = 100  # validation ratings that decide little
@@ -35,6 +37,7 @@ def run(config: TrainConfig, container: Container) -> None:
     """
     artifacts.clear(container.model_dir)  # whatever happens, no older model passes for this job's
     container.failure_file.unlink(missing_ok=True)
+    container.report_file.unlink(missing_ok=True)
     watch = Stopwatch()
     announce(config, container)
     data, validation = training_data(config, container)
@@ -61,6 +64,8 @@ def run(config: TrainConfig, container: Container) -> None:
     metrics |= {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
     metrics |= {"model_bytes": artifacts.num_bytes(container.model_dir), **watch.seconds}
     keep(metrics, container)
+    if config.report:
+        report(Finished(container, config, recommender, data, validation, rows, metrics))
 
 
 def measure(recommender: Recommender, held_out: pd.DataFrame | None, watch: "Stopwatch") -> Rows | None:
@@ -86,6 +91,17 @@ def keep(metrics: Metrics, container: Container) -> None:
         say(line)
     container.metrics_file.parent.mkdir(parents=True, exist_ok=True)
     storage.write_text(container.metrics_file, json.dumps(metrics, indent=2) + "\n")
+
+
+def report(finished: Finished) -> None:
+    """Write the page. Where that fails the job has done its work all the same: the log says what went wrong."""
+    try:
+        from recommender.report.write import write  # matplotlib: a second
+
+        write(finished, every_size=False)
+    except Exception:  # noqa: BLE001 - whatever it is, the model and its metrics are whole
+        say(traceback.format_exc())
+        say("the report can't be written, see above; model and metrics are whole")
 
 
 def announce(config: TrainConfig, container: Container) -> None:

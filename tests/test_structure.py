@@ -34,8 +34,10 @@ MAY_IMPORT = {
     "pipeline": {"errors", "config", "artifacts", "models", "recall", "rerank"},
     "evaluation": {"data", "models", "recall", "pipeline"},
     "score": {"errors", "progress", "options", "config", "container", "hosting", "data", "pipeline"},
+    "report": {"errors", "validation", "progress", "figures", "config", "options", "container", "inputs", "data",
+               "models", "recall", "storage", "artifacts", "pipeline", "evaluation"},
     "job": {"progress", "config", "container", "inputs", "data", "models", "rerank", "storage", "artifacts",
-            "checkpoints", "pipeline", "evaluation"},
+            "checkpoints", "pipeline", "evaluation", "report"},
     "tune": {"errors", "progress", "options", "config", "container", "inputs", "data", "models", "storage",
              "checkpoints"},
     "service": {"errors", "validation", "config", "container", "hosting", "pipeline"},
@@ -80,6 +82,10 @@ def test_the_server_needs_neither_torch_nor_pandas_nor_scikit_learn() -> None:
 
 def test_training_needs_no_server_and_without_s3_no_boto3() -> None:
     assert loaded_by("train") & {"flask", "gunicorn", "gevent", "sagemaker", "boto3", "botocore"} == set()
+
+
+def test_training_that_writes_no_report_needs_neither_matplotlib_nor_jinja2() -> None:
+    assert loaded_by("recommender.job") & {"matplotlib", "jinja2"} == set()
 
 
 def test_nothing_unpickles_or_evaluates() -> None:

@@ -21,7 +21,7 @@ class ItemNeighbours:
     def __init__(self, offsets: NDArray[np.int64], item_num: NDArray[np.integer], num_items: int) -> None:
         """From histories: user u has rated item_num[offsets[u]:offsets[u + 1]]; what stands there twice counts once."""
         shape = (len(offsets) - 1, num_items)
-        rated = sp.csr_array((np.ones(len(item_num)), item_num.astype(np.int64), offsets), shape=shape)
+        rated = sp.csr_array((np.ones(len(item_num)), item_num, offsets), shape=shape, copy=True)
         rated.sum_duplicates()
         rated.data[:] = 1
         raters: NDArray[np.float64] = np.asarray(rated.sum(axis=0))

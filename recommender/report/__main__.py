@@ -1,0 +1,86 @@
+r"""Make the page of a finished training again: of its channels, its model folder and its metrics.json.
+
+\b
+    python -m recommender.report --base-dir my-job      # my-job/output/data/report.html
+
+As train.py writes it, and always with the errors of other sizes of the embeddings.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from recommender.container import Container
+from recommender.errors import ArtifactError, DataError
+from recommender.options import placed, places, run
+from recommender.progress import progress
+from recommender.report.finished import Finished
+from recommender.validation import read_json_object
+
+if TYPE_CHECKING:
+    from recommender.evaluation.evaluate import Metrics
+
+
+def finished(container: Container) -> Finished:
+    """A training as it lies on disk; its model is measured again.
+
+    Raises:
+        RecommenderError: the model or metrics.json is missing or damaged, or the channels are not those of the model.
+    """
+    from recommender.evaluation.evaluate import evaluate  # pandas: a second
+    from recommender.inputs import held_out_ratings, training_data
+    from recommender.pipeline import Recommender
+
+    recommender = Recommender.load(container.model_dir)
+    metrics = metrics_of(container.metrics_file)
+    config, model = recommender.model.config, recommender.model
+    data, validation = training_data(config, container)
+    own = (len(data), data.users.table.blob.tobytes(), data.items.table.blob.tobytes())
+    if own != (len(model.histories.rating), model.users.table.blob.tobytes(), model.items.table.blob.tobytes()):
+        raise DataError("channel train: expected the ratings that the model was trained on, got others: train again")
+    held_out = held_out_ratings(config, container)
+    rows = (
+        None if held_out is None else evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"))
+    )
+    return Finished(container, config, recommender, data, validation, rows, metrics)
+
+
+def metrics_of(path: Path) -> "Metrics":
+    """What train.py has measured.
+
+    Raises:
+        ArtifactError: the file is missing, or not what train.py writes.
+    """
+    from recommender.evaluation.evaluate import Metrics
+
+    try:
+        metrics = TypeAdapter(Metrics).validate_python(read_json_object(path))
+        metrics["num_iterations"], metrics["num_validation_ratings"]
+    except (ValidationError, KeyError):
+        raise ArtifactError(f"{path}: expected the metrics that train.py writes: train again") from None
+    return metrics
+
+
+def command() -> click.Command:
+    """The command line."""
+
+    def report(**options: object) -> None:
+        container = placed({name: value for name, value in options.items() if value is not None})
+        training = finished(container)
+        from recommender.report.write import write  # matplotlib: a second
+
+        write(training, every_size=True)
+
+    return click.Command("report", callback=report, params=places(), help=str(__doc__).replace(r"\b", "\b"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    return run(command(), arguments, "recommender.report")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

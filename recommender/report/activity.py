@@ -1,0 +1,68 @@
+"""How wrong the predictions are for users and items with few train ratings, and with many."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.evaluation.metrics import interval
+from recommender.evaluation.ranking import Figure
+from recommender.report.finished import Finished
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The test rows whose user, or item, has so many train ratings.
+
+    Attributes:
+        label: how many, such as 5-8.
+        rows: test rows.
+        rmse: of their predictions, with its interval.
+    """
+
+    label: str
+    rows: int
+    rmse: Figure
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The error by train ratings of the user, and by those of the item."""
+
+    of_users: list[Bin]
+    of_items: list[Bin]
+
+
+def activity(finished: Finished) -> Activity | str:
+    """The error by activity, or what is missing for it."""
+    rows, model = finished.rows, finished.recommender.model
+    if rows is None:
+        return "There is no test channel: give the job one, and the page says for whom predictions are good."
+    of_user = np.append(np.diff(model.histories.offsets), 0)[rows.user_num]  # number -1 is the last one: none
+    of_item = np.append(model.item_count, 0)[rows.item_num]
+    return Activity(errors(of_user, rows.squared_error), errors(of_item, rows.squared_error))
+
+
+def errors(train_ratings: NDArray[np.integer], squared_error: NDArray[np.float64]) -> list[Bin]:
+    """The root mean squared error of each bin that has rows, the fewest ratings first."""
+    number = bins(train_ratings)
+    return [_bin(int(one), squared_error[number == one]) for one in np.unique(number)]
+
+
+def _bin(number: int, squared_error: NDArray[np.float64]) -> Bin:
+    low, high = interval(squared_error)
+    rmse = Figure(float(squared_error.mean()) ** 0.5, low**0.5, high**0.5)
+    return Bin(label(number), len(squared_error), rmse)
+
+
+def bins(count: NDArray[np.integer]) -> NDArray[np.int64]:
+    """0 for none, then 1, 2, 3 for 3-4, 4 for 5-8 and so on, doubling; (n,) int64."""
+    doublings = np.frexp(np.maximum(count, 1) - 1)[1]  # exact, where a logarithm might round
+    return doublings.astype(np.int64) + (count > 0)
+
+
+def label(number: int) -> str:
+    """What counts a bin has."""
+    if number < 3:
+        return str(number)
+    return f"{2 ** (number - 2) + 1:,}-{2 ** (number - 1):,}"

@@ -1,0 +1,78 @@
+"""The hyper-parameters of a training, and the commands that go on from it."""
+
+import json
+import shlex
+from dataclasses import dataclass
+
+from recommender.config import TrainConfig
+from recommender.options import shown
+from recommender.report.finished import Finished
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A hyper-parameter.
+
+    Attributes:
+        name, value, default: as a user writes them.
+        description: what it is.
+        changed: whether the value is another than the default.
+        used: whether it has an effect with the model and solver.
+    """
+
+    name: str
+    value: str
+    default: str
+    description: str
+    changed: bool
+    used: bool
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line and what it is for."""
+
+    purpose: str
+    line: str
+
+
+def settings(config: TrainConfig) -> list[Setting]:
+    """Every hyper-parameter of the model, in the order of the configuration."""
+    unused = config.unused
+    fields = TrainConfig.model_fields
+    return [
+        Setting(name, shown(value), shown(fields[name].default), str(fields[name].description),
+                value != fields[name].default, name not in unused)
+        for name, value in config.of_model.items()
+    ]  # fmt: skip
+
+
+def places(finished: Finished) -> list[str]:
+    """Where the training lies, as options of a command line."""
+    container = finished.container
+    given = {"base-dir": str(container.base_dir), **container.locations}
+    return [word for name, place in given.items() for word in (f"--{name}", place)]
+
+
+def report_command(finished: Finished) -> str:
+    """The command that makes the page again, with everything on it."""
+    return shlex.join(["python", "-m", "recommender.report", *places(finished)])
+
+
+def commands(finished: Finished) -> list[Command]:
+    """What can be done next, ready to be typed in the project's folder."""
+    container, users = finished.container, finished.recommender.model.users
+    changed = [(f"--{one.name}", one.value) for one in settings(finished.config) if one.changed]
+    options = [*places(finished), *(word for pair in changed for word in pair)]
+    question = shlex.quote(json.dumps({"user_id": users.id(0)}))
+    base, model = shlex.quote(str(container.base_dir)), str(container.model_dir)
+    scores = str(container.metrics_file.with_name("scores.parquet"))
+    return [
+        Command("train again with the same settings", shlex.join(["python", "train.py", *options])),
+        Command("serve the model", f"SAGEMAKER_BASE_DIR={base} python serve.py"),
+        Command("ask it", "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + question),
+        Command("recommend to everybody",
+                shlex.join(["python", "-m", "recommender.score", "--model", model, "--output", scores])),
+        Command("search for better settings", shlex.join(["python", "-m", "recommender.tune", *places(finished)])),
+        Command("make this page again, with every size of the embeddings", report_command(finished)),
+    ]  # fmt: skip

@@ -1,0 +1,125 @@
+"""What the data of a training hold."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.config import TrainConfig
+from recommender.data.interactions import Interactions
+from recommender.report.activity import bins, label
+from recommender.report.finished import Finished
+
+MOST_LABELS = 10  # of ratings: stars as they are, finer scales in as many equal parts
+UNITS = (1, 10**3, 10**6, 10**9)  # of timestamps: parts of a second
+YEARS = (datetime(1990, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
+
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A channel in a line.
+
+    Attributes:
+        name: of the channel.
+        ratings, users, items: how many.
+        density: ratings as a share of the pairs of these users and items.
+        once: share of the items that have one rating.
+        mean: of the ratings.
+        span: first and last day; None where timestamps are missing or are no times since 1970.
+    """
+
+    name: str
+    ratings: int
+    users: int
+    items: int
+    density: float
+    once: float
+    mean: float
+    span: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the data hold.
+
+    Attributes:
+        parts: the channels.
+        by_rating: channel -> rating -> number.
+        tail: (2, n) int64: ratings of an item, the most first, and how many items have as many; in train.
+        users_by_ratings, items_by_ratings: train ratings -> number.
+    """
+
+    parts: list[Part]
+    by_rating: dict[str, Counts]
+    tail: NDArray[np.int64]
+    users_by_ratings: Counts
+    items_by_ratings: Counts
+
+
+def summary(finished: Finished) -> Summary:
+    """Count; O(ratings)."""
+    held_out = None if finished.rows is None else Interactions.from_frame(finished.rows.test)
+    of_all = {"train": finished.data, "validation": finished.validation, "test": held_out}
+    data = {name: ratings for name, ratings in of_all.items() if ratings is not None and len(ratings)}
+    of_item = np.bincount(finished.data.item_num)
+    number, items = np.unique(of_item, return_counts=True)
+    return Summary(
+        parts=[part(name, ratings) for name, ratings in data.items()],
+        by_rating=by_rating(finished.config, data),
+        tail=np.array([number[::-1], items[::-1]], np.int64),
+        users_by_ratings=by_activity(np.bincount(finished.data.user_num)),
+        items_by_ratings=by_activity(of_item),
+    )
+
+
+def part(name: str, ratings: Interactions) -> Part:
+    """A channel in a line; users and items that it has none of do not count."""
+    of_item = np.bincount(ratings.item_num)
+    users, items = len(np.unique(ratings.user_num)), int((of_item > 0).sum())
+    return Part(
+        name=name,
+        ratings=len(ratings),
+        users=users,
+        items=items,
+        density=len(ratings) / (users * items),
+        once=float((of_item == 1).sum() / items),
+        mean=float(ratings.rating.mean(dtype=np.float64)),
+        span=span(ratings.time),
+    )
+
+
+def span(time: NDArray[np.int64]) -> tuple[str, str] | None:
+    """First and last day, where the times are seconds, or thousandths or less of them, since 1970; else None."""
+    first, last = int(time.min()), int(time.max())
+    for unit in UNITS:
+        if YEARS[0] * unit <= first <= last < YEARS[1] * unit:
+            days = [datetime.fromtimestamp(moment / unit, UTC).date().isoformat() for moment in (first, last)]
+            return days[0], days[1]
+    return None
+
+
+def by_rating(config: TrainConfig, data: dict[str, Interactions]) -> dict[str, Counts]:
+    """How many ratings have each value; of many values how many lie in each of equal parts of the scale."""
+    values = np.unique(np.concatenate([ratings.rating for ratings in data.values()]))
+    if len(values) <= MOST_LABELS:
+        labels = [f"{value:g}" for value in values]
+        return {name: _named(labels, np.searchsorted(values, ratings.rating)) for name, ratings in data.items()}
+    edges = np.linspace(config.rating_min, config.rating_max, MOST_LABELS + 1)
+    labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    return {name: _named(labels, np.searchsorted(edges[1:-1], ratings.rating)) for name, ratings in data.items()}
+
+
+def by_activity(count: NDArray[np.int64]) -> Counts:
+    """How many users, or items, have how many ratings; those without any do not count."""
+    number = bins(count[count > 0]) - 1
+    return _named([label(one + 1) for one in range(int(number.max()) + 1)], number)
+
+
+def _named(labels: Iterable[str], number: NDArray[np.integer]) -> Counts:
+    names = list(labels)
+    return dict(zip(names, np.bincount(number, minlength=len(names)).tolist(), strict=True))
