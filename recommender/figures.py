@@ -31,10 +31,10 @@ NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 MAX_POINTS = 500  # of a curve: more are not to be seen, and a page stays small
 
 
-def svg(draw: Callable[[Axes], None], height: float = 3.2) -> str:
+def svg(draw: Callable[[Axes], None], size: tuple[float, float] = (5.6, 3.2)) -> str:
     """What a function draws, as one `<svg>` element; the same drawing is the same bytes."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.6, height), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         draw(figure.add_subplot())
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata=NO_METADATA)

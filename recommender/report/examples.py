@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.evaluation.evaluate import Rows
 from recommender.evaluation.metrics import NOT_RANKED
 from recommender.pipeline import RecommendedItem, Recommender
 from recommender.report.finished import Finished
@@ -119,15 +120,17 @@ def _held_out_items(finished: Finished, user_num: int) -> set[str]:
 
 
 def _held_out(finished: Finished, user_num: int) -> list[HeldOut]:
-    rows = finished.rows
-    own = [] if rows is None else np.flatnonzero(rows.user_num == user_num)[:HELD_OUT].tolist()
-    return [] if rows is None else [
-        HeldOut(
-            title=title_of(finished.recommender, number) if (number := int(rows.item_num[row])) >= 0
-            else cut(str(rows.test["item_id"].iloc[row])),
-            rating=float(rows.rating[row]),
-            predicted=float(rows.predicted[row]),
-            place=None if rows.rank[row] == NOT_RANKED else int(rows.rank[row]) + 1,
-        )
-        for row in own
-    ]  # fmt: skip
+    if finished.rows is None:
+        return []
+    own = np.flatnonzero(finished.rows.user_num == user_num)[:HELD_OUT]
+    return [_held_out_row(finished.recommender, finished.rows, row) for row in own.tolist()]
+
+
+def _held_out_row(recommender: Recommender, rows: Rows, row: int) -> HeldOut:
+    item_num, rank = int(rows.item_num[row]), int(rows.rank[row])
+    return HeldOut(
+        title=cut(str(rows.test["item_id"].iloc[row])) if item_num < 0 else title_of(recommender, item_num),
+        rating=float(rows.rating[row]),
+        predicted=float(rows.predicted[row]),
+        place=None if rank == NOT_RANKED else rank + 1,
+    )

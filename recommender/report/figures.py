@@ -16,6 +16,7 @@ from recommender.report.stages import Stages
 from recommender.report.summary import Counts, Summary
 
 FEW = 30  # points of a curve that are marked one by one
+LEAST_SPAN = 0.04  # of the errors on an axis, as a share of them: a smaller difference is to look small
 
 
 def figures(report: Report) -> dict[str, list[str]]:
@@ -26,7 +27,7 @@ def figures(report: Report) -> dict[str, list[str]]:
     if not isinstance(report.sizes, str):
         drawn["sizes"] = [svg(partial(by_size, report.sizes))]
     if not isinstance(report.stages, str):
-        drawn["stages"] = [svg(partial(hit_rates, report.stages, k), height=2.3) for k in CUTS]
+        drawn["stages"] = [svg(partial(hit_rates, report.stages, k), size=(4.2, 2.2)) for k in CUTS]
     if not isinstance(report.activity, str):
         drawn["activity"] = [
             svg(partial(errors, report.activity.of_users, "By the user's train ratings")),
@@ -49,10 +50,16 @@ def counts(numbers: Counts, title: str, what: str, axes: Axes) -> None:
     bars = axes.bar(list(numbers), list(numbers.values()), color=INK)
     axes.bar_label(bars, [f"{number:,}" for number in numbers.values()], padding=2, fontsize=8, color=FAINT_TEXT)
     axes.set(title=title, xlabel="train ratings", ylabel=what)
+    axes.margins(y=0.12)
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    if len(numbers) > 7:
-        axes.tick_params("x", rotation=40)
+    _small_labels(axes, len(numbers))
+
+
+def _small_labels(axes: Axes, number: int) -> None:
+    """Labels that stay apart where there are many."""
+    if number > 7:
+        axes.tick_params("x", labelsize=8, rotation=35)
 
 
 def learning_curve(curve: Curve, axes: Axes) -> None:
@@ -70,17 +77,18 @@ def by_size(sizes: Sizes, axes: Axes) -> None:
     """Validation error by size of the embeddings, the model's own marked."""
     size, rmse = list(sizes.rmse), list(sizes.rmse.values())
     axes.plot(size, rmse, "o-", color=INK, markersize=4)
-    _mark(axes, sizes.own, sizes.rmse[sizes.own], f"this model: {sizes.own}")
+    _mark(axes, sizes.own, sizes.rmse[sizes.own], f"this model, {sizes.own}")
+    low, high = min(rmse), max(rmse)
+    margin = max(0.3 * (high - low), LEAST_SPAN * high / 2)
     axes.set(title="Size of the embeddings", xlabel="latent factors", ylabel="validation RMSE")
+    if np.isfinite(high):
+        axes.set_ylim(low - margin, high + margin)
 
 
 def _mark(axes: Axes, x: float, y: float, text: str) -> None:
-    axes.plot(x, y, "o", color=ACCENT, markersize=8)
-    axes.margins(y=0.2)
-    left, right = axes.get_xlim()
-    beyond = x > (left + right) / 2
-    axes.annotate(f"{text}, {y:.4f}", (x, y), xytext=(-8 if beyond else 8, 10), textcoords="offset points",
-                  ha="right" if beyond else "left", color=ACCENT)  # fmt: skip
+    """One point of a curve, and what it is, where there is room."""
+    axes.plot(x, y, "o", color=ACCENT, markersize=8, label=f"{text}: {y:.4f}")
+    axes.legend(frameon=False, labelcolor=ACCENT)
 
 
 def hit_rates(stages: Stages, k: int, axes: Axes) -> None:
@@ -109,8 +117,11 @@ def errors(bins: list[Bin], title: str, axes: Axes) -> None:
     below = value - [one.rmse.low for one in bins]
     above = np.array([one.rmse.high for one in bins]) - value
     axes.errorbar(range(len(bins)), value, [np.maximum(below, 0), np.maximum(above, 0)], fmt="o", color=INK, capsize=3)
-    axes.set_xticks(range(len(bins)), [f"{one.label}\n{one.rows:,} rows" for one in bins])
-    axes.set(title=title, xlabel="train ratings", ylabel="test RMSE", xlim=(-0.6, len(bins) - 0.4))
+    axes.set_xticks(range(len(bins)), [one.label for one in bins])
+    axes.set_title(title, pad=18)
+    axes.set(xlabel="train ratings; the numbers above are test rows", ylabel="test RMSE", xlim=(-0.6, len(bins) - 0.4))
+    for place, one in enumerate(bins):
+        axes.annotate(f"{one.rows:,}", (place, 1), xytext=(0, 3), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", ha="center", fontsize=8, color=FAINT_TEXT)  # fmt: skip
     axes.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:.2f}"))
-    if len(bins) > 6:
-        axes.tick_params("x", labelsize=8, rotation=40)
+    _small_labels(axes, len(bins))

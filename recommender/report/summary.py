@@ -52,6 +52,7 @@ class Summary:
         by_rating: channel -> rating -> number.
         tail: (2, n) int64: ratings of an item, the most first, and how many items have as many; in train.
         users_by_ratings, items_by_ratings: train ratings -> number.
+        untitled: items of train without a title.
     """
 
     parts: list[Part]
@@ -59,6 +60,7 @@ class Summary:
     tail: NDArray[np.int64]
     users_by_ratings: Counts
     items_by_ratings: Counts
+    untitled: int
 
 
 def summary(finished: Finished) -> Summary:
@@ -74,6 +76,7 @@ def summary(finished: Finished) -> Summary:
         tail=np.array([number[::-1], items[::-1]], np.int64),
         users_by_ratings=by_activity(np.bincount(finished.data.user_num)),
         items_by_ratings=by_activity(of_item),
+        untitled=int((np.diff(finished.recommender.model.titles.offsets) == 0).sum()),
     )
 
 
@@ -116,8 +119,9 @@ def by_rating(config: TrainConfig, data: dict[str, Interactions]) -> dict[str, C
 
 def by_activity(count: NDArray[np.int64]) -> Counts:
     """How many users, or items, have how many ratings; those without any do not count."""
-    number = bins(count[count > 0]) - 1
-    return _named([label(one + 1) for one in range(int(number.max()) + 1)], number)
+    number = bins(count[count > 0])
+    first = int(number.min())
+    return _named([label(one) for one in range(first, int(number.max()) + 1)], number - first)
 
 
 def _named(labels: Iterable[str], number: NDArray[np.integer]) -> Counts:

@@ -1,0 +1,367 @@
+"""The report of a training: what is on the page, what it says where something is missing, what it costs the job."""
+
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from job import ROOT, Job
+
+import train
+from recommender.container import Container
+from recommender.report.__main__ import finished, main
+from recommender.report.activity import bins, label
+from recommender.report.finished import Finished
+from recommender.report.gather import Report, gather
+from recommender.report.page import page
+from recommender.report.stages import Stages
+from recommender.report.summary import span
+
+SECTIONS = ["data", "learning", "stages", "activity", "examples", "settings", "commands"]
+HOSTILE = "<script>alert(1)</script><img src=http://example.com/x onerror='x()'>"
+RATINGS = "user_id,item_id,rating\n" + "".join(
+    f"u{user},i{item},{(user * item) % 5 + 1}\n" for user in range(12) for item in range(9) if (user + item) % 4
+)
+
+
+def text_of(job: Job) -> str:
+    return job.container.report_file.read_text(encoding="utf-8")
+
+
+def figures_of(job: Job) -> int:
+    return text_of(job).count("<svg")
+
+
+def missing(job: Job) -> list[str]:
+    return re.findall(r'<p class="missing">(.*?)</p>', text_of(job), re.DOTALL)
+
+
+@pytest.fixture
+def reported(job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job whose train.main([]) writes the page; sizes are small."""
+    monkeypatch.setenv("SM_HP_REPORT", "true")
+    monkeypatch.setenv("SM_HP_EMBEDDING_DIM", "4")
+    return job
+
+
+@pytest.fixture(scope="module")
+def whole(trained: Job, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A job that has everything: titles, test, timestamps; its page is written by train.py as a process."""
+    whole = Job(tmp_path_factory.mktemp("whole") / "job")
+    shutil.copytree(trained.base_dir, whole.base_dir)
+    shutil.rmtree(whole.container.checkpoint_dir)
+    result = whole.train(SM_HP_REPORT="true")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith(f"the report is in {whole.container.report_file}\n")
+    return whole
+
+
+@pytest.fixture(scope="module")
+def training(whole: Job) -> Finished:
+    return finished(whole.container)
+
+
+@pytest.fixture(scope="module")
+def gathered(training: Finished) -> Report:
+    return gather(training, every_size=False)
+
+
+def test_train_py_writes_a_page_with_every_section_and_figure(whole: Job) -> None:
+    assert re.findall(r'<section id="(\w+)">', text_of(whole)) == SECTIONS
+    assert figures_of(whole) == 4 + 1 + 1 + 3 + 2
+    assert missing(whole) == []
+
+
+def test_the_figures_of_the_page_are_those_of_metrics_json(whole: Job, gathered: Report) -> None:
+    metrics, text = whole.metrics, text_of(whole)
+    assert isinstance(gathered.stages, Stages)
+    final, recalled, _, popular = gathered.stages.stages
+    for k in (5, 10, 100):
+        assert final.rates[k].value == metrics[f"test_hit_rate_at_{k}"]
+        assert popular.rates[k].value == metrics[f"popularity_hit_rate_at_{k}"]
+        assert f"<td>{final.rates[k].value:.2%}</td>" in text
+        assert f"<td>{popular.rates[k].value:.2%}</td>" in text
+    assert recalled.rates[100] == final.rates[100]
+    assert [final.rates[10].low, final.rates[10].high] == metrics["test_hit_rate_at_10_interval"]
+    for name in ("test_rmse", "validation_rmse"):
+        assert f"<b>{metrics[name]:.3f}</b>" in text
+    assert f"<b>{metrics['test_hit_rate_at_10']:.2%}</b>" in text
+    row = gathered.summary.parts[0]
+    assert [row.ratings, row.users, row.items] == [metrics[f"num_{what}"] for what in ("ratings", "users", "items")]
+    assert not isinstance(gathered.curve, str)
+    assert gathered.curve.rmse == metrics["validation_rmse_by_iteration"]
+
+
+def test_the_errors_by_activity_make_up_the_test_error(whole: Job, gathered: Report) -> None:
+    assert not isinstance(gathered.activity, str)
+    for found in (gathered.activity.of_users, gathered.activity.of_items):
+        squares = sum(one.rows * one.rmse.value**2 for one in found)
+        rows = sum(one.rows for one in found)
+        assert rows == whole.metrics["num_test_ratings"]
+        assert (squares / rows) ** 0.5 == pytest.approx(whole.metrics["test_rmse"])
+        assert all(one.rmse.low <= one.rmse.value <= one.rmse.high for one in found)
+
+
+def test_the_error_at_the_models_own_size_is_that_of_the_training(whole: Job, gathered: Report) -> None:
+    assert not isinstance(gathered.sizes, str)
+    assert gathered.sizes.own == 16
+    assert gathered.sizes.rmse[16] == whole.metrics["validation_rmse"]
+    assert list(gathered.sizes.rmse) == [10, 16, 20, 50, 100, 150, 200, 250, 300]
+
+
+def test_examples_are_what_the_recommender_answers(training: Finished, gathered: Report) -> None:
+    assert len(gathered.examples) == 5
+    assert sorted(example.ratings for example in gathered.examples) == [one.ratings for one in gathered.examples]
+    for example in gathered.examples:
+        answer = training.recommender.recommend(example.user_id).items
+        assert [shown.predicted for shown in example.shown] == [item.predicted_rating for item in answer]
+        assert len(example.history) == min(8, example.ratings)
+        assert example.held_out
+        assert [one.place - 1 for one in example.held_out if one.place and one.place <= 5] == [
+            place for place, shown in enumerate(example.shown) if shown.hit
+        ]
+
+
+def test_the_same_training_gives_the_same_bytes_but_for_its_seconds(whole: Job, training: Finished) -> None:
+    before = text_of(whole)
+    slower = {**training.metrics, **{name: 77.0 for name in training.metrics if name.startswith("seconds_")}}
+    again = page(gather(Finished(**{**vars(training), "metrics": slower}), every_size=False))
+    assert without_seconds(again) == without_seconds(before)
+    assert main(["--base-dir", str(whole.base_dir)]) == 0
+    assert text_of(whole) == before
+
+
+def without_seconds(text: str) -> str:
+    return re.sub(r"<b>[\d.]+ s</b>|<td>[\d.]+</td></tr>", "", text)
+
+
+class Links(HTMLParser):
+    """What a browser would fetch."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.places: list[str | None] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.places += [value for name, value in attrs if name in ("src", "href", "xlink:href", "srcset", "data")]
+
+
+def test_a_browser_fetches_nothing_for_the_page_and_runs_nothing_of_it(whole: Job) -> None:
+    text = text_of(whole)
+    links = Links(text)
+    assert [place for place in links.places if not (place or "").startswith("#")] == []
+    assert links.tags & {"script", "link", "img", "iframe", "object", "embed", "base"} == set()
+    assert "@import" not in text
+    assert re.findall(r"url\((?!#)", text) == []
+    assert not re.search(r"\son\w+=", text)
+
+
+def test_titles_and_ids_of_others_are_escaped_and_cut(reported: Job) -> None:
+    reported.write("train/a.csv", RATINGS.replace("u1,", f'"{HOSTILE}",'))
+    titles = "".join(f'i{item},"{HOSTILE} shirt {"very " * 300}{item}"\n' for item in range(9))
+    reported.write("items/a.csv", "item_id,title\n" + titles)
+    assert train.main([]) == 0
+    text = text_of(reported)
+    assert unescape(text).count(HOSTILE) > 5
+    assert Links(text).tags & {"script", "img"} == set()
+    assert "very " * 30 not in text
+    assert len(text) < 300_000
+
+
+def nothing_more(job: Job) -> list[str]:
+    return ["no test channel", "no test channel"]
+
+
+def unknown_users(job: Job) -> list[str]:
+    job.write("test/t.csv", "user_id,item_id,rating\nstranger,i1,4\nstranger,unheard-of,2\n")
+    return []
+
+
+def known_users(job: Job) -> list[str]:
+    job.write("test/t.csv", "user_id,item_id,rating\nu1,i1,4\nu2,unheard-of,2\nstranger,i2,1\n")
+    job.write("items/i.csv", "item_id,title\ni1,Red shirt\ni2,\ni3,Red coat\n")
+    return []
+
+
+def one_rating(job: Job) -> list[str]:
+    job.write("train/a.csv", "user_id,item_id,rating\nu,a,5\n")
+    return ["nothing to validate on", "no test channel", "no test channel"]
+
+
+def one_user(job: Job) -> list[str]:
+    job.write("train/a.csv", "user_id,item_id,rating\nu,a,5\nu,b,1\n")
+    job.write("test/t.csv", "user_id,item_id,rating\nu,a,4\n")
+    return ["nothing to validate on"]
+
+
+def own_validation(job: Job) -> list[str]:
+    job.write("validation/v.csv", "user_id,item_id,rating\nu1,i4,4\nu2,i1,2\n")
+    return ["no test channel", "no test channel"]
+
+
+def strange_validation(job: Job) -> list[str]:
+    job.write("validation/v.csv", "user_id,item_id,rating\nstranger,i4,4\n")
+    return ["nothing to validate on", "no test channel", "no test channel"]
+
+
+def sigmoid(job: Job) -> list[str]:
+    job.write_hyperparameters(model="sigmoid", solver="adam", max_epochs="3")
+    unknown_users(job)
+    return ["recommender.report --base-dir"]
+
+
+def basic(job: Job) -> list[str]:
+    job.write_hyperparameters(model="basic")
+    return [*unknown_users(job), *known_users(job)]
+
+
+def epochs(job: Job) -> list[str]:
+    job.write_hyperparameters(solver="adam", max_epochs="40", patience="40")
+    return ["recommender.report --base-dir", *nothing_more(job)]
+
+
+def fine_scale(job: Job) -> list[str]:
+    job.write_hyperparameters(rating_min="0", rating_max="10")
+    job.write("train/b.csv", "user_id,item_id,rating\n" + "".join(f"w,x{one},{one / 7}\n" for one in range(70)))
+    return nothing_more(job)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [nothing_more, unknown_users, known_users, one_rating, one_user, own_validation, strange_validation, sigmoid, basic,
+     epochs, fine_scale],
+)  # fmt: skip
+def test_where_something_is_missing_the_page_says_so_and_the_rest_is_there(
+    reported: Job, capfd: pytest.CaptureFixture[str], change: object
+) -> None:
+    reported.write("train/a.csv", RATINGS)
+    assert callable(change)
+    expected = change(reported)
+    assert train.main([]) == 0
+    out, err = capfd.readouterr()
+    assert "Traceback" not in out + err
+    said = missing(reported)
+    assert len(said) == len(expected), said
+    assert [words for words, sentence in zip(expected, said, strict=True) if words not in sentence] == []
+    assert re.findall(r'<section id="(\w+)">', text_of(reported)) == SECTIONS
+    assert "nan" not in re.sub(r"<svg.*?</svg>", "", text_of(reported), flags=re.DOTALL)
+
+
+def test_the_command_always_fits_the_other_sizes(reported: Job) -> None:
+    reported.write("train/a.csv", RATINGS)
+    epochs(reported)
+    assert train.main([]) == 0
+    before = figures_of(reported)
+    assert main([]) == 0
+    assert figures_of(reported) == before + 1
+    assert len(missing(reported)) == 2
+
+
+def test_a_report_that_fails_costs_the_job_nothing(reported: Job, capfd: pytest.CaptureFixture[str]) -> None:
+    reported.write("train/a.csv", RATINGS)
+    assert train.main([]) == 0
+    before = reported.fingerprints
+    reported.container.report_file.with_name("report.html.tmp").mkdir()
+    assert train.main([]) == 0
+    assert reported.fingerprints == before
+    assert reported.failure is None
+    assert not reported.container.report_file.exists()  # not that of another training
+    assert reported.metrics["num_users"] == 12
+    out = capfd.readouterr().out
+    assert "Traceback" in out
+    assert "the report can't be written, see above; model and metrics are whole" in out
+
+
+def test_without_the_report_the_model_is_the_same_and_goes_on_from_the_same_checkpoints(
+    reported: Job, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reported.write("train/a.csv", RATINGS)
+    assert train.main([]) == 0
+    before = reported.fingerprints
+    capfd.readouterr()
+    assert train.main(["--report", "false"]) == 0
+    assert "going on after iteration" in capfd.readouterr().out
+    assert reported.fingerprints == before
+    assert not reported.container.report_file.exists()
+    reported.write_hyperparameters(report="false")
+    assert train.main([]) == 0
+    assert not reported.container.report_file.exists()
+
+
+def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(whole: Job, tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.write_text("not a folder")
+    folders = {name: str(home / "x") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR")}
+    result = whole.train(SM_HP_REPORT="true", **folders)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "the report is in" in result.stdout
+    assert "atplotlib" not in result.stdout
+
+
+def other_ratings(job: Job) -> str:
+    job.write("train/b.csv", "user_id,item_id,rating\nsomebody,i1,5\n")
+    return "channel train: expected the ratings that the model was trained on, got others"
+
+
+def no_metrics(job: Job) -> str:
+    job.container.metrics_file.unlink()
+    return "metrics.json: expected the metrics that train.py writes"
+
+
+def no_model(job: Job) -> str:
+    shutil.rmtree(job.container.model_dir)
+    return "model/config.json: is missing"
+
+
+@pytest.mark.parametrize("spoil", [other_ratings, no_metrics, no_model])
+def test_what_is_no_finished_training_is_named(job: Job, spoil: object) -> None:
+    job.write("train/a.csv", RATINGS)
+    assert train.main(["--embedding_dim", "4"]) == 0
+    assert callable(spoil)
+    expected = spoil(job)
+    command = [sys.executable, "-m", "recommender.report", "--base-dir", str(job.base_dir)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_metrics_of_an_earlier_version_have_no_learning_curve(training: Finished) -> None:
+    older = {name: value for name, value in training.metrics.items() if name != "validation_rmse_by_iteration"}
+    found = gather(Finished(**{**vars(training), "metrics": older}), every_size=False)
+    assert isinstance(found.curve, str)
+    assert "no learning curve" in page(found)
+
+
+def test_the_commands_say_what_was_given_and_stay_whole_in_a_shell(reported: Job) -> None:
+    file = reported.write("odd name's/a.csv", RATINGS)
+    assert train.main(["--base-dir", str(reported.base_dir), "--train", str(file), "--seed", "7"]) == 0
+    commands = [unescape(line) for line in re.findall(r"<pre>(.*?)</pre>", text_of(reported), re.DOTALL)]
+    assert len(commands) == 6
+    shutil.rmtree(reported.container.model_dir)
+    for line in (commands[0], commands[-1]):
+        result = subprocess.run(["sh", "-c", line.replace("python", sys.executable, 1)], cwd=ROOT, capture_output=True)
+        assert result.returncode == 0, result.stderr
+    assert "--embedding_dim 4 --seed 7" in commands[0]
+    assert Container(reported.base_dir).report_file.exists()
+
+
+def test_bins_of_activity_double() -> None:
+    counts = np.array([0, 1, 2, 3, 4, 5, 8, 9, 1024, 1025])
+    expected = ["0", "1", "2", "3-4", "3-4", "5-8", "5-8", "9-16", "513-1,024", "1,025-2,048"]
+    assert [label(int(number)) for number in bins(counts)] == expected
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_times_since_1970_are_dates_in_any_unit_and_other_numbers_are_none(unit: int) -> None:
+    assert span(np.array([1_600_000_000, 1_700_000_000]) * unit) == ("2020-09-13", "2023-11-14")
+    assert span(np.arange(5) * unit) is None
