@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "evaluation": {"data", "models", "recall", "pipeline"},
     "score": {"errors", "progress", "options", "config", "container", "hosting", "data", "pipeline"},
     "report": {"errors", "validation", "progress", "figures", "config", "options", "container", "inputs", "data",
-               "models", "recall", "storage", "artifacts", "pipeline", "evaluation"},
+               "models", "recall", "storage", "pipeline", "evaluation"},
     "job": {"progress", "config", "container", "inputs", "data", "models", "rerank", "storage", "artifacts",
             "checkpoints", "pipeline", "evaluation", "report"},
     "tune": {"errors", "progress", "options", "config", "container", "inputs", "data", "models", "storage",

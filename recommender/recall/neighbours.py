@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-BLOCK = 64  # users of one product: their scores, and how near each is to all other users, are in memory at once
+BLOCK = 32  # users of one product: their scores, and how near each is to all other users, are in memory at once
 
 
 class ItemNeighbours:
@@ -32,13 +32,18 @@ class ItemNeighbours:
     def top_of_each(self, user_num: NDArray[np.integer], count: int) -> Iterator[NDArray[np.int64]]:
         """For each user the best `count` items that they have not rated, best first, of equal scores the lower number.
 
-        Only neighbours are there: items with a score above 0. O(ratings by raters of the user's items) for each user.
+        Only neighbours are there: items with a score above 0. O(`work`) for each user.
         """
         for begin in range(0, len(user_num), BLOCK):
             scores = self.scores(user_num[begin : begin + BLOCK])
             for row in range(scores.shape[0]):
                 own = slice(scores.indptr[row], scores.indptr[row + 1])
                 yield _best(scores.indices[own], scores.data[own], count)
+
+    def work(self, user_num: NDArray[np.integer]) -> NDArray[np.float64]:
+        """How many multiplications the scores of each user take: all ratings of all raters of their items, (n,)."""
+        ratings: NDArray[np.float64] = np.asarray(self._rated.sum(axis=1))
+        return np.asarray(self._rated[user_num] @ (ratings @ self._rated))
 
     def scores(self, user_num: NDArray[np.integer]) -> sp.csr_array:
         """The scores above 0 of the items that the users have not rated, (len(user_num), num_items), sparse."""
@@ -50,5 +55,8 @@ class ItemNeighbours:
 
 
 def _best(item_num: NDArray[np.integer], score: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    if len(score) > count:
+        enough = score >= np.partition(score, -count)[-count]
+        item_num, score = item_num[enough], score[enough]
     order = np.lexsort((item_num, -score))[:count]
     return item_num[order].astype(np.int64)

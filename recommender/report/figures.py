@@ -88,7 +88,7 @@ def by_size(sizes: Sizes, axes: Axes) -> None:
 def _mark(axes: Axes, x: float, y: float, text: str) -> None:
     """One point of a curve, and what it is, where there is room."""
     axes.plot(x, y, "o", color=ACCENT, markersize=8, label=f"{text}: {y:.4f}")
-    axes.legend(frameon=False, labelcolor=ACCENT)
+    axes.legend(frameon=False, labelcolor=ACCENT, handlelength=1)
 
 
 def hit_rates(stages: Stages, k: int, axes: Axes) -> None:

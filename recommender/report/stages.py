@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recommender.artifacts import Model
 from recommender.evaluation.evaluate import CUTS, DEPTH, Ranks, Rows, places
 from recommender.evaluation.metrics import NOT_RANKED
 from recommender.evaluation.ranking import Figure, figure
@@ -14,7 +13,8 @@ from recommender.progress import progress
 from recommender.recall.neighbours import ItemNeighbours
 from recommender.report.finished import Finished
 
-MAX_USERS = 5_000  # whose neighbours are looked up, some milliseconds each where items have many ratings
+MAX_USERS = 5_000  # whose neighbours are looked up at most,
+MAX_WORK = 2e9  # and at most so many multiplications in all, a minute, where items have many ratings
 
 
 @dataclass(frozen=True)
@@ -54,35 +54,39 @@ def stages(finished: Finished) -> Stages | str:
     rows = finished.rows
     if rows is None:
         return "There is no test channel: give the job one, and the page says how often a held-out item is found."
-    asked, known = asked_rows(rows.test["user_id"], finished.config.seed), rows.user_num >= 0
+    model = finished.recommender.model
+    neighbours = ItemNeighbours(model.histories.offsets, model.histories.item_num, len(model.items))
+    asked, known = asked_rows(neighbours, rows, finished.config.seed), rows.user_num >= 0
     near = rows.popular_rank.copy()  # what is there for a user of whom nothing is known
-    near[asked & known] = neighbour_ranks(finished.recommender.model, rows, asked & known)
+    near[asked & known] = neighbour_ranks(neighbours, rows, asked & known)
     found = [
         _stage("final order", rows.rank, ours=True),
         _stage("recall alone", rows.recall_rank, ours=True),
         _stage("item neighbours", near[asked], ours=False),
         _stage("popular items", rows.popular_rank, ours=False),
     ]
-    return Stages(found, None if asked.all() else MAX_USERS, int((~known).sum()))
+    drawn = None if asked.all() else rows.test["user_id"][asked].nunique()
+    return Stages(found, drawn, int((~known).sum()))
 
 
 def _stage(name: str, rank: Ranks, ours: bool) -> Stage:
     return Stage(name, len(rank), {k: figure((rank < k).astype(np.float64)) for k in CUTS}, ours)
 
 
-def asked_rows(user_id: "pd.Series[str]", seed: int) -> NDArray[np.bool_]:
-    """The rows of at most `MAX_USERS` users, drawn with the seed; (n,) bool."""
-    user, distinct = pd.factorize(user_id)
-    if len(distinct) <= MAX_USERS:
-        return np.ones(len(user), bool)
-    drawn = np.random.default_rng(seed).choice(len(distinct), MAX_USERS, replace=False)
-    return np.isin(user, drawn)
+def asked_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.bool_]:
+    """The rows of users drawn with the seed, as many as `MAX_USERS` and `MAX_WORK` allow, one at least; (n,) bool."""
+    user, distinct = pd.factorize(rows.test["user_id"])
+    user_num = np.empty(len(distinct), np.int64)
+    user_num[user] = rows.user_num
+    drawn = np.random.default_rng(seed).permutation(len(distinct))[:MAX_USERS]
+    work = np.where(user_num[drawn] < 0, 0, neighbours.work(user_num[drawn]))
+    within = np.cumsum(work) <= MAX_WORK
+    within[0] = True
+    return np.isin(user, drawn[within])
 
 
-def neighbour_ranks(model: Model, rows: Rows, chosen: NDArray[np.bool_]) -> Ranks:
+def neighbour_ranks(neighbours: ItemNeighbours, rows: Rows, chosen: NDArray[np.bool_]) -> Ranks:
     """Where the items of the chosen rows, of known users all, stand among the neighbours of what the user has rated."""
-    histories = model.histories
-    neighbours = ItemNeighbours(histories.offsets, histories.item_num, len(model.items))
     user_num, item_num = rows.user_num[chosen], rows.item_num[chosen]
     users, number = np.unique(user_num, return_inverse=True)
     rank = np.full(len(user_num), NOT_RANKED)

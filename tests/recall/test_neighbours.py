@@ -31,6 +31,13 @@ def test_scores_and_order_are_those_of_the_whole_matrix_of_cosines(rated: list[l
         assert len(set(top.tolist())) == len(top)
 
 
+@given(histories)
+def test_the_work_is_one_multiplication_for_each_rating_of_each_rater_of_each_item(rated: list[list[int]]) -> None:
+    own = [set(items) for items in rated]
+    expected = [sum(len(other) for item in items for other in own if item in other) for items in own]
+    assert neighbours_of(rated).work(np.arange(len(rated))).tolist() == expected
+
+
 def test_of_equal_scores_the_lower_item_number_comes_first_and_what_is_rated_never() -> None:
     top = list(neighbours_of([[0], [0, 5, 3], [7]]).top_of_each(np.arange(3), 5))
     assert [items.tolist() for items in top] == [[3, 5], [], []]

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,7 @@ from recommender.report.activity import bins, label
 from recommender.report.finished import Finished
 from recommender.report.gather import Report, gather
 from recommender.report.page import page
-from recommender.report.stages import Stages
+from recommender.report.stages import Stages, stages
 from recommender.report.summary import span
 
 SECTIONS = ["data", "learning", "stages", "activity", "examples", "settings", "commands"]
@@ -130,7 +131,7 @@ def test_examples_are_what_the_recommender_answers(training: Finished, gathered:
 def test_the_same_training_gives_the_same_bytes_but_for_its_seconds(whole: Job, training: Finished) -> None:
     before = text_of(whole)
     slower = {**training.metrics, **{name: 77.0 for name in training.metrics if name.startswith("seconds_")}}
-    again = page(gather(Finished(**{**vars(training), "metrics": slower}), every_size=False))
+    again = page(gather(replace(training, metrics=slower), every_size=False))
     assert without_seconds(again) == without_seconds(before)
     assert main(["--base-dir", str(whole.base_dir)]) == 0
     assert text_of(whole) == before
@@ -337,7 +338,7 @@ def test_what_is_no_finished_training_is_named(job: Job, spoil: object) -> None:
 
 def test_metrics_of_an_earlier_version_have_no_learning_curve(training: Finished) -> None:
     older = {name: value for name, value in training.metrics.items() if name != "validation_rmse_by_iteration"}
-    found = gather(Finished(**{**vars(training), "metrics": older}), every_size=False)
+    found = gather(replace(training, metrics=older), every_size=False)
     assert isinstance(found.curve, str)
     assert "no learning curve" in page(found)
 
@@ -353,6 +354,19 @@ def test_the_commands_say_what_was_given_and_stay_whole_in_a_shell(reported: Job
         assert result.returncode == 0, result.stderr
     assert "--embedding_dim 4 --seed 7" in commands[0]
     assert Container(reported.base_dir).report_file.exists()
+
+
+@pytest.mark.parametrize(("bound", "value", "users"), [("MAX_USERS", 50, 50), ("MAX_WORK", 0, 1)])
+def test_of_a_large_test_channel_some_users_are_asked_for_neighbours_and_the_page_says_so(
+    training: Finished, gathered: Report, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, users: int
+) -> None:
+    monkeypatch.setattr(f"recommender.report.stages.{bound}", value)
+    found = stages(training)
+    assert isinstance(found, Stages)
+    assert [found.drawn, found.stages[2].rows] == [users, users]
+    assert found == stages(training)
+    text = page(replace(gathered, stages=found))
+    assert f"Item neighbours are asked for {users} test user{'s' if users > 1 else ''}, drawn by the seed" in text
 
 
 def test_bins_of_activity_double() -> None:
