@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,6 +197,7 @@ def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool) -> st
     space = job.checked().search_space
     if not space:
         raise LaunchError("tune: every hyper-parameter of the search is set: leave one of them out")
+    job = replace(job, hyperparameters={"report": "false", **job.hyperparameters})  # nobody reads that of a trial
     base = stacks.base(aws)
     name = f"{NAME}-{time.strftime('%y%m%d%H%M%S')}-{secrets.token_hex(2)}"  # 32 characters at most
     tuner = _tuner(_trainer(aws, base, job, name), space, max_jobs, max_parallel)

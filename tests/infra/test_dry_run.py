@@ -161,7 +161,7 @@ def test_a_search_is_over_the_search_space_of_the_code(dry: DryRun, solver: str)
     assert ranges_of(job) == expected
     whole = job["HyperParameterTuningJobConfig"]["ParameterRanges"]["IntegerParameterRanges"]
     assert {found["Name"] for found in whole} == {name for name, values in SEARCH_SPACE[solver].items() if values.whole}
-    assert job["TrainingJobDefinition"]["StaticHyperParameters"] == {"solver": solver}
+    assert job["TrainingJobDefinition"]["StaticHyperParameters"] == {"report": "false", "solver": solver}
 
 
 def test_a_search_has_bounds_an_objective_and_jobs_like_those_of_train(dry: DryRun) -> None:
@@ -173,7 +173,7 @@ def test_a_search_has_bounds_an_objective_and_jobs_like_those_of_train(dry: DryR
     assert config["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": "validation_rmse"}
     assert config["TrainingJobEarlyStoppingType"] == "Off"
     assert "embedding_dim" not in ranges_of(job)
-    assert definition["StaticHyperParameters"] == {"embedding_dim": "64"}
+    assert definition["StaticHyperParameters"] == {"report": "false", "embedding_dim": "64"}
     train = dry("train").only("sagemaker:CreateTrainingJob")
     same = ("InputDataConfig", "OutputDataConfig", "ResourceConfig", "StoppingCondition", "RoleArn",
             "EnableNetworkIsolation", "EnableManagedSpotTraining", "AlgorithmSpecification")  # fmt: skip
