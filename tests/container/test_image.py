@@ -162,7 +162,9 @@ def test_09_inputs_and_root_may_be_read_only_and_the_user_need_not_be_root(image
         (ready.base_dir / name).mkdir()
     mounts = ["-v", f"{ready.base_dir}:/opt/ml", "-v", f"{ready.base_dir}/input:/opt/ml/input:ro"]
     result = image.run(ready, "train", options=[*as_user(ready), *mounts])
-    assert result.returncode == 0, result.stderr
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "atplotlib" not in result.stdout
+    assert "<svg" in ready.container.report_file.read_text()
     with image.serving(ready, options=as_user(ready)) as server:
         assert server.invoke({"user_id": "u1"})[0] == 200
 

@@ -297,6 +297,14 @@ def test_without_the_report_the_model_is_the_same_and_goes_on_from_the_same_chec
     assert not reported.container.report_file.exists()
 
 
+def test_a_job_without_the_report_loads_neither_matplotlib_nor_jinja2(job: Job) -> None:
+    job.write("train/a.csv", RATINGS)
+    asked = "{'matplotlib', 'jinja2', 'pandas'} & {*sys.modules}"
+    code = f"import sys, train; print(train.main(['--report', 'false']), {asked})"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "0 {'pandas'}"
+
+
 def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(whole: Job, tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.write_text("not a folder")
