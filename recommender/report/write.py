@@ -1,10 +1,17 @@
 """The page of a training -> report.html beside its metrics."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from recommender import storage
 from recommender.progress import say
 from recommender.report.finished import Finished
 from recommender.report.gather import gather
-from recommender.report.page import page
+
+MATPLOTLIB_FOLDER = "MPLCONFIGDIR"
 
 
 def write(finished: Finished, every_size: bool) -> None:
@@ -17,6 +24,26 @@ def write(finished: Finished, every_size: bool) -> None:
     Raises:
         OSError: it can't be written.
     """
-    text = page(gather(finished, every_size))
-    storage.write_text(finished.container.report_file, text)
-    say(f"the report is in {finished.container.report_file}")
+    path, report = finished.container.report_file, gather(finished, every_size)
+    with place_for_matplotlib(path.parent):
+        from recommender.report.page import page  # matplotlib looks for its folder when it is imported
+
+        text = page(report)
+    storage.write_text(path, text)
+    say(f"the report is in {path}")
+
+
+@contextmanager
+def place_for_matplotlib(folder: Path) -> Iterator[None]:
+    """One of its own in `folder`, where temporary files have none, as in a container with a read-only root.
+
+    matplotlib keeps what it knows of the fonts in the home folder, or else in a temporary one.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        with tempfile.TemporaryDirectory(prefix=".matplotlib-", dir=folder) as own:
+            os.environ[MATPLOTLIB_FOLDER] = own
+            yield
+    else:
+        yield

@@ -165,6 +165,7 @@ def test_09_inputs_and_root_may_be_read_only_and_the_user_need_not_be_root(image
     assert (result.returncode, result.stderr) == (0, "")
     assert "atplotlib" not in result.stdout
     assert "<svg" in ready.container.report_file.read_text()
+    assert sorted(path.name for path in (ready.base_dir / "output/data").iterdir()) == ["metrics.json", "report.html"]
     with image.serving(ready, options=as_user(ready)) as server:
         assert server.invoke({"user_id": "u1"})[0] == 200
 
