@@ -1,7 +1,13 @@
 """What the README says of names, defaults, files and figures is what the code says."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import settings
 from job import ROOT
@@ -126,6 +132,18 @@ def test_every_figure_of_the_results_is_one_that_a_benchmark_has_written() -> No
     rows += re.findall(r"^\|.*\d ms \|.*$", aws, re.MULTILINE)
     assert len(rows) > 20
     assert [row for row in rows if row not in written] == []
+
+
+def test_the_example_of_measuring_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    random = np.random.default_rng(0)
+    columns = {"user_id": random.integers(0, 40, 400), "item_id": random.integers(0, 60, 400), "rating": 5,
+               "timestamp": np.arange(400)}  # fmt: skip
+    pd.DataFrame(columns).to_csv(tmp_path / "ratings.csv", index=False)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Figure(value=") == 7
 
 
 def test_every_make_target_that_is_named_exists() -> None:
