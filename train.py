@@ -38,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     last checkpoint is kept, and the same command goes on from there.
     """
     container = Container.from_environment()
-    with signals_raise():  # before the slow imports: SageMaker may stop a job at any time, and process 1 has no default
+    # Before the slow imports: SageMaker may stop a job at any time, and process 1 has no default.
+    with signals_raise() as received:
         try:
             parsed = parse(arguments)
             if parsed is None:
@@ -51,20 +52,30 @@ def main(arguments: list[str] | None = None) -> int:
             job.run(config, container)
             if output is not None:
                 print(f"the model is in {bundle.upload(container.model_dir, output)}")
-        except Stopped as stop:
-            print(f"stopped by {signal.Signals(stop.args[0]).name}: the same command goes on from the last checkpoint")
-            if not artifacts.is_complete(container.model_dir):  # one that is whole serves right, with or without us
-                clear_model(container)
-            return 128 + int(stop.args[0])
-        except Exception as error:  # noqa: BLE001 - the one place where any failure becomes the job's failure
-            message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
-            if not isinstance(error, RecommenderError | OSError | MemoryError):
-                traceback.print_exc()  # a bug of ours: the log needs it, the failure file does not
-            fail(container, message)
-            if not isinstance(error, UsageError):  # then it is not known whose model would be removed
-                clear_model(container)
-            return 1
+        except (Stopped, Exception) as error:  # noqa: BLE001 - the one place where any failure becomes the job's failure
+            if received:  # also where a library has made another error of it: numpy does, in the midst of a write
+                return stopped(container, received[0])
+            return failed(container, error)
     return 0
+
+
+def stopped(container: Container, number: int) -> int:
+    """Say by which signal, and leave no half model. Returns the exit code."""
+    print(f"stopped by {signal.Signals(number).name}: the same command goes on from the last checkpoint")
+    if not artifacts.is_complete(container.model_dir):  # one that is whole serves right, with or without us
+        clear_model(container)
+    return 128 + number
+
+
+def failed(container: Container, error: BaseException) -> int:
+    """Say why, and leave no model. Returns the exit code."""
+    message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
+    if not isinstance(error, RecommenderError | OSError | MemoryError):
+        traceback.print_exc()  # a bug of ours: the log needs it, the failure file does not
+    fail(container, message)
+    if not isinstance(error, UsageError):  # then it is not known whose model would be removed
+        clear_model(container)
+    return 1
 
 
 def fail(container: Container, message: str) -> None:
@@ -83,15 +94,21 @@ def clear_model(container: Container) -> None:
 
 
 @contextlib.contextmanager
-def signals_raise() -> Iterator[None]:
-    """SIGTERM, which SageMaker sends 120 s before SIGKILL (contract T11), and Ctrl-C end the job by an exception."""
+def signals_raise() -> Iterator[list[int]]:
+    """SIGTERM, which SageMaker sends 120 s before SIGKILL (contract T11), and Ctrl-C end the job by an exception.
+
+    Yields:
+        The numbers of the signals that have come.
+    """
+    received: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        raise Stopped(number)
+        received.append(number)
+        raise Stopped
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from job import Job
 
+import train
 from recommender import artifacts, storage
+from recommender import job as training_job
 from recommender.errors import ArtifactError
 
 # Enough work for a signal to arrive in the middle of it, whatever the machine.
@@ -193,3 +195,21 @@ def test_as_process_1_it_hears_sigterm(work: Job) -> None:
     assert time.monotonic() - began < 10
     assert process.returncode == 143
     assert "stopped by SIGTERM" in output
+
+
+def test_a_signal_of_which_a_library_makes_its_own_error_is_a_stop_all_the_same(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As numpy does where the signal comes while it writes an array."""
+
+    def run(*_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except train.Stopped:
+            raise TypeError("cannot write to this BufferedWriter") from None
+
+    monkeypatch.setattr(training_job, "run", run)
+    assert train.main([]) == 128 + signal.SIGTERM
+    output, errors = capfd.readouterr()
+    assert "stopped by SIGTERM" in output
+    assert (errors, job.failure) == ("", None)
