@@ -15,15 +15,14 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from recommender import models
 from recommender.data.interactions import Interactions
 from recommender.data.splits import split_leave_one_out
 from recommender.progress import say
 from study.cache import Cache, code_digest
 from study.data import DATA, Data
 from study.table5 import contestants
-from study.table5.contestants import Contestant, Step, Values
 from study.table5.plan import Cell
+from study.table5.steps import Contestant, Step, Values
 
 VALIDATION, TEST, DEFAULTS = "validation", "test", "defaults"  # what a cell's iterations may be chosen on
 PACKAGES = ("torch", "numpy", "scikit-surprise")
@@ -37,7 +36,7 @@ class Chosen:
         iterations: the number.
         predicted: (n,) the test ratings as it predicts them.
         plain: (n,) the same with embeddings set to zero; see `Step`.
-        seconds: of one core, for choosing and fitting.
+        seconds: of one core, for choosing and fitting; where every step is a fit of its own, of all up to this one.
     """
 
     iterations: int
@@ -165,13 +164,9 @@ def data_of(name: str) -> Data:
 
 def key_of(digest: str, cell: Cell) -> dict[str, object]:
     """All that a cell's result depends on."""
-    return {"data": digest, **asdict(cell), "code": code_of_fits(), **{name: version(name) for name in PACKAGES}}
-
-
-@cache
-def code_of_fits() -> str:
-    """Changes with what the fits do."""
-    return code_digest([*sorted(Path(models.__file__).parent.glob("*.py")), Path(contestants.__file__)])
+    modules = contestants.code_of(cell.model)
+    code = code_digest(Path(str(module.__file__)) for module in modules)
+    return {"data": digest, **asdict(cell), "code": code, **{name: version(name) for name in PACKAGES}}
 
 
 def _rmse(step: Step, pairs: Interactions) -> float:

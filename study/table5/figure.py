@@ -11,14 +11,15 @@ from recommender.figures import ACCENT, FAINT, INK, STYLE
 from study.table5.cells import DEFAULTS, VALIDATION
 from study.table5.table import NAMES, PAPER, PAPER_SIZES, Row
 
-RED, GREEN = "#b3432b", "#3f7d58"
+RED, GREEN, FLAT = "#b3432b", "#3f7d58", "#52606d"
 # model, solver, chosen on -> label, colour, style of the line
 BIASED = {
     ("bias", "als", VALIDATION): ("Bias MF, least squares: the default", INK, "-"),
     ("bias", "adam, our values", VALIDATION): ("Bias MF, Adam, our defaults", GREEN, "-"),
     ("bias", "adam", VALIDATION): ("Bias MF, Adam, the paper's values", FAINT, "-"),
     ("bias", "dense adam", VALIDATION): ("Bias MF, the paper's dense Adam", RED, "-"),
-    ("surprise svd", "sgd", DEFAULTS): ("Surprise SVD", ACCENT, "-"),
+    ("surprise svd", "sgd", DEFAULTS): ("Surprise SVD, its defaults", ACCENT, "-"),
+    ("surprise svd", "sgd", VALIDATION): ("Surprise SVD, epochs by validation", ACCENT, "--"),
 }
 OTHERS = {
     ("basic", "adam", VALIDATION): ("Basic MF, Adam, the paper's values", INK, "-"),
@@ -31,7 +32,7 @@ OTHERS = {
 def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
     """Write an SVG: left the models with biases, right those without, each with what they have without embeddings."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(11, 4.4), layout="constrained", facecolor="white")
+        figure = Figure(figsize=(11, 5.6), layout="constrained", facecolor="white")
         left, right = figure.subplots(1, 2)
         _panel(left, means, BIASED, {"damped biases": "damped biases, no embedding"})
         _panel(right, means, OTHERS, {"always 0": "always 0", "always 3": "always 3", "the mean": "the mean"})
@@ -39,10 +40,10 @@ def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
         right.set(title="Without", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
         for axes, models in ((left, ["bias"]), (right, ["basic", "sigmoid"])):
             for model, colour in zip(models if with_paper else [], (INK, ACCENT), strict=False):
-                label = f"{NAMES[model]}, as the paper reports it (chosen on test)"
+                label = f"{NAMES[model]}, as the paper reports it, chosen on test"
                 axes.plot(PAPER_SIZES, PAPER[model], ":", color=colour, label=label)
-            below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
-            axes.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=8, **below)
+            below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+            axes.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, **below)
         figure.savefig(path, metadata={"Date": None})
 
 
@@ -54,9 +55,8 @@ def _panel(
         points = sorted((int(str(row["embedding_dim"])), float(str(row["test_rmse"]))) for row in rows)
         if points:
             axes.plot(*zip(*points, strict=True), style, marker="o", markersize=4, color=colour, label=label)
-    for model, label in flat.items():
-        value = next((float(str(row["test_rmse"])) for row in means if row["model"] == model), None)
-        if value is not None:
-            axes.axhline(value, color=FAINT, linestyle="--", linewidth=1)
-            axes.annotate(f"{label}: {value:.3f}", (1, value), (-2, 3), xycoords=("axes fraction", "data"),
-                          textcoords="offset points", ha="right", color="#52606d", fontsize=8)  # fmt: skip
+    for (model, label), dashes in zip(flat.items(), ("-.", "--", (0, (1, 3))), strict=False):
+        for row in means:
+            if (row["model"], row["chosen_on"]) == (model, VALIDATION):
+                value = float(str(row["test_rmse"]))
+                axes.axhline(value, color=FLAT, linestyle=dashes, linewidth=1.2, label=f"{label}: {value:.3f}")

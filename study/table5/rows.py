@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from recommender.evaluation.ranking import Figure
 from recommender.evaluation.ratings import rmse_difference, rmse_figure
 from study.table5.cells import DEFAULTS, VALIDATION, Chosen
-from study.table5.contestants import Values
 from study.table5.plan import Cell
+from study.table5.steps import Values
 
 # A prediction moves by less than this part of the error that the embeddings are there to correct: collapsed.
 COLLAPSED = 0.1
