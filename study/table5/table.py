@@ -34,7 +34,7 @@ COLLAPSED = "†"
 def table5(means: Sequence[Row], fits: Sequence[Row], with_paper: bool) -> str:
     """A line for each model, solver and way of choosing: means over the seeds by size, collapsed ones marked."""
     sizes = sorted({_int(row["embedding_dim"]) for row in means} - {0})
-    collapsed = {_group(row) for row in fits if row["collapsed"]}
+    collapsed = {_group(row) for row in fits} - {_group(row) for row in fits if not row["collapsed"]}
     lines: list[list[object]] = []
     for model in NAMES:
         own = [row for row in means if row["model"] == model]
