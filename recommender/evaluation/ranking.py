@@ -47,9 +47,13 @@ class Rankings:
         """From recommendations and what is relevant.
 
         Raises:
-            ValueError: their users are not the same number, a user has nothing that is relevant, or is recommended an
-                item twice.
+            ValueError: their users are not the same number or none, items are not numbers, a user has nothing that is
+                relevant, or is recommended an item twice.
         """
+        if not len(recommended):
+            raise ValueError("recommended: expected at least one user, got none: is the test part of the split empty?")
+        if not np.issubdtype(recommended.dtype, np.integer):
+            raise ValueError(f"recommended: expected numbers of items, got {recommended.dtype}")
         if len(recommended) != len(relevant):
             raise ValueError(f"relevant: expected one array for each of {len(recommended)} users, got {len(relevant)}")
         counts = np.array([len(np.unique(items)) for items in relevant], np.int64)
@@ -119,7 +123,9 @@ def figure(values: Values) -> Figure:
 
 
 def coverage(recommended: Items, item_count: int) -> float:
-    """Share of the catalogue that is recommended to anybody."""
+    """Share of the catalogue that is recommended to anybody; raises ValueError for a number beyond it."""
+    if recommended.max(initial=NO_ITEM) >= item_count:
+        raise ValueError(f"item_count: expected more than the item number {recommended.max()}, got {item_count}")
     return len(np.unique(recommended[recommended != NO_ITEM])) / item_count
 
 

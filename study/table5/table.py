@@ -59,7 +59,7 @@ def beside_default(means: Sequence[Row], differences: Sequence[Row]) -> str:
             figures = [f"{row['test_rmse']:.4f}", row["seeds"], f"{low:.3f} to {high:.3f}"]
             against = [_difference(group, reference, differences) for reference in (DEFAULT, BIASES)]
             lines.append([f"{name} ({how})" if how else name, *figures, *against])
-    header = ["", "test RMSE", "seeds", "95 % interval", "less ours, paired", "less damped biases, paired"]
+    header = ["", "test RMSE", "seeds", "95 % interval", "RMSE minus ours, paired", "minus damped biases, paired"]
     return table(header, lines)
 
 

@@ -118,3 +118,22 @@ def test_nothing_recommended_is_no_error() -> None:
 def test_what_is_no_ranking_is_refused(recommended: list[list[int]], relevant: list[list[int]], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Rankings.of(np.array(recommended), [np.array(items, np.int64) for items in relevant])
+
+
+@pytest.mark.parametrize(
+    ("recommended", "relevant", "message"),
+    [
+        (np.zeros((0, 5), np.int64), [], "expected at least one user, got none"),
+        (np.array([["B01", "B02"]]), [np.array([0])], "expected numbers of items, got <U3"),
+    ],
+)
+def test_what_would_be_nothing_or_never_a_hit_is_refused(
+    recommended: np.ndarray, relevant: list[np.ndarray], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Rankings.of(recommended, relevant)
+
+
+def test_items_beyond_the_catalogue_are_refused() -> None:
+    with pytest.raises(ValueError, match="item_count: expected more than the item number 7, got 5"):
+        coverage(np.array([[1, 7]]), 5)

@@ -88,10 +88,10 @@ def test_what_the_endpoint_says_of_the_question_is_passed_on(sagemaker: FaultyEn
 
 
 def test_a_model_that_takes_too_long_is_504_and_not_asked_again(sagemaker: FaultyEndpoint) -> None:
-    sagemaker.will(1.0)
+    sagemaker.will(3.0)
     began = time.monotonic()
     assert not_answered(Endpoint(SETTINGS)).status == 504
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 2.5
     assert len(sagemaker.asked) == 1
 
 

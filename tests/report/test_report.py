@@ -387,3 +387,11 @@ def test_bins_of_activity_double() -> None:
 def test_times_since_1970_are_dates_in_any_unit_and_other_numbers_are_none(unit: int) -> None:
     assert span(np.array([1_600_000_000, 1_700_000_000]) * unit) == ("2020-09-13", "2023-11-14")
     assert span(np.arange(5) * unit) is None
+
+
+def test_a_title_that_turns_the_direction_of_writing_turns_its_own_alone(gathered: Report) -> None:
+    html = unescape(page(gathered))
+    assert gathered.examples
+    for example in gathered.examples:
+        for words in (example.user_id, *(item.title for item in example.shown)):
+            assert f"<bdi>{words}</bdi>" in html
