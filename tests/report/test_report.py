@@ -395,3 +395,14 @@ def test_a_title_that_turns_the_direction_of_writing_turns_its_own_alone(gathere
     for example in gathered.examples:
         for words in (example.user_id, *(item.title for item in example.shown)):
             assert f"<bdi>{words}</bdi>" in html
+
+
+def test_the_page_made_again_without_the_test_channel_shows_no_figure_of_test(whole: Job, tmp_path: Path) -> None:
+    again = Job(tmp_path / "again")
+    shutil.copytree(whole.base_dir, again.base_dir)
+    shutil.rmtree(again.base_dir / "input" / "data" / "test")
+    assert main(["--base-dir", str(again.base_dir)]) == 0
+    html = (again.base_dir / "output" / "data" / "report.html").read_text(encoding="utf-8")
+    assert "There is no test channel" in html
+    assert "<span>test RMSE</span>" not in html
+    assert "what the test channel says they took" not in html
