@@ -40,9 +40,10 @@ def study(sample: bool) -> None:
         raise EngineError("table 5 needs scikit-surprise: pip install -r study/requirements.txt")
     cache = Cache(ROOT / "build" / "study")
     names, folder, words = SAMPLE if sample else REAL
+    datasets = [DATA[name]() for name in names]  # what is missing is said before hours of work
     table5.run(names[0], cache, folder, words)
     user_day.run(names[0], folder, words)
-    hits.run([DATA[name]() for name in names], cache, folder, words)
+    hits.run(datasets, cache, folder, words)
     say(f"the results are in {folder}")
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from benchmarks.common import table
+from recommender import storage
 from recommender.figures import ACCENT, FAINT, INK, STYLE
 
 Row = Mapping[str, Any]
@@ -34,8 +35,8 @@ SHOWN = (10, 100)  # hit rates of the picture
 def write(found: Mapping[str, Any], results: Path) -> None:
     """Write hits.md and hits.svg of what hits.json holds."""
     text = f"`{found['command']}` on {found['machine']}\n\n{markdown(found['rows'])}\n"
-    (results / "hits.md").write_text(text, encoding="utf-8")
-    (results / "hits.svg").write_text(picture(found["rows"]), encoding="utf-8")
+    storage.write_text(results / "hits.md", text)
+    storage.write_text(results / "hits.svg", picture(found["rows"]))
 
 
 def markdown(rows: Sequence[Row]) -> str:

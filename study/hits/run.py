@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import recommender
 from benchmarks.common import machine
+from recommender import storage
 from recommender.evaluation.ranking import figure
 from recommender.progress import say
 from study.cache import Cache, code_digest
@@ -44,7 +45,7 @@ def run(datasets: Sequence[Data], cache: Cache, results: Path, command: str) -> 
         "rows": rows,
     }
     results.mkdir(parents=True, exist_ok=True)
-    (results / "hits.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    storage.write_text(results / "hits.json", json.dumps(found, indent=1) + "\n")
     report.write(found, results)
 
 

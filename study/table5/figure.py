@@ -1,5 +1,6 @@
 """results/study.json -> a picture of table 5: test RMSE by embedding size."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from recommender import storage
 from recommender.figures import ACCENT, FAINT, INK, STYLE
 from study.table5.cells import DEFAULTS, VALIDATION
 from study.table5.table import NAMES, PAPER, PAPER_SIZES, Row
@@ -44,7 +46,9 @@ def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
                 axes.plot(PAPER_SIZES, PAPER[model], ":", color=colour, label=label)
             below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
             axes.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, **below)
-        figure.savefig(path, metadata={"Date": None})
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    storage.write_text(path, file.getvalue())
 
 
 def _panel(
