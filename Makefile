@@ -6,6 +6,7 @@
 # make study-sample   the paper's study on synthetic data, beside Surprise, implicit, LightFM: minutes
 # make study   the same on real data, into results/
 # make check   format, lint, strict types and tests
+# make docs    what the code decides of README and OpenAPI documents, written anew
 # make test-container   build the image and run it in a Docker engine, which is started where there is none (Debian, root)
 # make test-aws    the commands that launch on AWS, against what answers in its place on this machine
 # make test-slow   the tests that take minutes or need root (network namespaces, process 1)
@@ -26,7 +27,7 @@ FAST := "not slow and not real_component and not container and not aws"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
        $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
 
-.PHONY: demo container-demo cloud-demo aws score test test-slow test-container test-aws check format study study-sample benchmark clean
+.PHONY: demo container-demo cloud-demo aws score test test-slow test-container test-aws check docs format study study-sample benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
@@ -43,7 +44,7 @@ cloud-demo: .venv/installed-dev
 
 # Recommendations of all users, of the model in MODEL.
 score: .venv/installed
-	$(BIN)/python -m recommender.score --model $(MODEL) --output $(SCORES)
+	$(BIN)/python -m recommender score --model $(MODEL) --output $(SCORES)
 
 test: .venv/installed-dev
 	$(BIN)/pytest -m $(FAST)
@@ -65,6 +66,10 @@ check: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/pytest -m $(FAST)
+
+# The parts of README and OpenAPI documents that the code decides.
+docs: .venv/installed-dev
+	$(BIN)/python -m docs.generate
 
 format: .venv/installed-dev
 	$(BIN)/ruff format

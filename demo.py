@@ -16,10 +16,10 @@ from typing import Any
 import click
 import pandas as pd
 
-from recommender.container import BASE_DIR, Container
-from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE
-from recommender.hosting import BIND_TO_PORT, CONTAINER_LOG_LEVEL
+from recommender.sagemaker.environment import BASE_DIR, Container
+from recommender.sagemaker.server_environment import BIND_TO_PORT, CONTAINER_LOG_LEVEL
 from recommender.service.process import Server, running_server
+from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE
 
 HERE = Path(__file__).parent
 MAX_SHOWN = 6  # ratings of a history
@@ -39,12 +39,12 @@ def main(root: Path, image: str | None) -> None:
     container = Container(root.resolve())
     heading("1. A synthetic fashion data set, raw as Amazon Reviews 2023")
     raw = root / "raw"
-    run("-m", "recommender.data.synthetic", "--output", raw)
+    run("-m", "recommender", "synthesize", "--output", raw)
     heading("2. Prepare: raw reviews to the channels of a training job, as the paper does")
     # A review of a variant counts for its parent, whose title the metadata have.
     files = ("--reviews", raw / REVIEWS_FILE, "--metadata", raw / METADATA_FILE)
     channels = root / "input" / "data"
-    run("-m", "recommender.prepare", *files, "--output", channels, "--item_key", "parent_asin")
+    run("-m", "recommender", "prepare", *files, "--output", channels, "--item_key", "parent_asin")
     heading("3. Train, as a SageMaker training job would")
     write_hyperparameters(container)
     train(container, image)

@@ -5,7 +5,7 @@ command=${1:-train}
 [ $# -gt 0 ] && shift
 case $command in
   train | serve) exec python "/opt/program/$command.py" "$@" ;;
-  score) exec python -m recommender.score "$@" ;;
+  score) exec python -m recommender score "$@" ;;
   healthy)
     grep -q serve /proc/1/cmdline || exit 0 # a training job has nothing to ask
     exec python -c 'import os, urllib.request as r

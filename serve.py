@@ -1,51 +1,8 @@
-r"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and POST /invocations.
-
-\b
-    SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on port 8080
-    python serve.py --model s3://bucket/models/model.tar.gz
-
-See README.md for requests, answers and variables.
-"""
+"""Serve as a SageMaker endpoint does: the container's contract names this file; see recommender/cli/serve.py."""
 
 import sys
 
-import click
-
-from recommender.bundle import unpacked
-from recommender.container import Container
-from recommender.errors import RecommenderError
-from recommender.hosting import ServerSettings
-from recommender.pipeline import Recommender
-from recommender.service.server import run
-
-
-@click.command(help=str(__doc__).replace(r"\b", "\b"))
-@click.option(
-    "--model", metavar="PLACE", help="Model folder, model.tar.gz or s3:// URI of one; by default the container's."
-)
-def command(model: str | None) -> None:
-    """Load the model and serve it."""
-    settings = ServerSettings.from_environment()
-    if model is None:
-        recommender = Recommender.load(Container.from_environment().model_dir)
-    else:
-        with unpacked(model) as folder:  # its arrays stay mapped when the files are gone
-            recommender = Recommender.load(folder)
-    run(recommender, settings)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C. Returns the exit code: 1 where there is nothing to serve."""
-    try:
-        command.main(arguments, prog_name="serve.py", standalone_mode=False)
-    except click.UsageError as error:
-        print(f"error: command line: {error.format_message()} See serve.py --help", file=sys.stderr)
-        return 1
-    except RecommenderError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
+from recommender.cli.serve import main
 
 if __name__ == "__main__":
     sys.exit(main())

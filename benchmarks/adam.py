@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, SparseAdam
 
 from benchmarks.common import paper_split, report, table
-from recommender.config import TrainConfig
+from recommender.common.progress import progress
 from recommender.data.interactions import Interactions
-from recommender.data.strings import StringTable, Vocabulary
+from recommender.data.vocabulary import StringTable, Vocabulary
 from recommender.models import adam
-from recommender.progress import progress
+from recommender.models.options import FactorizationOptions
 
 TIMES = [1, 4, 16]
 REPEATS = 3
@@ -31,7 +31,7 @@ DENSE_BATCHES = 30
 class Embeddings(nn.Module):
     """Bias MF with torch's own tables; the global bias is a table of one row, so that it can be sparse too."""
 
-    def __init__(self, data: Interactions, config: TrainConfig, sparse: bool) -> None:
+    def __init__(self, data: Interactions, config: FactorizationOptions, sparse: bool) -> None:
         super().__init__()
         users, items, dim = len(data.users), len(data.items), config.embedding_dim
         shapes = [(users, dim), (items, dim), (users, 1), (items, 1), (1, 1)]
@@ -50,7 +50,7 @@ def main() -> None:
     """Measure all at each size of the tables and report."""
     with TemporaryDirectory() as tmp:
         ratings, _ = paper_split(Path(tmp))
-    data, config = Interactions.from_frame(ratings), TrainConfig(solver="adam")
+    data, config = Interactions.from_frame(ratings), FactorizationOptions(solver="adam")
     rows = [row for times in progress(TIMES, "sizes of the tables") for row in rows_of(data, config, times)]
     report(
         "adam",
@@ -61,7 +61,7 @@ def main() -> None:
     )
 
 
-def rows_of(data: Interactions, config: TrainConfig, times: int) -> list[list[object]]:
+def rows_of(data: Interactions, config: FactorizationOptions, times: int) -> list[list[object]]:
     """All contestants on tables of so many times the rows."""
     threads = torch.get_num_threads()
     users, items = enlarged(data.users, times), enlarged(data.items, times)
@@ -90,7 +90,7 @@ def enlarged(vocabulary: Vocabulary, times: int) -> Vocabulary:
     return Vocabulary(StringTable(np.zeros(0, np.uint8), np.zeros(times * len(vocabulary) + 1, np.int64)))
 
 
-def ours(data: Interactions, config: TrainConfig) -> list[float]:
+def ours(data: Interactions, config: FactorizationOptions) -> list[float]:
     """Seconds of the epochs after the first, which makes the tables."""
     running = adam.epochs(data, config)
     next(running)
@@ -102,7 +102,9 @@ def ours(data: Interactions, config: TrainConfig) -> list[float]:
     return seconds
 
 
-def epochs_of_torch(data: Interactions, config: TrainConfig, sparse: bool, dense_batches: int = 0) -> list[float]:
+def epochs_of_torch(
+    data: Interactions, config: FactorizationOptions, sparse: bool, dense_batches: int = 0
+) -> list[float]:
     """Seconds of epochs of the plain loop; dense ones computed from some of their batches."""
     model = Embeddings(data, config, sparse)
     optimizer: Optimizer = (
@@ -123,7 +125,7 @@ def epochs_of_torch(data: Interactions, config: TrainConfig, sparse: bool, dense
     return seconds
 
 
-def batches_of(data: Interactions, config: TrainConfig) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def batches_of(data: Interactions, config: FactorizationOptions) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The batches of our own epochs, one epoch after the other."""
     user, item, rating = map(torch.tensor, (data.user_num, data.item_num, data.rating))
     number = 0

@@ -11,10 +11,10 @@ from surprise import SVD, Dataset, Reader
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import paper_split, report, table
-from recommender.config import TrainConfig
+from recommender.common.progress import progress
 from recommender.data.interactions import Interactions
-from recommender.models.training import choose_iterations, fit
-from recommender.progress import progress
+from recommender.models.fit import choose_iterations, fit
+from recommender.models.options import FactorizationOptions
 
 REPEATS = 11
 
@@ -34,7 +34,7 @@ def main() -> None:
     """Run peers and ours by turns and report the medians."""
     with TemporaryDirectory() as tmp:
         ratings, _ = paper_split(Path(tmp))
-    data, config = Interactions.from_frame(ratings), TrainConfig()
+    data, config = Interactions.from_frame(ratings), FactorizationOptions()
     reader = Reader(rating_scale=(config.rating_min, config.rating_max))
     trainset = Dataset.load_from_df(ratings[["user_id", "item_id", "rating"]], reader).build_full_trainset()
     num_sweeps = choose_iterations(data, config).num_iterations

@@ -18,7 +18,7 @@ def main() -> None:
         with TemporaryDirectory() as tmp:
             sizes = ["--users", str(users), "--items", str(items), "--ratings", str(ratings)]
             began = time.perf_counter()
-            command = [sys.executable, "-m", "recommender.data.synthetic", "--output", tmp, *sizes]
+            command = [sys.executable, "-m", "recommender", "synthesize", "--output", tmp, *sizes]
             subprocess.run(command, cwd=ROOT, check=True)
             seconds = time.perf_counter() - began
             megabytes = sum(path.stat().st_size for path in Path(tmp).rglob("*") if path.is_file()) / 1e6

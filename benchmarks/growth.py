@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from benchmarks.common import report, table
-from recommender.config import TrainConfig
+from recommender.common.progress import progress
 from recommender.data.interactions import Interactions
-from recommender.data.strings import StringTable, Vocabulary
+from recommender.data.vocabulary import StringTable, Vocabulary
 from recommender.models import als, networks
-from recommender.progress import progress
+from recommender.models.options import FactorizationOptions
 
 Result = TypeVar("Result")
 
@@ -84,7 +84,7 @@ def main() -> None:
     ]
     report(
         "growth",
-        f"dimension {TrainConfig().embedding_dim}; each size in a process of its own",
+        f"dimension {FactorizationOptions().embedding_dim}; each size in a process of its own",
         growth,
         "Grouping: the ratings by row and the rows by length, and the first touch of the tables. The end: the plain "
         "arrays, with items on one line kept once. Data: factors and ratings. Peaks with Python and torch, GB = 10^9.",
@@ -130,7 +130,7 @@ def far(smallest: Measured, largest: Measured) -> str:
 
 def measure(num_ratings: int) -> Measured:
     """Sweeps over ratings of this number, by turns on all threads and on one, and the end of the fit."""
-    data, config = random_ratings(num_ratings), TrainConfig()
+    data, config = random_ratings(num_ratings), FactorizationOptions()
     threads = torch.get_num_threads()
     sweeps: dict[int, list[float]] = {threads: [], 1: []}
     running = als.sweeps(data, config)
@@ -159,7 +159,7 @@ def measure(num_ratings: int) -> Measured:
 
 def measure_length(length: int) -> dict[int, float]:
     """Microseconds for each rating of rows with this number of ratings, by the number of threads."""
-    config, random = TrainConfig(), np.random.default_rng(0)
+    config, random = FactorizationOptions(), np.random.default_rng(0)
     num_rows = RATINGS_OF_LENGTH // length
     user_num = np.repeat(np.arange(num_rows), length)
     item_num = random.integers(0, OTHERS, len(user_num))
@@ -178,7 +178,7 @@ def measure_length(length: int) -> dict[int, float]:
 
 def space(length: int) -> str:
     """Where rows of this length are solved."""
-    dim = TrainConfig().embedding_dim
+    dim = FactorizationOptions().embedding_dim
     return "closed form" if length == 1 else f"rating space, {length}" if length <= dim else f"factor space, {dim + 1}"
 
 

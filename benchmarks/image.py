@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.common import ROOT, report, table
 from benchmarks.serve import train
-from recommender.hosting import BIND_TO_PORT
-from recommender.progress import say
+from recommender.common.progress import say
+from recommender.sagemaker.server_environment import BIND_TO_PORT
 from recommender.service.process import running_server
 
 TARGETS = {"full": "train and serve", "serve": "serve only"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.common import ROOT, paper_channels, report, table
-from recommender.container import BASE_DIR, Container
+from recommender.sagemaker.environment import BASE_DIR, Container
 
 
 def main() -> None:

@@ -16,16 +16,19 @@ from flask import Flask, jsonify, request
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from recommender import artifacts
-from recommender.container import Container
+from recommender.artifacts import model_folder
+from recommender.candidates.factorization import Factorization
+from recommender.sagemaker.environment import Container
 
 
 class PaperHandler:
     """Two stages as the paper describes them."""
 
     def __init__(self) -> None:
-        model = artifacts.load(Container.from_environment().model_dir)
-        self.factors = model.factors
+        model = model_folder.load(Container.from_environment().model_dir)
+        source = model.sources[Factorization.name]
+        assert isinstance(source, Factorization)
+        self.factors = source.factors
         self.user_index = {model.users.id(number): number for number in range(len(model.users))}
         self.item_ids = [model.items.id(number) for number in range(len(model.items))]
         self.item_index = {item_id: number for number, item_id in enumerate(self.item_ids)}

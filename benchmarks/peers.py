@@ -21,13 +21,12 @@ from surprise import SVD, Dataset, Reader
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import paper_split, report, table
-from recommender.config import TrainConfig
+from recommender.common.progress import progress
 from recommender.data.interactions import Interactions
 from recommender.data.splits import leave_one_out
-from recommender.evaluation.evaluate import predicted_ratings
 from recommender.models import als
-from recommender.models.training import choose_iterations, fit
-from recommender.progress import progress
+from recommender.models.fit import choose_iterations, fit
+from recommender.models.options import FactorizationOptions
 
 REPEATS = 3
 ITERATIONS = 5
@@ -45,7 +44,7 @@ def main() -> None:
     """Fit all by turns on one thread and on all, and report."""
     with TemporaryDirectory() as tmp:
         train, test = paper_split(Path(tmp))
-    data, config, all_threads = Interactions.from_frame(train), TrainConfig(), torch.get_num_threads()
+    data, config, all_threads = Interactions.from_frame(train), FactorizationOptions(), torch.get_num_threads()
     known = data.known(test)
     assert len(known) == len(test)  # every peer can predict every row
     sweeps, niter = choose_iterations(data, config).num_iterations, choose_cmfrec(data, config)
@@ -94,11 +93,14 @@ def fit_rows(contestants: dict[str, Contestant], rating: NDArray[np.float32], th
     return rows
 
 
-def fit_ours(data: Interactions, test: pd.DataFrame, config: TrainConfig, sweeps: int) -> tuple[float, Predictions]:
+def fit_ours(
+    data: Interactions, test: pd.DataFrame, config: FactorizationOptions, sweeps: int
+) -> tuple[float, Predictions]:
     """The fit of a training job."""
     began = time.perf_counter()
     factors = fit(data, config, sweeps)
-    return time.perf_counter() - began, predicted_ratings(data.users, data.items, factors, test)
+    seconds = time.perf_counter() - began
+    return seconds, factors.predict(data.users.numbers(test["user_id"]), data.items.numbers(test["item_id"]))
 
 
 def fit_surprise(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[float, Predictions]:
@@ -112,7 +114,12 @@ def fit_surprise(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[fl
 
 
 def cmfrec_of(
-    data: Interactions, known: Interactions, config: TrainConfig, niter: int, threads: int, variant: dict[str, bool]
+    data: Interactions,
+    known: Interactions,
+    config: FactorizationOptions,
+    niter: int,
+    threads: int,
+    variant: dict[str, bool],
 ) -> Contestant:
     """The `CMF` of cmfrec with the weights of our configuration."""
     matrix = coo_matrix((data.rating, (data.user_num, data.item_num)), shape=(len(data.users), len(data.items)))
@@ -130,7 +137,7 @@ def cmfrec_of(
     return run
 
 
-def choose_cmfrec(data: Interactions, config: TrainConfig) -> int:
+def choose_cmfrec(data: Interactions, config: FactorizationOptions) -> int:
     """The number of cmfrec's sweeps that predicts our validation ratings best."""
     held_out = leave_one_out(data)
     rest, validation = data.where(~held_out), data.where(held_out)
@@ -141,7 +148,7 @@ def choose_cmfrec(data: Interactions, config: TrainConfig) -> int:
     return int(np.argmin(errors)) + 1
 
 
-def iteration_rows(data: Interactions, config: TrainConfig, threads: int) -> list[list[object]]:
+def iteration_rows(data: Interactions, config: FactorizationOptions, threads: int) -> list[list[object]]:
     """Seconds of our sweeps and of implicit's iterations."""
     of_ours, of_implicit = [], []
     running = als.sweeps(data, config)

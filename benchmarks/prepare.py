@@ -13,8 +13,8 @@ import pyarrow.dataset as ds
 
 from benchmarks.common import ROOT, report, table
 from benchmarks.prepare_peers import PEERS
-from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE
-from recommender.progress import say
+from recommender.common.progress import say
+from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE
 
 SIZES = [(20_000, 8_260, 25_000), (200_000, 82_600, 250_000), (2_000_000, 826_000, 2_500_000)]  # users, items, reviews
 TEN_TIMES = (20_000_000, 8_260_000, 25_000_000)
@@ -62,7 +62,7 @@ def main() -> None:
     growth = ["users", "items", "reviews", "gzipped", "time", "peak memory", "us per review"]
     report(
         "prepare",
-        "`python -m recommender.prepare` with its default --memory-limit of 1GB, gzipped files in the page cache:",
+        "`python -m recommender prepare` with its default --memory-limit of 1GB, gzipped files in the page cache:",
         table(growth, rows),
         f"{SIZES[-1][2]:,} reviews, beside others who find the same train and test rows:",
         table(["", "time", "peak memory", "of ours"], beside),
@@ -74,7 +74,7 @@ def generated(folder: Path, size: Sequence[int]) -> Path:
     raw = folder / f"raw-{size[2]}"
     say(f"generating {size[2]:,} reviews ...")
     given = [f"--{name}={number}" for name, number in zip(("users", "items", "ratings"), size, strict=True)]
-    command = [sys.executable, "-m", "recommender.data.synthetic", "--output", str(raw), *given]
+    command = [sys.executable, "-m", "recommender", "synthesize", "--output", str(raw), *given]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return raw
 
@@ -89,7 +89,7 @@ def prepared(raw: Path, *options: str) -> Run:
     reviews, metadata = map(str, files(raw))
     with TemporaryDirectory(dir=raw.parent) as output:
         places = ["--reviews", reviews, "--metadata", metadata, "--output", output, "--item_key", "parent_asin"]
-        run = measured(["-m", "recommender.prepare", *places, *options])
+        run = measured(["-m", "recommender", "prepare", *places, *options])
         train, test = (ds.dataset(Path(output) / part).count_rows() for part in ("train", "test"))
     return Run(run.seconds, run.peak_bytes, (train, test))
 

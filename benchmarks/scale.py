@@ -13,17 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import report, table
-from recommender import artifacts
-from recommender.config import TrainConfig
-from recommender.container import Container
+from recommender.artifacts import model_folder
+from recommender.candidates.factorization import Factorization
+from recommender.candidates.popularity import Popularity
+from recommender.common.progress import progress, say
 from recommender.data.histories import Histories
-from recommender.data.strings import StringTable, Vocabulary
-from recommender.data.synthetic.generate import Dataset, generate
-from recommender.hosting import MODEL_SERVER_WORKERS
+from recommender.data.vocabulary import StringTable, Vocabulary
+from recommender.hyperparameters import TrainConfig
 from recommender.models.factors import Factors
-from recommender.progress import progress, say
-from recommender.rerank.titles import fit_titles
+from recommender.models.options import FactorizationOptions
+from recommender.ranking.features.candidate_score import CandidateScore
+from recommender.ranking.features.title_similarity import TitleSimilarity, TitleSimilarityOptions, fit_titles
+from recommender.sagemaker.environment import Container
+from recommender.sagemaker.server_environment import MODEL_SERVER_WORKERS
 from recommender.service.process import running_server
+from recommender.synthetic.generate import Dataset, generate
 
 NUM_USERS, NUM_ITEMS, NUM_RATINGS = 2_000_000, 826_108, 2_500_000
 NUM_REQUESTS = 1_000
@@ -35,7 +39,7 @@ def main() -> None:
     with TemporaryDirectory() as tmp:
         container = Container(Path(tmp))
         users = write_model(container.model_dir)
-        num_bytes = artifacts.num_bytes(container.model_dir)
+        num_bytes = model_folder.num_bytes(container.model_dir)
         began = time.perf_counter()
         with running_server(Path(tmp), {MODEL_SERVER_WORKERS: "2"}) as server:
             start = time.perf_counter() - began
@@ -70,19 +74,25 @@ def write_model(folder: Path) -> list[str]:
     data = generate(NUM_USERS, NUM_ITEMS, NUM_RATINGS)
     random = np.random.default_rng(0)
     config = TrainConfig()
+    options = config.of(FactorizationOptions)
     titles = [title or "" for title in data.title]
     user_ids = np.sort(data.user_id)
-    model = artifacts.Model(
+    model = model_folder.Model(
         config=config,
         users=Vocabulary.from_sorted(user_ids.tolist()),
         items=Vocabulary.from_sorted(np.sort(data.parent_asin).tolist()),
-        factors=random_factors(config.embedding_dim, random),
         histories=histories_of(data),
         titles=StringTable.from_strings(titles),
-        title_vectors=fit_titles(titles),
-        item_count=np.bincount(data.item_num, minlength=NUM_ITEMS).astype(np.int32),
+        sources={
+            "factorization": Factorization(random_factors(options.embedding_dim, random), options),
+            "popularity": Popularity(np.bincount(data.item_num, minlength=NUM_ITEMS).astype(np.int32)),
+        },
+        features={
+            "candidate_score": CandidateScore(),
+            "title_similarity": TitleSimilarity(fit_titles(titles), config.of(TitleSimilarityOptions)),
+        },
     )
-    artifacts.save(model, folder)
+    model_folder.save(model, folder)
     return [str(user) for user in random.choice(user_ids, NUM_REQUESTS)]
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.common import ROOT, report, table
 from benchmarks.load import measure, require_wrk
 from benchmarks.serve import ON_CORE_0, ONE_WORKER, SECONDS, train, write_users
-from recommender.progress import say
+from recommender.common.progress import say
 from recommender.service.process import running_server
 
 RUNS = 3
@@ -29,7 +29,7 @@ def main() -> None:
     rows = [
         ["serve.py, one request after the other", f"{rate:.0f}", "1.0"],
         [
-            "python -m recommender.score, start and file included",
+            "python -m recommender score, start and file included",
             f"{len(users) / median:.0f} ({len(users) / worst:.0f} to {len(users) / best:.0f})",
             f"{len(users) / median / rate:.1f}",
         ],
@@ -43,7 +43,7 @@ def main() -> None:
 
 def score_all(base_dir: Path) -> float:
     """Seconds of the command."""
-    command = [*ON_CORE_0, sys.executable, "-m", "recommender.score", "--workers", "1"]
+    command = [*ON_CORE_0, sys.executable, "-m", "recommender", "score", "--workers", "1"]
     began = time.perf_counter()
     subprocess.run(
         [*command, "--model", str(base_dir / "model"), "--output", str(base_dir / "scores.parquet")],

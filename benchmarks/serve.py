@@ -16,9 +16,9 @@ import pandas as pd
 
 from benchmarks.common import ROOT, paper_split, real_data, report, table
 from benchmarks.load import Load, measure, require_wrk
-from recommender.container import BASE_DIR
-from recommender.hosting import BIND_TO_PORT, MODEL_SERVER_WORKERS
-from recommender.progress import progress, say
+from recommender.common.progress import progress, say
+from recommender.sagemaker.environment import BASE_DIR
+from recommender.sagemaker.server_environment import BIND_TO_PORT, MODEL_SERVER_WORKERS
 from recommender.service.process import Server, running_server
 
 CONCURRENCY = (1, 2, 4, 8, 16, 32, 64)

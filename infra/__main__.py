@@ -21,9 +21,9 @@ from infra import image, models, service, stacks, teardown, training
 from infra.aws import Aws, connect, told
 from infra.dry_run import DryRun
 from infra.names import BASE_STACK, BASE_TEMPLATE, NAME
-from recommender.config import TrainConfig
-from recommender.options import options_of, run
-from recommender.validation import shown
+from recommender.cli.options import options_of, run
+from recommender.common.messages import shown
+from recommender.hyperparameters import TrainConfig
 
 Command = Callable[..., None]
 

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from infra.dry_run import DryRun
-from recommender.data.text import printable, reason
+from recommender.common.messages import printable, reason
 from recommender.errors import RecommenderError
 
 CREDENTIALS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or sign in with `aws sso login`"

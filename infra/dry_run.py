@@ -18,7 +18,7 @@ from botocore.compat import HTTPHeaders
 from botocore.model import OperationModel, Shape
 
 from infra.names import BASE_STACK, NAME, TAGS, TRAINING
-from recommender.container import CHANNELS
+from recommender.sagemaker.environment import CHANNELS
 
 ACCOUNT = "123456789012"
 LONGEST_SHOWN = 4_000  # characters of a parameter

@@ -10,8 +10,8 @@ from infra.aws import Aws, LaunchError, unless_missing
 from infra.names import NAME, TAGS, TRAINING, TRANSFORM
 from infra.stacks import Base
 from infra.training import ENDED, POLL_SECONDS, quiet_sdk
-from recommender.data.text import printable
-from recommender.hosting import DEFAULT_PAYLOAD_IN_MB, MediaType
+from recommender.common.messages import printable
+from recommender.sagemaker.server_environment import DEFAULT_PAYLOAD_IN_MB, MediaType
 
 REALTIME_INSTANCES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
 TRANSFORM_INSTANCES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge"]

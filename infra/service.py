@@ -14,7 +14,7 @@ from infra import image, models, package, stacks
 from infra.aws import Aws, LaunchError
 from infra.names import BASE_STACK, NAME, SERVICE_TEMPLATE
 from infra.stacks import Base
-from recommender.data.text import printable
+from recommender.common.messages import printable
 
 API = "execute-api"  # API Gateway's name where a request to an API is signed
 SECONDS = 35  # the gateway itself gives up before

@@ -12,8 +12,7 @@ from botocore.exceptions import ClientError
 
 from infra.aws import Aws, LaunchError, unless_missing
 from infra.names import BASE_STACK, NAME, TAGS
-from recommender.data.text import printable
-from recommender.validation import shown
+from recommender.common.messages import printable, shown
 
 POLL_SECONDS = 5
 MAX_TEMPLATE_BYTES = 51_200  # of a template that a call carries itself (CloudFormation User Guide, "quotas")

@@ -13,7 +13,7 @@ from infra.aws import Aws, LaunchError, unless_missing
 from infra.models import TRANSFORM_MODEL
 from infra.names import BASE_STACK, NAME, TAGS
 from infra.training import POLL_SECONDS
-from recommender.data.text import printable
+from recommender.common.messages import printable
 
 JOBS = ("HyperParameterTuningJob", "TrainingJob", "TransformJob")  # a search first: it would start others
 RUNNING = ("InProgress", "Stopping")

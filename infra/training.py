@@ -15,9 +15,9 @@ from infra import image, stacks
 from infra.aws import Aws, LaunchError
 from infra.names import CHANNELS, CHECKPOINTS, MODEL, NAME, TAGS, TRAINING
 from infra.stacks import Base
-from recommender import container
-from recommender.config import Range, TrainConfig
-from recommender.evaluation.metrics import metric_definitions
+from recommender.hyperparameters import TrainConfig
+from recommender.sagemaker import environment
+from recommender.training.metrics import metric_definitions
 
 if TYPE_CHECKING:
     from sagemaker.train import ModelTrainer
@@ -98,7 +98,7 @@ class Job:
 
 
 def files(folder: Path) -> dict[str, list[Path]]:
-    """Channel -> its files, of a folder as `python -m recommender.prepare` writes it.
+    """Channel -> its files, of a folder as `python -m recommender prepare` writes it.
 
     Raises:
         LaunchError: it has no train channel.
@@ -109,7 +109,7 @@ def files(folder: Path) -> dict[str, list[Path]]:
             for path in (folder / channel).rglob("*")
             if path.is_file() and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
         )
-        for channel in container.CHANNELS
+        for channel in environment.CHANNELS
     }
     if not found["train"]:
         raise LaunchError(f"{folder / 'train'}: expected a folder with the files of channel train")
@@ -153,7 +153,7 @@ def channels(aws: Aws, base: Base, name: str) -> list[str]:
     folders = {common["Prefix"].removeprefix(prefix).rstrip("/") for common in found.get("CommonPrefixes", [])}
     if "train" not in folders:
         raise LaunchError(f"{base.uri(prefix)}train/: there are no files: run `upload FOLDER --name {name}` first")
-    return [channel for channel in container.CHANNELS if channel in folders]
+    return [channel for channel in environment.CHANNELS if channel in folders]
 
 
 def train(aws: Aws, job: Job, wait: bool) -> str:
@@ -173,9 +173,7 @@ def train(aws: Aws, job: Job, wait: bool) -> str:
     name = str(trainer._latest_training_job.training_job_name)
     print(f"training job: {name}")
     if config.without_effect:
-        print(
-            f"without effect with model {config.model} and solver {config.solver}: {', '.join(config.without_effect)}"
-        )
+        print(f"without effect with the other hyper-parameters: {', '.join(config.without_effect)}")
     print(f"model: {base.uri(TRAINING, name, MODEL)}, when it has completed")
     if wait:
         follow(aws, name)
@@ -194,13 +192,14 @@ def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool) -> st
         ConfigError: a hyper-parameter is wrong.
         LaunchError: nothing is left to be searched, what it needs is missing, or it failed.
     """
-    space = job.checked().search_space
+    checked = job.checked()
+    space = checked.search_space
     if not space:
         raise LaunchError("tune: every hyper-parameter of the search is set: leave one of them out")
     job = replace(job, hyperparameters={"report": "false", **job.hyperparameters})  # nobody reads that of a trial
     base = stacks.base(aws)
     name = f"{NAME}-{time.strftime('%y%m%d%H%M%S')}-{secrets.token_hex(2)}"  # 32 characters at most
-    tuner = _tuner(_trainer(aws, base, job, name), space, max_jobs, max_parallel)
+    tuner = _tuner(_trainer(aws, base, job, name), checked, max_jobs, max_parallel)
     tuner.tune(inputs=_inputs(aws, base, job), job_name=name, wait=False)
     print(f"tuning job: {name}: {', '.join(space)}")
     if wait:
@@ -220,7 +219,9 @@ def _trainer(aws: Aws, base: Base, job: Job, name: str) -> "ModelTrainer":
     networking = sdk.Networking(
         enable_network_isolation=True, enable_inter_container_traffic_encryption=machines.instance_count > 1
     )
-    definitions = [sdk.MetricDefinition(name=made["Name"], regex=made["Regex"]) for made in metric_definitions()]
+    definitions = [
+        sdk.MetricDefinition(name=made["Name"], regex=made["Regex"]) for made in metric_definitions(job.checked())
+    ]
     return ModelTrainer(
         sagemaker_session=Session(boto_session=aws.session, default_bucket=base.bucket),
         role=base.training_role,
@@ -267,7 +268,7 @@ def _inputs(aws: Aws, base: Base, job: Job) -> list[Any]:
     ]
 
 
-def _tuner(trainer: "ModelTrainer", space: Mapping[str, Range], max_jobs: int, max_parallel: int) -> Any:  # noqa: ANN401
+def _tuner(trainer: "ModelTrainer", config: TrainConfig, max_jobs: int, max_parallel: int) -> Any:  # noqa: ANN401
     from sagemaker.core.parameter import ContinuousParameter, IntegerParameter
     from sagemaker.train.tuner import HyperparameterTuner
 
@@ -287,9 +288,9 @@ def _tuner(trainer: "ModelTrainer", space: Mapping[str, Range], max_jobs: int, m
             name: (IntegerParameter if values.whole else ContinuousParameter)(
                 values.low, values.high, "Logarithmic" if values.logarithmic else "Linear"
             )
-            for name, values in space.items()
+            for name, values in config.search_space.items()
         },
-        metric_definitions=metric_definitions(),
+        metric_definitions=metric_definitions(config),
         objective_type="Minimize",
         max_jobs=max_jobs,
         max_parallel_jobs=max_parallel,

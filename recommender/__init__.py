@@ -1,1 +1,25 @@
-"""A two-stage product recommender: matrix factorization proposes, product titles decide."""
+"""A two-stage product recommender: candidate sources propose, ranking features decide.
+
+from recommender import Recommender, train
+
+recommender = train(ratings, titles)        # DataFrames
+recommender.recommend("A1B2C3").items
+recommender.save("my-job/model")            # what `recommender serve` and Recommender.load read
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recommender.pipeline.recommender import Event, Recommendations, RecommendedItem, Recommender
+    from recommender.training.api import train
+
+__all__ = ["Event", "Recommendations", "RecommendedItem", "Recommender", "train"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is exported
+    """Import what is exported when it is asked for: training needs torch and pandas, serving does not."""
+    if name not in __all__:
+        raise AttributeError(f"module 'recommender' has no attribute {name!r}")
+    module = "recommender.training.api" if name == "train" else "recommender.pipeline.recommender"
+    return getattr(import_module(module), name)

@@ -11,12 +11,12 @@ from importlib.util import find_spec
 
 import click
 
-from benchmarks.common import RESULTS, ROOT
+from recommender.cli.options import run as run_command
+from recommender.common.progress import say
 from recommender.errors import EngineError
-from recommender.options import run as run_command
-from recommender.progress import say
 from study import user_day
 from study.cache import Cache
+from study.common import RESULTS, ROOT
 from study.data import DATA
 from study.hits import run as hits
 from study.table5 import run as table5

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from recommender import storage
+from recommender.common.files import write_text
 
 
 class Cache:
@@ -30,7 +30,7 @@ class Cache:
     def put(self, key: Mapping[str, object], result: Mapping[str, object]) -> None:
         """Keep a result, whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        storage.write_text(self._path(key), json.dumps({"key": key, "result": result}))
+        write_text(self._path(key), json.dumps({"key": key, "result": result}))
 
     def _path(self, key: Mapping[str, object]) -> Path:
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.common import PAPER_FILES, real_data
 from recommender.data.channels import read_ratings, read_titles
 from recommender.data.interactions import Interactions
 from recommender.data.sources import open_channel
 from recommender.data.splits import Split, split_leave_one_out
-from recommender.data.synthetic.generate import generate
+from recommender.synthetic.generate import generate
+from study.common import PAPER_FILES, real_data
 
 LEAST_ITEMS = 5  # unique items of a user who is kept, as in the paper
 MOST_PURCHASES = 5  # a rating of UCI Online Retail is a number of purchases, from 1 to this

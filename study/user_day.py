@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import machine, table
-from recommender import storage
-from recommender.config import TrainConfig
+from recommender.common.files import write_text
+from recommender.common.progress import progress
 from recommender.data.interactions import Interactions
 from recommender.data.splits import split_leave_one_out
 from recommender.evaluation.metrics import rmse
-from recommender.evaluation.ratings import rmse_difference, rmse_figure
-from recommender.models.training import choose_iterations, fit
-from recommender.progress import progress
+from recommender.evaluation.ratings import rmse_difference, rmse_estimate
+from recommender.models.fit import choose_iterations, fit
+from recommender.models.options import FactorizationOptions
+from study.common import machine, table
 from study.data import DATA
 
 DAY = 86_400_000  # milliseconds
@@ -50,7 +50,7 @@ class UserDays:
 
 def predict(train: Interactions, pairs: Interactions, seed: int, regularization: float, sweeps: int) -> Values:
     """Ratings of the pairs; block coordinate descent on the squared error and its regularization."""
-    config, days = TrainConfig(seed=seed), UserDays.of(train, pairs)
+    config, days = FactorizationOptions(seed=seed), UserDays.of(train, pairs)
     count = np.bincount(days.train)
     bias = np.zeros(len(count))
     for _ in range(1 if np.isinf(regularization) else ROUNDS):
@@ -64,7 +64,7 @@ def run(name: str, folder: Path, command: str) -> None:
     """Choose on validation, measure on test beside the model without it, write results/user_day.md."""
     data = DATA[name]()
     split = split_leave_one_out(data.train)
-    sweeps = [choose_iterations(data.train, TrainConfig(seed=seed)).num_iterations for seed in SEEDS]
+    sweeps = [choose_iterations(data.train, FactorizationOptions(seed=seed)).num_iterations for seed in SEEDS]
     validation: dict[float, Values] = {}
     test: dict[float, Values] = {}
     for weight in progress(REGULARIZATIONS, "user-day bias"):
@@ -85,22 +85,22 @@ def run(name: str, folder: Path, command: str) -> None:
         [
             f"`{command}` on {machine()}",
             f"{data.name}: {share:.0%} of the {len(data.test):,} test ratings are of a day on which their user has "
-            f"train ratings. Bias MF by least squares at {TrainConfig().embedding_dim}, {len(SEEDS)} seeds.",
+            f"train ratings. Bias MF by least squares at {FactorizationOptions().embedding_dim}, {len(SEEDS)} seeds.",
             table(["weight", "validation RMSE", "test RMSE", "less that without, paired 95 %"], rows),
         ]
     )
     folder.mkdir(parents=True, exist_ok=True)
-    storage.write_text(folder / "user_day.md", text + "\n")
+    write_text(folder / "user_day.md", text + "\n")
     print(text)
 
 
 def _shown(errors: Values, without: Values) -> list[str]:
     if errors is without:
-        return [f"{rmse_figure(errors).value:.4f}", ""]
+        return [f"{rmse_estimate(errors).value:.4f}", ""]
     difference = rmse_difference(errors, without)
     interval = f"({difference.low:+.4f} to {difference.high:+.4f})"
     noise = ", noise" if difference.low <= 0 <= difference.high else ""
-    return [f"{rmse_figure(errors).value:.4f}", f"{difference.value:+.4f} {interval}{noise}"]
+    return [f"{rmse_estimate(errors).value:.4f}", f"{difference.value:+.4f} {interval}{noise}"]
 
 
 def _keys(data: Interactions) -> NDArray[np.int64]:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import settings
-from image import has_engine
-from job import NO_REPORT, ROOT, Job
-from raw import Prepare, Problem, Raw, Result
+from support.image import has_engine
+from support.job import NO_REPORT, ROOT, Job
+from support.raw import Prepare, Problem, Raw, Result
 
 from infra.local.s3 import S3Server, serving
-from recommender.container import BASE_DIR
-from recommender.pipeline import Recommender
-from recommender.prepare.__main__ import main
+from recommender.cli.prepare import main
+from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.environment import BASE_DIR
 from recommender.service.app import create_app
 
 settings.register_profile("default", deadline=None)  # a slow machine is not a wrong answer

@@ -4,17 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.config import RESERVED_PREFIXES, SEARCH_SPACE, TrainConfig
+from recommender.config import RESERVED_PREFIXES
 from recommender.errors import ConfigError
+from recommender.hyperparameters import TrainConfig
+from recommender.models.options import SEARCH_SPACE, FactorizationOptions
 
 
 def test_strings_as_sagemaker_writes_them_are_converted() -> None:
     config = TrainConfig.from_hyperparameters({"embedding_dim": "20", "regularization": "0.5", "seed": "3"}, "hp")
-    assert (config.embedding_dim, config.regularization, config.seed) == (20, 0.5, 3)
+    options = config.of(FactorizationOptions)
+    assert (options.embedding_dim, options.regularization, options.seed) == (20, 0.5, 3)
 
 
 def test_plain_json_values_are_taken_as_they_are() -> None:
-    assert TrainConfig.from_hyperparameters({"regularization": 4, "max_sweeps": 2}, "hp").regularization == 4.0
+    assert (
+        TrainConfig.from_hyperparameters({"regularization": 4, "max_sweeps": 2}, "hp")
+        .of(FactorizationOptions)
+        .regularization
+        == 4.0
+    )
 
 
 @pytest.mark.parametrize("prefix", RESERVED_PREFIXES)
@@ -71,7 +79,10 @@ def test_any_strings_are_a_configuration_or_a_config_error(values: dict[str, str
 
 
 def test_words_may_come_with_or_without_quotes() -> None:
-    assert TrainConfig.from_hyperparameters({"solver": '"adam"', "model": "basic"}, "hp").solver == "adam"
+    assert (
+        TrainConfig.from_hyperparameters({"solver": '"adam"', "model": "basic"}, "hp").of(FactorizationOptions).solver
+        == "adam"
+    )
 
 
 def test_what_was_set_in_vain_is_known() -> None:

@@ -1,11 +1,11 @@
-"""The script of an AWS Glue job: python -m recommender.prepare on Glue's Spark, with the job's arguments.
+"""The script of an AWS Glue job: python -m recommender prepare on Glue's Spark, with the job's arguments.
 
 Glue hands a script its own arguments beside those of the job; what is no option of the command is left to it.
 """
 
 import sys
 
-from recommender.prepare.__main__ import command, main
+from recommender.cli.prepare import command, main
 
 OPTIONS = {option for parameter in command().params for option in parameter.opts}
 

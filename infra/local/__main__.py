@@ -27,10 +27,10 @@ from infra.local.s3 import S3Server
 from infra.local.s3 import serving as serving_s3
 from infra.local.servers import serving
 from infra.package import pack
-from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE
-from recommender.hosting import BIND_TO_PORT, CONTAINER_LOG_LEVEL
-from recommender.options import run as run_command
+from recommender.cli.options import run as run_command
+from recommender.sagemaker.server_environment import BIND_TO_PORT, CONTAINER_LOG_LEVEL
 from recommender.service.process import Server, running_server
+from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE
 
 NAME = "recommender"
 BUCKET = NAME
@@ -71,10 +71,10 @@ def channels_in_s3(root: Path, s3: S3Server) -> None:
     """Make raw reviews and prepare them, straight into S3."""
     heading("2. Raw reviews, prepared into the channels of a training job in S3")
     raw = root / "raw"
-    run("-m", "recommender.data.synthetic", "--output", raw)
+    run("-m", "recommender", "synthesize", "--output", raw)
     files = ("--reviews", raw / REVIEWS_FILE, "--metadata", raw / METADATA_FILE)
     with environment(s3.environment):
-        run("-m", "recommender.prepare", *files, "--output", CHANNELS, "--item_key", "parent_asin")
+        run("-m", "recommender", "prepare", *files, "--output", CHANNELS, "--item_key", "parent_asin")
 
 
 def train(image: str, s3: S3Server) -> None:

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from recommender.common.progress import say
 from recommender.data.columns import MAX_TITLE_CHARACTERS, Chunks, Columns, Id, Number, Title
 from recommender.data.formats.csv_text import read_csv
 from recommender.data.formats.json_lines import read_json_lines
 from recommender.data.formats.parquet import read_parquet
 from recommender.data.sources import Format, SourceFile
 from recommender.errors import DataError
-from recommender.progress import say
 
 READERS: dict[Format, Callable[[SourceFile, Columns], Chunks]] = {
     Format.CSV: read_csv,
@@ -21,6 +21,7 @@ READERS: dict[Format, Callable[[SourceFile, Columns], Chunks]] = {
 }
 MIN_NEW = 1_000_000  # texts that wait to be compared with the known ones
 TIMESTAMP = Number(np.int64, -(2**62), 2**62, "a number", required=False)
+TITLE_COLUMNS: Columns = {"item_id": Id(), "title": Title()}
 
 
 def read_ratings(files: Sequence[SourceFile], rating_min: float, rating_max: float) -> pd.DataFrame:
@@ -34,8 +35,13 @@ def read_ratings(files: Sequence[SourceFile], rating_min: float, rating_max: flo
         DataError: a file is not what its name says, a column is missing or only in some of the files, a value
             is not what the column must hold, or there is no row at all.
     """
+    return _read(files, ratings_columns(rating_min, rating_max))
+
+
+def ratings_columns(rating_min: float, rating_max: float) -> Columns:
+    """Return what the columns of ratings must hold."""
     rating = Number(np.float32, rating_min, rating_max, f"a number from {rating_min:g} to {rating_max:g}")
-    return _read(files, {"user_id": Id(), "item_id": Id(), "rating": rating, "timestamp": TIMESTAMP})
+    return {"user_id": Id(), "item_id": Id(), "rating": rating, "timestamp": TIMESTAMP}
 
 
 def read_titles(files: Sequence[SourceFile]) -> pd.DataFrame:
@@ -44,7 +50,12 @@ def read_titles(files: Sequence[SourceFile]) -> pd.DataFrame:
     Raises:
         DataError: as `read_ratings`.
     """
-    titles = _read(files, {"item_id": Id(), "title": Title()}).astype({"item_id": "str"})
+    return cut_titles(_read(files, TITLE_COLUMNS))
+
+
+def cut_titles(titles: pd.DataFrame) -> pd.DataFrame:
+    """Return titles of at most `MAX_TITLE_CHARACTERS`; says how many it has cut."""
+    titles = titles.astype({"item_id": "str"})
     num_cut = int((titles["title"].str.len() > MAX_TITLE_CHARACTERS).sum())
     if num_cut:
         titles["title"] = titles["title"].str.slice(0, MAX_TITLE_CHARACTERS)
@@ -53,13 +64,22 @@ def read_titles(files: Sequence[SourceFile]) -> pd.DataFrame:
 
 
 def _read(files: Sequence[SourceFile], columns: Columns) -> pd.DataFrame:
+    others = f" and {len(files) - 1:,} other files" if len(files) > 1 else ""
+    return frame_of(_chunks(files, columns), f"{files[0].name}{others}")
+
+
+def frame_of(chunks: Chunks, source: str) -> pd.DataFrame:
+    """Return checked chunks as one frame.
+
+    Raises:
+        DataError: there is no row at all; the message begins with `source`.
+    """
     parts: dict[str, Parts] = {}
-    for chunk in _chunks(files, columns):
+    for chunk in chunks:
         for name, values in chunk.items():
             parts.setdefault(name, Parts()).add(values)
     if not parts:
-        others = f" and {len(files) - 1:,} other files" if len(files) > 1 else ""
-        raise DataError(f"{files[0].name}{others}: expected at least one row, got none")
+        raise DataError(f"{source}: expected at least one row, got none")
     return pd.DataFrame({name: parts.pop(name).series() for name in list(parts)}, copy=False)
 
 

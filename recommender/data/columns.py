@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from recommender.common.messages import shown
 from recommender.errors import DataError
-from recommender.validation import shown
 
 MAX_ID_CHARACTERS = 1_000
 MAX_TITLE_CHARACTERS = 2_000

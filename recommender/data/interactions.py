@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recommender.data.strings import Vocabulary
+from recommender.data.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recommender.data.text import printable, reason
+from recommender.common.messages import printable, reason
 from recommender.errors import DataError
 
 if TYPE_CHECKING:

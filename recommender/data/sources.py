@@ -13,10 +13,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
+from recommender.common.messages import printable
+from recommender.common.progress import progress, reading
 from recommender.data.s3 import SCHEME, Bucket
-from recommender.data.text import printable
 from recommender.errors import DataError
-from recommender.progress import progress, reading
 
 
 class Format(StrEnum):

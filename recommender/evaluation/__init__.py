@@ -1,1 +1,1 @@
-"""Recommendations and held-out ratings -> figures."""
+"""Recommendations and held-out ratings -> metrics with intervals."""

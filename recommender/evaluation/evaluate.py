@@ -1,6 +1,6 @@
-"""A test channel -> figures of the very recommendations that the server gives."""
+"""A test channel -> metrics of the very recommendations that the server gives."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recommender.data.strings import Vocabulary
-from recommender.evaluation.metrics import NOT_RANKED, hit_rate_at_k, interval, ndcg_at_k, rmse
-from recommender.models.factors import Factors
-from recommender.pipeline import Recommender
-from recommender.recall.popularity import Popularity
+from recommender.components.fit_context import Metrics
+from recommender.evaluation.intervals import Estimate, mean_estimate
+from recommender.evaluation.ranking import NOT_RANKED, Rankings, ranks_in
+from recommender.pipeline.recommender import Recommender
 
 DEPTH = 100  # how far down the recommendations a test item is looked for
 CUTS = (5, 10, DEPTH)  # of hit rates
 
-Metrics = dict[str, float | int | list[float]]
 Progress = Callable[[Any], Iterable[Any]]
 Ranks = NDArray[np.int64]
 
@@ -31,19 +29,19 @@ class Rows:
     Attributes:
         test: as `channels.read_ratings` returns it.
         user_num, item_num: int64; -1 where the model does not know them.
-        predicted: float64, not clipped.
+        predicted: float64, not clipped; None if no source predicts ratings.
         rank: in the final order.
-        recall_rank: in the order of recall, before the rerank.
-        popular_rank: in the popular items.
+        candidate_rank: among the candidates, before they are ranked.
+        source_ranks: in the order of each source, by its name.
     """
 
     test: pd.DataFrame
     user_num: NDArray[np.int64]
     item_num: NDArray[np.int64]
-    predicted: NDArray[np.float64]
+    predicted: NDArray[np.float64] | None
     rank: Ranks
-    recall_rank: Ranks
-    popular_rank: Ranks
+    candidate_rank: Ranks
+    source_ranks: Mapping[str, Ranks]
 
     def __len__(self) -> int:
         return len(self.test)
@@ -54,27 +52,50 @@ class Rows:
         return self.test["rating"].to_numpy(np.float64)
 
     @property
-    def squared_error(self) -> NDArray[np.float64]:
-        """Of each prediction, (n,) float64."""
-        return (self.predicted - self.rating) ** 2
+    def squared_error(self) -> NDArray[np.float64] | None:
+        """Of each prediction, (n,) float64; None if no source predicts ratings."""
+        return None if self.predicted is None else (self.predicted - self.rating) ** 2
 
     def metrics(self) -> Metrics:
-        """The figures of metrics.json.
+        """Return the metrics of metrics.json.
 
-        `test_hit_rate_at_5` and `_10` and `test_ndcg_at_10` go by the final order, `test_hit_rate_at_100` by recall.
+        `test_hit_rate_at_5` and `_10` and `test_ndcg_at_10` are those of the final order, `test_hit_rate_at_100` that
+        of the candidates, `<source>_hit_rate_at_k` those of each source alone.
         """
-        low, high = interval(self.squared_error)
+        final = Rankings.of_ranks(self.rank, DEPTH)
+        hits = mean_estimate(final.hit_rate(10))
         return {
-            "test_rmse": rmse(self.predicted, self.rating),
-            "test_rmse_interval": [low**0.5, high**0.5],
-            **{f"test_hit_rate_at_{k}": hit_rate_at_k(self.rank, k) for k in CUTS},
-            "test_hit_rate_at_10_interval": list(interval((self.rank < 10).astype(float))),
-            "test_ndcg_at_10": ndcg_at_k(self.rank, 10),
-            **{f"popularity_hit_rate_at_{k}": hit_rate_at_k(self.popular_rank, k) for k in CUTS},
+            **self._rmse(),
+            **{f"test_hit_rate_at_{k}": float(final.hit_rate(k).mean()) for k in CUTS},
+            "test_hit_rate_at_10_interval": [hits.low, hits.high],
+            "test_ndcg_at_10": float(final.ndcg(10).mean()),
+            **{
+                f"{name}_hit_rate_at_{k}": float(Rankings.of_ranks(rank, DEPTH).hit_rate(k).mean())
+                for name, rank in self.source_ranks.items()
+                for k in CUTS
+            },
             "num_test_ratings": len(self),
             "num_test_unknown_users": int((self.user_num < 0).sum()),
             "num_test_unknown_items": int((self.item_num < 0).sum()),
         }
+
+    def _rmse(self) -> Metrics:
+        if self.squared_error is None:
+            return {}
+        error = rmse_of_squares(self.squared_error)
+        return {"test_rmse": error.value, "test_rmse_interval": [error.low, error.high]}
+
+
+def metric_names(sources: Iterable[str]) -> list[str]:
+    """Return the metrics that an evaluation of these sources prints for SageMaker, without intervals and counts."""
+    names = ["test_rmse", *(f"test_hit_rate_at_{k}" for k in CUTS), "test_ndcg_at_10"]
+    return names + [f"{source}_hit_rate_at_{k}" for source in sources for k in CUTS]
+
+
+def rmse_of_squares(squared_error: NDArray[np.float64]) -> Estimate:
+    """Return the root of the mean of squared errors, with its interval."""
+    mean = mean_estimate(squared_error)
+    return Estimate(float(np.sqrt(np.mean(squared_error))), mean.low**0.5, mean.high**0.5)
 
 
 def evaluate(recommender: Recommender, test: pd.DataFrame, progress: Progress = iter) -> Rows:
@@ -86,42 +107,15 @@ def evaluate(recommender: Recommender, test: pd.DataFrame, progress: Progress = 
     Args:
         recommender: a loaded model.
         test: as `channels.read_ratings` returns it.
-        progress: wraps the users that are gone through.
+        progress: wraps the users that are iterated over.
     """
     model = recommender.model
-    predicted = predicted_ratings(model.users, model.items, model.factors, test)
     user_num, item_num = model.users.numbers(test["user_id"]), model.items.numbers(test["item_id"])
-    ranks = _ranks(recommender, test["user_id"].to_numpy(), user_num, item_num, progress)
-    return Rows(test, user_num, item_num, predicted, *ranks)
-
-
-def predicted_ratings(
-    users: Vocabulary, items: Vocabulary, factors: Factors, ratings: pd.DataFrame
-) -> NDArray[np.float64]:
-    """The prediction for each row's user and item, (n,) float64; see `Factors.predict`."""
-    return factors.predict(users.numbers(ratings["user_id"]), items.numbers(ratings["item_id"]))
-
-
-def _ranks(
-    recommender: Recommender,
-    user_ids: NDArray[np.object_],
-    user_num: NDArray[np.int64],
-    item_num: NDArray[np.int64],
-    progress: Progress,
-) -> tuple[Ranks, Ranks, Ranks]:
-    """Where each row's item stands in the final order, in that of recall and in the popular items."""
-    model = recommender.model
-    popularity = Popularity(model.item_count)
-    ranks = np.full((3, len(user_ids)), NOT_RANKED)
-    rows_of_user = pd.Series(np.arange(len(user_ids))).groupby(user_ids, sort=False).indices
+    predicted = recommender.predict_pairs(user_num, item_num)
+    ranks = {name: np.full(len(test), NOT_RANKED) for name in ("final", "candidates", *model.sources)}
+    rows_of_user = pd.Series(np.arange(len(test))).groupby(test["user_id"].to_numpy(), sort=False).indices
     for user_id, rows in progress(rows_of_user.items()):
-        seen = model.histories.of(user_num[rows[0]])[0] if user_num[rows[0]] >= 0 else None
-        orders = (*recommender.orders(user_id, DEPTH), popularity.top(DEPTH, seen)[0])
-        ranks[:, rows] = [places(order, item_num[rows]) for order in orders]
-    return ranks[0], ranks[1], ranks[2]
-
-
-def places(order: NDArray[np.int64], item_num: NDArray[np.int64]) -> Ranks:
-    """Where each item stands in an order of items, from 0, `NOT_RANKED` where it does not: (len(item_num),)."""
-    found = {number: position for position, number in enumerate(order.tolist())}
-    return np.array([found.get(number, NOT_RANKED) for number in item_num.tolist()], np.int64)
+        for name, order in recommender.orders(user_id, DEPTH).items():
+            ranks[name][rows] = ranks_in(order, item_num[rows])
+    final, candidates = ranks.pop("final"), ranks.pop("candidates")
+    return Rows(test, user_num, item_num, predicted, final, candidates, ranks)

@@ -1,8 +1,8 @@
-"""Figures of recommendations over the full catalogue, of any recommender: no sampled negatives.
+"""Metrics of recommendations over the full catalogue, of any recommender: no sampled negatives.
 
 Recommendations are item numbers, `(n, depth)` int64, the best first, -1 where there are fewer; what is relevant is one
-array of item numbers for each of the n users, held out from what the recommender was fitted on. Figures of accuracy are
-one value a user, so that their mean has an interval and two recommenders are compared user by user.
+array of item numbers for each of the n users, held out from what the recommender was fitted on. Accuracy metrics have
+one value per user, so that their mean has an interval and two recommenders are compared user by user.
 
 Source: as trec_eval has them (Success, P, recall, ndcg_cut, map_cut, recip_rank), with binary relevance; novelty as
 mean self-information (Vargas and Castells 2011), in bits.
@@ -14,20 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.evaluation.metrics import interval
+from recommender.evaluation.intervals import Estimate, mean_estimate
 
 NO_ITEM = -1  # no item
+NOT_RANKED = np.iinfo(np.int64).max  # the rank of an item that is not recommended
 Items = NDArray[np.int64]
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A mean over users and its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +57,14 @@ class Rankings:
             raise ValueError(f"recommended: expected each item once, user {twice.argmax()} has one twice")
         hits = [np.isin(row, items) & (row != NO_ITEM) for row, items in zip(recommended, relevant, strict=True)]
         return cls(np.array(hits, bool).reshape(recommended.shape), counts)
+
+    @classmethod
+    def of_ranks(cls, rank: NDArray[np.int64], depth: int) -> "Rankings":
+        """Build from the place of the one relevant item of each event, (n,), from 0; `NOT_RANKED` if there is none."""
+        hits = np.zeros((len(rank), depth), bool)
+        found = np.flatnonzero(rank < depth)
+        hits[found, rank[found]] = True
+        return cls(hits, np.ones(len(rank), np.int64))
 
     def hit_rate(self, k: int) -> Values:
         """Whether there is a relevant item among the first k."""
@@ -107,19 +107,14 @@ ACCURACY = {
 }
 
 
-def accuracy(recommended: Items, relevant: Sequence[Items], k: int) -> dict[str, Figure]:
+def accuracy(recommended: Items, relevant: Sequence[Items], k: int) -> dict[str, Estimate]:
     """Every figure of `ACCURACY` at k, with its interval.
 
     Raises:
         ValueError: see `Rankings.of`.
     """
     rankings = Rankings.of(recommended, relevant)
-    return {name: figure(values(rankings, k)) for name, values in ACCURACY.items()}
-
-
-def figure(values: Values) -> Figure:
-    """Mean and interval of values by user; of the differences of two recommenders it is the paired one."""
-    return Figure(float(values.mean()), *interval(values))
+    return {name: mean_estimate(values(rankings, k)) for name, values in ACCURACY.items()}
 
 
 def coverage(recommended: Items, item_count: int) -> float:
@@ -149,3 +144,9 @@ def mean_popularity(recommended: Items, ratings_of_item: NDArray[np.int64]) -> f
     """Mean number of ratings of the items that are recommended."""
     items = recommended[recommended != NO_ITEM]
     return float(ratings_of_item[items].mean()) if len(items) else 0.0
+
+
+def ranks_in(order: Items, item_num: Items) -> Items:
+    """Return where each item stands in an order of items, from 0, `NOT_RANKED` if it does not: (len(item_num),)."""
+    found = {number: position for position, number in enumerate(order.tolist())}
+    return np.array([found.get(number, NOT_RANKED) for number in item_num.tolist()], np.int64)

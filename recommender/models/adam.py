@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
 from recommender.models import networks
-from recommender.models.hosts import ALONE, Hosts
+from recommender.models.distributed import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
-from recommender.models.threads import one_thread_for_small
+from recommender.models.options import FactorizationOptions
+from recommender.models.parallel import one_thread_for_small
 
 # The paper's own code; beta and epsilon are Adam's usual ones (Kingma and Ba 2015, algorithm 1).
 INITIAL_STD = 0.01
@@ -72,7 +72,7 @@ class AdamTable:
 
 
 def epochs(
-    data: Interactions, config: TrainConfig, start: Start | None = None, hosts: Hosts = ALONE
+    data: Interactions, config: FactorizationOptions, start: Start | None = None, hosts: Hosts = ALONE
 ) -> Iterator[Iteration]:
     """What is there after each epoch, for ever; the tables of its model go on changing with the next.
 

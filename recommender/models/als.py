@@ -25,14 +25,14 @@ import torch
 from torch import Tensor
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # not re-exported, but documented
 
-from recommender.config import TrainConfig
 from recommender.data.histories import row_offsets
 from recommender.data.interactions import Interactions
 from recommender.errors import FitError
 from recommender.models import networks
-from recommender.models.hosts import ALONE, Hosts
+from recommender.models.distributed import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
-from recommender.models.threads import side_by_side
+from recommender.models.options import FactorizationOptions
+from recommender.models.parallel import side_by_side
 
 INITIAL_STD = 0.1
 BATCH_FLOATS = 500_000  # gathered numbers in one batch: 2 MB stay in the cache, and malloc uses them again
@@ -56,7 +56,7 @@ class Batch:
 
 
 def sweeps(
-    data: Interactions, config: TrainConfig, start: Start | None = None, hosts: Hosts = ALONE
+    data: Interactions, config: FactorizationOptions, start: Start | None = None, hosts: Hosts = ALONE
 ) -> Iterator[Iteration]:
     """What is there after each sweep, for ever; the tables of its model go on changing with the next.
 

@@ -6,9 +6,9 @@ Solvers change the tables of a module; `factors_of` ends the fit in plain arrays
 import torch
 from torch import Tensor, nn
 
-from recommender.config import TrainConfig
 from recommender.errors import FitError
 from recommender.models.factors import Factors, factorize_items
+from recommender.models.options import FactorizationOptions
 
 FINITE = (
     "expected finite numbers; lower the scale of the ratings or the learning_rate, or raise the "
@@ -72,7 +72,7 @@ class BiasMF(BasicMF):
         return super().forward(user_num, item_num) + biases
 
 
-def create(config: TrainConfig, num_users: int, num_items: int, global_mean: float) -> BasicMF:
+def create(config: FactorizationOptions, num_users: int, num_items: int, global_mean: float) -> BasicMF:
     """The configured model with zero embeddings and, where it has biases, the mean as the global one."""
     sizes = (num_users, num_items, config.embedding_dim)
     if config.prediction_range is not None:

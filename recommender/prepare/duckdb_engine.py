@@ -8,9 +8,9 @@ from typing import Self, TypeVar, cast
 import duckdb
 import pyarrow as pa
 
+from recommender.common.messages import reason
 from recommender.data.formats.lines import read_lines
 from recommender.data.sources import Format, SourceFile, open_channel
-from recommender.data.text import reason
 from recommender.errors import EngineError
 from recommender.prepare.engine import Row
 from recommender.prepare.records import Parsed, Records

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from recommender.common.messages import printable
 from recommender.data.s3 import SCHEME, Bucket
-from recommender.data.text import printable
 from recommender.errors import ConfigError
 
 CHANNELS = ("train", "validation", "test", "items")

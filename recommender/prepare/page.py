@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
 
-from recommender.prepare.figures import figures
+from recommender.prepare.plots import figures
 from recommender.prepare.summary import Summary
 
 

@@ -8,16 +8,16 @@ from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
-from recommender.config import PrepareConfig
+from recommender.common.progress import say
 from recommender.data.sources import Format, names_in_channel
 from recommender.errors import DataError
 from recommender.prepare import records
+from recommender.prepare.config import PrepareConfig
 from recommender.prepare.engine import Engine
 from recommender.prepare.output import FAILED, Output
 from recommender.prepare.page import page
 from recommender.prepare.steps import TITLES, channel, steps
 from recommender.prepare.summary import Counts, Summary, are_too_many, counts_of, lines_of, summarize, too_many
-from recommender.progress import say
 
 REJECTS, SUMMARY, PAGE = "rejects.csv", "summary.json", "summary.html"
 

@@ -16,9 +16,9 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from recommender.common.messages import printable, reason
 from recommender.data.s3 import SCHEME
 from recommender.data.sources import Format, names_in_channel
-from recommender.data.text import printable, reason
 from recommender.errors import DataError, EngineError
 from recommender.prepare.engine import Row
 from recommender.prepare.records import Records

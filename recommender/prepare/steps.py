@@ -6,8 +6,8 @@ the same rows: of a user's reviews of one time the greater item id is the later 
 
 from dataclasses import dataclass
 
-from recommender.config import PrepareConfig
 from recommender.data.columns import MAX_TITLE_CHARACTERS
+from recommender.prepare.config import PrepareConfig
 
 REVIEW = "user_id, item_id, rating, timestamp"
 END_OF_TIME = 2**62

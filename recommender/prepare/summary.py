@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recommender.config import PrepareConfig
+from recommender.prepare.config import PrepareConfig
 from recommender.prepare.engine import Engine
 from recommender.prepare.steps import PARTS, TITLES, before
 

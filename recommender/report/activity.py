@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.evaluation.metrics import interval
-from recommender.evaluation.ranking import Figure
-from recommender.report.finished import Finished
+from recommender.evaluation.evaluate import rmse_of_squares
+from recommender.evaluation.intervals import Estimate
+from recommender.training.training_run import TrainingRun
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Bin:
 
     label: str
     rows: int
-    rmse: Figure
+    rmse: Estimate
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,15 @@ class Activity:
     of_items: list[Bin]
 
 
-def activity(finished: Finished) -> Activity | str:
+def activity(finished: TrainingRun) -> Activity | str:
     """The error by activity, or what is missing for it."""
     rows, model = finished.rows, finished.recommender.model
     if rows is None:
         return "There is no test channel: give the job one, and the page says for whom predictions are good."
+    if rows.squared_error is None:
+        return "No candidate source of this model predicts ratings."
     of_user = np.append(np.diff(model.histories.offsets), 0)[rows.user_num]  # number -1 is the last one: none
-    of_item = np.append(model.item_count, 0)[rows.item_num]
+    of_item = np.append(np.bincount(model.histories.item_num, minlength=len(model.items)), 0)[rows.item_num]
     return Activity(errors(of_user, rows.squared_error), errors(of_item, rows.squared_error))
 
 
@@ -50,9 +52,7 @@ def errors(train_ratings: NDArray[np.integer], squared_error: NDArray[np.float64
 
 
 def _bin(number: int, squared_error: NDArray[np.float64]) -> Bin:
-    low, high = interval(squared_error)
-    rmse = Figure(float(squared_error.mean()) ** 0.5, low**0.5, high**0.5)
-    return Bin(label(number), len(squared_error), rmse)
+    return Bin(label(number), len(squared_error), rmse_of_squares(squared_error))
 
 
 def bins(count: NDArray[np.integer]) -> NDArray[np.int64]:

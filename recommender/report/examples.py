@@ -1,14 +1,15 @@
 """Some users: what they have rated, what they are shown and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.evaluation.evaluate import Rows
-from recommender.evaluation.metrics import NOT_RANKED
-from recommender.pipeline import RecommendedItem, Recommender
-from recommender.report.finished import Finished
+from recommender.evaluation.ranking import NOT_RANKED
+from recommender.pipeline.recommender import RecommendedItem, Recommender
+from recommender.training.training_run import TrainingRun
 
 USERS, HISTORY, HELD_OUT = 5, 8, 3
 MAX_CHARACTERS = 100  # of a title or an id
@@ -29,13 +30,13 @@ class HeldOut:
     Attributes:
         title: of the item.
         rating: what was rated.
-        predicted: what was predicted.
+        predicted: what was predicted; None if no source predicts ratings.
         place: of the item in the recommendations, from 1; None where it is not among them.
     """
 
     title: str
     rating: float
-    predicted: float
+    predicted: float | None
     place: int | None
 
 
@@ -45,14 +46,15 @@ class Shown:
 
     Attributes:
         title: of the item.
-        predicted, similarity: as `pipeline.RecommendedItem` has them.
+        predicted: the predicted rating; None if there is none.
+        features: what the ranking features show, by field.
         because: title of the item of the history that weighs most; None where none does.
         hit: whether it is in the test channel.
     """
 
     title: str
     predicted: float | None
-    similarity: float | None
+    features: Mapping[str, float | None]
     because: str | None
     hit: bool
 
@@ -68,7 +70,7 @@ class Example:
     shown: list[Shown]
 
 
-def examples(finished: Finished) -> list[Example]:
+def examples(finished: TrainingRun) -> list[Example]:
     """At most `USERS` users from the least active to the most, of the test channel if it has any that are known."""
     model, rows = finished.recommender.model, finished.rows
     tested = np.empty(0, np.int64) if rows is None else np.unique(rows.user_num[rows.user_num >= 0])
@@ -82,7 +84,7 @@ def spread(users: NDArray[np.int64], ratings: NDArray[np.int64]) -> NDArray[np.i
     return order[np.unique(np.linspace(0, len(order) - 1, USERS).astype(int))]
 
 
-def example(finished: Finished, user_num: int) -> Example:
+def example(finished: TrainingRun, user_num: int) -> Example:
     """What the page says of a user."""
     model = finished.recommender.model
     item_num, rating = (column[::-1] for column in model.histories.of(user_num))
@@ -111,15 +113,15 @@ def cut(text: str) -> str:
 def _shown(recommender: Recommender, item: RecommendedItem, hit: bool) -> Shown:
     reason = None if item.because is None else recommender.model.items.number(item.because)
     because = None if reason is None else title_of(recommender, reason)
-    return Shown(cut(item.title or item.item_id), item.predicted_rating, item.similarity, because, hit)
+    return Shown(cut(item.title or item.item_id), item.predicted_rating, item.features, because, hit)
 
 
-def _held_out_items(finished: Finished, user_num: int) -> set[str]:
+def _held_out_items(finished: TrainingRun, user_num: int) -> set[str]:
     rows = finished.rows
     return set() if rows is None else set(rows.test["item_id"][rows.user_num == user_num])
 
 
-def _held_out(finished: Finished, user_num: int) -> list[HeldOut]:
+def _held_out(finished: TrainingRun, user_num: int) -> list[HeldOut]:
     if finished.rows is None:
         return []
     own = np.flatnonzero(finished.rows.user_num == user_num)[:HELD_OUT]
@@ -131,6 +133,6 @@ def _held_out_row(recommender: Recommender, rows: Rows, row: int) -> HeldOut:
     return HeldOut(
         title=cut(str(rows.test["item_id"].iloc[row])) if item_num < 0 else title_of(recommender, item_num),
         rating=float(rows.rating[row]),
-        predicted=float(rows.predicted[row]),
+        predicted=None if rows.predicted is None else float(rows.predicted[row]),
         place=None if rank == NOT_RANKED else rank + 1,
     )

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
+from recommender.common.progress import progress
+from recommender.components.fit_context import FitContext
+from recommender.errors import FitError
+from recommender.training.search import validation_error
+from recommender.training.training_run import TrainingRun
 
-from recommender.models.training import choose_iterations
-from recommender.progress import progress
-from recommender.report.finished import Finished
-
+SIZE = "embedding_dim"
 SIZES = (10, 20, 50, 100, 150, 200, 250, 300)
 MAX_RATINGS = 200_000  # with more, other sizes take a training job more than some seconds
 NO_VALIDATION = (
@@ -23,13 +24,11 @@ class Curve:
     Attributes:
         rmse: in order; NaN where a fit overflowed.
         chosen: the iteration, from 1, that the model has.
-        called: sweep or epoch.
         validation: ratings that were validated on.
     """
 
     rmse: list[float]
     chosen: int
-    called: str
     validation: int
 
 
@@ -41,7 +40,7 @@ class Sizes:
     own: int
 
 
-def curve(finished: Finished) -> Curve | str:
+def curve(finished: TrainingRun) -> Curve | str:
     """The learning curve of metrics.json, or what is missing for it."""
     metrics = finished.metrics
     rmse, chosen, validation = (
@@ -51,16 +50,18 @@ def curve(finished: Finished) -> Curve | str:
         return NO_VALIDATION
     if not (isinstance(rmse, list) and isinstance(chosen, int) and isinstance(validation, int)):
         return "metrics.json of this training has no learning curve: it was written by an earlier version, train again."
-    return Curve(rmse, chosen, "sweep" if finished.config.solver == "als" else "epoch", validation)
+    return Curve(rmse, chosen, validation)
 
 
-def costs_little(finished: Finished) -> bool:
+def costs_little(finished: TrainingRun) -> bool:
     """Whether other sizes are fitted in a moment, so that a training job may do it, too."""
     alone = len(finished.container.cluster().hosts) == 1
-    return alone and finished.config.solver == "als" and len(finished.data) <= MAX_RATINGS
+    parts = finished.config.components.values()
+    quick = all(finished.config.of(part.Options).is_quick for part in parts if SIZE in part.own_options())
+    return alone and quick and len(finished.data) <= MAX_RATINGS
 
 
-def sizes(finished: Finished, command: str) -> Sizes | str:
+def sizes(finished: TrainingRun, command: str) -> Sizes | str:
     """The error of each size, all else as it was, or what is missing for it.
 
     Args:
@@ -71,15 +72,17 @@ def sizes(finished: Finished, command: str) -> Sizes | str:
         return NO_VALIDATION
     if command:
         return f"Other sizes take longer than a training job should: {command} fits them."
-    own = finished.config.embedding_dim
+    own = getattr(finished.config, SIZE)
     tried = progress(sorted({*SIZES, own}), "fitting other sizes of the embeddings")
     return Sizes({size: _error(finished, size) for size in tried}, own)
 
 
-def _error(finished: Finished, size: int) -> float:
+def _error(finished: TrainingRun, size: int) -> float:
     known = finished.metrics.get("validation_rmse")
-    if size == finished.config.embedding_dim and isinstance(known, float):
+    if size == getattr(finished.config, SIZE) and isinstance(known, float):
         return known
-    config = finished.config.model_copy(update={"embedding_dim": size})
-    errors = choose_iterations(finished.data, config, finished.validation).rmse
-    return float(np.nanmin([*errors, np.inf]))
+    config = finished.config.model_copy(update={SIZE: size})
+    try:
+        return validation_error(config, FitContext(finished.data, finished.validation))
+    except FitError:
+        return float("inf")

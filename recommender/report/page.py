@@ -5,8 +5,8 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 
 from recommender.evaluation.evaluate import CUTS
-from recommender.report.figures import figures
-from recommender.report.gather import Report
+from recommender.report.build import Report
+from recommender.report.plots import figures
 
 
 def page(report: Report) -> str:

@@ -4,9 +4,9 @@ import json
 import shlex
 from dataclasses import dataclass
 
-from recommender.config import TrainConfig
-from recommender.options import shown
-from recommender.report.finished import Finished
+from recommender.config import as_written
+from recommender.hyperparameters import TrainConfig
+from recommender.training.training_run import TrainingRun
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,25 @@ def settings(config: TrainConfig) -> list[Setting]:
     unused = config.unused
     fields = TrainConfig.model_fields
     return [
-        Setting(name, shown(value), shown(fields[name].default), str(fields[name].description),
+        Setting(name, as_written(value), as_written(fields[name].default), str(fields[name].description),
                 value != fields[name].default, name not in unused)
         for name, value in config.of_model.items()
     ]  # fmt: skip
 
 
-def places(finished: Finished) -> list[str]:
+def places(finished: TrainingRun) -> list[str]:
     """Where the training lies, as options of a command line."""
     container = finished.container
     given = {"base-dir": str(container.base_dir), **container.locations}
     return [word for name, place in given.items() for word in (f"--{name}", place)]
 
 
-def report_command(finished: Finished) -> str:
+def report_command(finished: TrainingRun) -> str:
     """The command that makes the page again, with everything on it."""
-    return shlex.join(["python", "-m", "recommender.report", *places(finished)])
+    return shlex.join(["python", "-m", "recommender", "report", *places(finished)])
 
 
-def commands(finished: Finished) -> list[Command]:
+def commands(finished: TrainingRun) -> list[Command]:
     """What can be done next, ready to be typed in the project's folder."""
     container, users = finished.container, finished.recommender.model.users
     changed = [(f"--{one.name}", one.value) for one in settings(finished.config) if one.changed]
@@ -72,7 +72,7 @@ def commands(finished: Finished) -> list[Command]:
         Command("serve the model", f"SAGEMAKER_BASE_DIR={base} python serve.py"),
         Command("ask it", "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + question),
         Command("recommend to everybody",
-                shlex.join(["python", "-m", "recommender.score", "--model", model, "--output", scores])),
-        Command("search for better settings", shlex.join(["python", "-m", "recommender.tune", *places(finished)])),
+                shlex.join(["python", "-m", "recommender", "score", "--model", model, "--output", scores])),
+        Command("search for better settings", shlex.join(["python", "-m", "recommender", "tune", *places(finished)])),
         Command("make this page again, with every size of the embeddings", report_command(finished)),
     ]  # fmt: skip

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recommender.evaluation.evaluate import CUTS, DEPTH, Ranks, Rows, places
-from recommender.evaluation.metrics import NOT_RANKED
-from recommender.evaluation.ranking import Figure, figure
-from recommender.progress import progress
-from recommender.recall.neighbours import ItemNeighbours
-from recommender.report.finished import Finished
+from recommender.common.progress import progress
+from recommender.evaluation.evaluate import CUTS, DEPTH, Ranks, Rows
+from recommender.evaluation.intervals import Estimate, mean_estimate
+from recommender.evaluation.item_neighbours import ItemNeighbours
+from recommender.evaluation.ranking import NOT_RANKED, Rankings, ranks_in
+from recommender.training.training_run import TrainingRun
 
 MAX_USERS = 5_000  # whose neighbours are looked up at most,
 MAX_WORK = 2e9  # and at most so many multiplications in all, a minute, where items have many ratings
@@ -30,7 +30,7 @@ class Stage:
 
     name: str
     rows: int
-    rates: dict[int, Figure]
+    rates: dict[int, Estimate]
     ours: bool
 
 
@@ -49,7 +49,7 @@ class Stages:
     unknown: int
 
 
-def stages(finished: Finished) -> Stages | str:
+def stages(finished: TrainingRun) -> Stages | str:
     """The hit rates, or what is missing for them."""
     rows = finished.rows
     if rows is None:
@@ -57,20 +57,22 @@ def stages(finished: Finished) -> Stages | str:
     model = finished.recommender.model
     neighbours = ItemNeighbours(model.histories.offsets, model.histories.item_num, len(model.items))
     asked, known = asked_rows(neighbours, rows, finished.config.seed), rows.user_num >= 0
-    near = rows.popular_rank.copy()  # what is there for a user of whom nothing is known
+    near = rows.candidate_rank.copy()  # for an unknown user it is that of the fallback
     near[asked & known] = neighbour_ranks(neighbours, rows, asked & known)
+    config = finished.config
+    pool = {} if len(config.source_names) == 1 else {"candidates": rows.candidate_rank}
     found = [
         _stage("final order", rows.rank, ours=True),
-        _stage("recall alone", rows.recall_rank, ours=True),
+        *(_stage(name, rank, ours=True) for name, rank in pool.items()),
+        *(_stage(name, rows.source_ranks[name], ours=name in config.source_names) for name in rows.source_ranks),
         _stage("item neighbours", near[asked], ours=False),
-        _stage("popular items", rows.popular_rank, ours=False),
     ]
     drawn = None if asked.all() else rows.test["user_id"][asked].nunique()
     return Stages(found, drawn, int((~known).sum()))
 
 
 def _stage(name: str, rank: Ranks, ours: bool) -> Stage:
-    return Stage(name, len(rank), {k: figure((rank < k).astype(np.float64)) for k in CUTS}, ours)
+    return Stage(name, len(rank), {k: mean_estimate(Rankings.of_ranks(rank, DEPTH).hit_rate(k)) for k in CUTS}, ours)
 
 
 def asked_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.bool_]:
@@ -94,5 +96,5 @@ def neighbour_ranks(neighbours: ItemNeighbours, rows: Rows, chosen: NDArray[np.b
     of_each = np.split(order, np.searchsorted(number[order], np.arange(1, len(users))))
     tops = neighbours.top_of_each(users, DEPTH)
     for at, top in zip(progress(of_each, "asking item neighbours"), tops, strict=False):
-        rank[at] = places(top, item_num[at])
+        rank[at] = ranks_in(top, item_num[at])
     return rank

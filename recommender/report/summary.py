@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
+from recommender.hyperparameters import TrainConfig
 from recommender.report.activity import bins, label
-from recommender.report.finished import Finished
+from recommender.training.training_run import TrainingRun
 
 MOST_LABELS = 10  # of ratings: stars as they are, finer scales in as many equal parts
 UNITS = (1, 10**3, 10**6, 10**9)  # of timestamps: parts of a second
@@ -63,7 +63,7 @@ class Summary:
     untitled: int
 
 
-def summary(finished: Finished) -> Summary:
+def summary(finished: TrainingRun) -> Summary:
     """Count; O(ratings)."""
     held_out = None if finished.rows is None else Interactions.from_frame(finished.rows.test)
     of_all = {"train": finished.data, "validation": finished.validation, "test": held_out}

@@ -6,30 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recommender import storage
-from recommender.progress import say
-from recommender.report.finished import Finished
-from recommender.report.gather import gather
+from recommender.common.files import write_text
+from recommender.common.progress import say
+from recommender.report.build import build
+from recommender.training.training_run import TrainingRun
 
 MATPLOTLIB_FOLDER = "MPLCONFIGDIR"
 
 
-def write(finished: Finished, every_size: bool) -> None:
+def write(finished: TrainingRun, every_size: bool) -> None:
     """Write the page; it appears under its name when it is complete.
 
     Args:
         finished: the training.
-        every_size: see `gather`.
+        every_size: see `build`.
 
     Raises:
         OSError: it can't be written.
     """
-    path, report = finished.container.report_file, gather(finished, every_size)
+    path, report = finished.container.report_file, build(finished, every_size)
     with place_for_matplotlib(path.parent):
         from recommender.report.page import page  # matplotlib looks for its folder when it is imported
 
         text = page(report)
-    storage.write_text(path, text)
+    write_text(path, text)
     say(f"the report is in {path}")
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 
+from recommender.common.messages import shown
 from recommender.errors import RequestError
-from recommender.hosting import MEDIA_TYPE_ALIASES, MediaType, ServerSettings
-from recommender.pipeline import Recommendations, Recommender
+from recommender.pipeline.recommender import Recommendations, Recommender
+from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MediaType, ServerSettings
 from recommender.service.media import Answer, Question, as_json, read, write
 from recommender.service.requests import RecommendRequest, check_work
-from recommender.validation import shown
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"

@@ -10,12 +10,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from recommender.errors import RequestError
-from recommender.hosting import MediaType
-from recommender.pipeline import Recommendations
+from recommender.pipeline.recommender import Recommendations, RecommendedItem
+from recommender.sagemaker.server_environment import MediaType
 from recommender.service.requests import RecommendRequest, decode, instances
 
 Question = RecommendRequest | RequestError
@@ -68,8 +68,19 @@ def as_json(answer: Answer) -> dict[str, Any]:
     return {
         "user_id": answer.user_id,
         "recommended_items": [item.item_id for item in answer.items],
-        "items": [asdict(item) for item in answer.items],
+        "items": [_item(item) for item in answer.items],
         "source": answer.source,
+    }
+
+
+def _item(item: RecommendedItem) -> dict[str, Any]:
+    return {
+        "item_id": item.item_id,
+        "title": item.title,
+        "score": item.score,
+        "predicted_rating": item.predicted_rating,
+        **item.features,
+        "because": item.because,
     }
 
 

@@ -12,10 +12,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from recommender.container import BASE_DIR
-from recommender.hosting import BIND_TO_PORT
+from recommender.sagemaker.environment import BASE_DIR
+from recommender.sagemaker.server_environment import BIND_TO_PORT
 
-SERVE = Path(__file__).parents[2] / "serve.py"
+SERVE = (sys.executable, "-m", "recommender", "serve")
 START_SECONDS = 60
 
 
@@ -28,7 +28,7 @@ def running_server(
     base_dir: Path,
     environment: Mapping[str, str] = {},
     prefix: Sequence[str] = (),
-    command: Sequence[str] = (sys.executable, str(SERVE)),
+    command: Sequence[str] = SERVE,
 ) -> Iterator["Server"]:
     """A server that answers /ping; it gets SIGTERM at the end of the block.
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import from_json
 
-from recommender.config import SERVE
+from recommender.common.messages import MAX_SHOWN, first_problem, shown
 from recommender.errors import RequestError
-from recommender.pipeline import Event
-from recommender.validation import MAX_SHOWN, first_problem, shown
+from recommender.pipeline.limits import LIMITS
+from recommender.pipeline.recommender import Event
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 _Identifier = Annotated[str, Field(min_length=1)]
@@ -30,10 +30,10 @@ class RecommendRequest(BaseModel):
     model_config = _STRICT
 
     user_id: _Identifier
-    history: Annotated[list[HistoryEvent], Field(max_length=SERVE.max_history)] = []
-    top_k: int = Field(SERVE.top_k, ge=1, le=SERVE.max_top_k)
-    num_candidates: int = Field(SERVE.num_candidates, ge=1, le=SERVE.max_num_candidates)
-    exclude_seen: bool = SERVE.exclude_seen
+    history: Annotated[list[HistoryEvent], Field(max_length=LIMITS.max_history)] = []
+    top_k: int = Field(LIMITS.top_k, ge=1, le=LIMITS.max_top_k)
+    num_candidates: int = Field(LIMITS.num_candidates, ge=1, le=LIMITS.max_num_candidates)
+    exclude_seen: bool = LIMITS.exclude_seen
 
     @field_validator("top_k", "num_candidates", mode="before")
     @classmethod
@@ -113,10 +113,10 @@ def check_work(questions: Sequence[RecommendRequest | RequestError]) -> None:
     Raises:
         RequestError: the records are too many, or the candidates of all of them together.
     """
-    if len(questions) > SERVE.max_instances:
-        raise RequestError("instances", f"expected at most {SERVE.max_instances} records, got {len(questions)}")
+    if len(questions) > LIMITS.max_instances:
+        raise RequestError("instances", f"expected at most {LIMITS.max_instances} records, got {len(questions)}")
     total = sum(question.candidates for question in questions if isinstance(question, RecommendRequest))
-    if total > SERVE.max_candidates_in_all:
+    if total > LIMITS.max_candidates_in_all:
         raise RequestError(
-            "instances", f"expected num_candidates of at most {SERVE.max_candidates_in_all} in all, got {total}"
+            "instances", f"expected num_candidates of at most {LIMITS.max_candidates_in_all} in all, got {total}"
         )

@@ -20,8 +20,8 @@ from gunicorn.http.errors import ParseException
 from threadpoolctl import threadpool_limits
 
 from recommender.errors import ConfigError, RequestError
-from recommender.hosting import BIND_TO_PORT, ServerSettings
-from recommender.pipeline import Recommender
+from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.server_environment import BIND_TO_PORT, ServerSettings
 from recommender.service.app import create_app, refuse
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a heartbeat file on disk can stall a worker

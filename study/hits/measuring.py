@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from recommender.data.splits import split_leave_one_out
+from recommender.evaluation.intervals import Estimate, mean_estimate
 from recommender.evaluation.ranking import (
     NO_ITEM,
-    Figure,
     Items,
     Rankings,
     coverage,
-    figure,
     gini,
     mean_popularity,
     novelty,
@@ -74,7 +73,7 @@ def relevant(data: Data) -> list[Items]:
 def figures(data: Data, recommended: Items) -> Row:
     """Every figure of accuracy with its interval, and what is recommended."""
     rankings = Rankings.of(recommended, relevant(data))
-    accuracy = {name: figure(values(rankings, k)) for name, (values, k) in ACCURACY.items()}
+    accuracy = {name: mean_estimate(values(rankings, k)) for name, (values, k) in ACCURACY.items()}
     first, count = recommended[:, :10], np.bincount(data.train.item_num, minlength=len(data.train.items))
     return {
         **{name: value for one, found in accuracy.items() for name, value in flat(one, found).items()},
@@ -93,6 +92,6 @@ def places(data: Data, recommended: Items) -> list[int]:
     return np.where(hit.any(axis=1), hit.argmax(axis=1), NO_ITEM).tolist()
 
 
-def flat(name: str, found: Figure) -> Row:
-    """A figure as three values of a row."""
+def flat(name: str, found: Estimate) -> Row:
+    """Return an estimate as three values of a row."""
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}

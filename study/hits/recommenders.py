@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from recommender.config import TrainConfig
+from recommender.candidates.popularity import Popularity
+from recommender.components.fit_context import FitContext
+from recommender.components.query import Query
 from recommender.data.histories import Histories
 from recommender.data.interactions import Interactions
 from recommender.evaluation.ranking import NO_ITEM, Items
-from recommender.job import build_model
-from recommender.models.training import choose_iterations, fit
-from recommender.pipeline import Recommender
-from recommender.recall.popularity import Popularity
-from recommender.rerank.titles import fit_titles
+from recommender.hyperparameters import TrainConfig
+from recommender.models.fit import choose_iterations, fit
+from recommender.models.options import FactorizationOptions
+from recommender.pipeline.recommender import Recommender
+from recommender.ranking.features.title_similarity import fit_titles
+from recommender.training.fit_model import fit_model
 from study.hits.contestants import Contestant, Params
 from study.hits.ease import ease
 from study.hits.scoring import DEPTH, Recommend, Users, by_scores, matrix
@@ -26,15 +28,13 @@ LAMBDAS = [{"lambda": value} for value in (10, 30, 100, 300, 1000)]
 def pipeline(train: Interactions, titles: Sequence[str], params: Params) -> Recommend:
     """What is served: train.py's model with its defaults, but for `params`, behind the server's own code."""
     config = TrainConfig.from_hyperparameters(params, "study")
-    factors = fit(train, config, choose_iterations(train, config).num_iterations)
-    items = pd.DataFrame({"item_id": list(train.items), "title": titles})
-    recommender = Recommender(build_model(config, train, factors, items))
-    return lambda users: filled([ranked for ranked, _, _ in recommender.ranked_for_users(users, DEPTH, DEPTH)])
+    recommender = Recommender(fit_model(config, FitContext(train, titles=titles)))
+    return lambda users: filled([ranked for ranked, _, _ in recommender.recommend_batch(users, DEPTH, DEPTH)])
 
 
 def item_bias(train: Interactions, _titles: Sequence[str], _params: Params) -> Recommend:
     """The recall of the same model for a user without an embedding: the same order for everybody."""
-    config = TrainConfig()
+    config = FactorizationOptions()
     bias = fit(train, config, choose_iterations(train, config).num_iterations).item_bias
     return by_scores(matrix(train), lambda users: np.tile(bias, (len(users), 1)))
 
@@ -43,7 +43,7 @@ def popularity(train: Interactions, _titles: Sequence[str], _params: Params) -> 
     """The most rated items, as the server answers who is unknown."""
     popular = Popularity(np.bincount(train.item_num, minlength=len(train.items)).astype(np.int32))
     seen = matrix(train)
-    return lambda users: filled([popular.top(DEPTH, seen[user].indices)[0] for user in users])
+    return lambda users: filled([popular.top(Query(exclude=seen[user].indices), DEPTH).item_num for user in users])
 
 
 def titles_alone(train: Interactions, titles: Sequence[str], _params: Params) -> Recommend:

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from benchmarks.common import table
-from recommender import storage
-from recommender.figures import ACCENT, FAINT, INK, STYLE
+from recommender.common.files import write_text
+from recommender.pages.plots import ACCENT, FAINT, INK, STYLE
+from study.common import table
 
 Row = Mapping[str, Any]
 HEADER = ["contestant", "HR@5", "HR@10 (95 % interval)", "HR@100", "NDCG@10", "coverage@10"]
@@ -35,8 +35,8 @@ SHOWN = (10, 100)  # hit rates of the picture
 def write(found: Mapping[str, Any], results: Path) -> None:
     """Write hits.md and hits.svg of what hits.json holds."""
     text = f"`{found['command']}` on {found['machine']}\n\n{markdown(found['rows'])}\n"
-    storage.write_text(results / "hits.md", text)
-    storage.write_text(results / "hits.svg", picture(found["rows"]))
+    write_text(results / "hits.md", text)
+    write_text(results / "hits.svg", picture(found["rows"]))
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import recommender
-from benchmarks.common import machine
-from recommender import storage
-from recommender.evaluation.ranking import figure
-from recommender.progress import say
+from recommender.common.files import write_text
+from recommender.common.progress import say
+from recommender.evaluation.intervals import mean_estimate
 from study.cache import Cache, code_digest
+from study.common import machine
 from study.data import Data
 from study.hits import report
 from study.hits.contestants import Contestant
@@ -45,7 +45,7 @@ def run(datasets: Sequence[Data], cache: Cache, results: Path, command: str) -> 
         "rows": rows,
     }
     results.mkdir(parents=True, exist_ok=True)
-    storage.write_text(results / "hits.json", json.dumps(found, indent=1) + "\n")
+    write_text(results / "hits.json", json.dumps(found, indent=1) + "\n")
     report.write(found, results)
 
 
@@ -92,7 +92,7 @@ def compared(row: Row, popular: list[int]) -> Row:
         return row
     found = {name: value for name, value in row.items() if name != "place"}
     for k in COMPARED:
-        difference = figure(_hits(row["place"], k) - _hits(popular, k))
+        difference = mean_estimate(_hits(row["place"], k) - _hits(popular, k))
         name = f"hit_rate@{k}_minus_popularity"
         found |= {**flat(name, difference), f"{name}_is_noise": difference.low <= 0 <= difference.high}
     return found
@@ -113,8 +113,11 @@ def code_of(contestant: Contestant) -> str:
     files += [here / name for name in ("measuring.py", "scoring.py", "ease.py")]
     files.append(Path(inspect.getfile(contestant.fit)))
     if not contestant.package:
-        rooms = [sorted((package / room).glob("*.py")) for room in ("models", "recall", "rerank")]
-        files += [package / "pipeline.py", *chain(*rooms)]
+        rooms = [
+            sorted((package / room).rglob("*.py"))
+            for room in ("models", "components", "candidates", "ranking", "pipeline")
+        ]
+        files += [package / "training" / "fit_model.py", *chain(*rooms)]
     return code_digest(files)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recommender.candidates.topk import top_k
 from recommender.data.interactions import Interactions
 from recommender.evaluation.ranking import NO_ITEM, Items
 
@@ -47,12 +48,9 @@ def by_factors(
 
 def best(score: NDArray[np.floating], count: int) -> Items:
     """(num_users, count) int64: items by score, ties by item number, -1 behind the last that is not -inf."""
-    among = min(count, score.shape[1])
-    least = np.partition(score, -among, axis=1)[:, -among]
     result = np.full((len(score), count), NO_ITEM, np.int64)
-    for row, lowest, places in zip(score, least, result, strict=True):
-        items = np.flatnonzero((row >= lowest) & (row > -np.inf))
-        chosen = items[np.argsort(-row[items], kind="stable")][:count]
+    for row, places in zip(score, result, strict=True):
+        chosen = top_k(row, count)
         places[: len(chosen)] = chosen
     return result
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from recommender.common.progress import say
 from recommender.data.interactions import Interactions
 from recommender.data.splits import split_leave_one_out
-from recommender.progress import say
 from study.cache import Cache, code_digest
 from study.data import DATA, Data
 from study.table5 import contestants

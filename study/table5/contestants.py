@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from recommender.models import adam, als, networks, threads, training
+from recommender.models import adam, als, fit, networks, parallel
 from study.table5 import biases, factorizations, steps, surprise_svd
 from study.table5.biases import CONSTANTS, DAMPINGS, damped_biases
 from study.table5.factorizations import factorization
@@ -26,4 +26,4 @@ def code_of(model: str) -> list[ModuleType]:
         return [steps, surprise_svd]
     if model in CONSTANTS or model == "damped biases":
         return [steps, biases]
-    return [steps, factorizations, adam, als, networks, threads, training]
+    return [steps, factorizations, adam, als, networks, parallel, fit]

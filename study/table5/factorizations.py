@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
 from recommender.models import networks
 from recommender.models.adam import EPOCHS_PER_HALVING, INITIAL_STD
-from recommender.models.hosts import ALONE
+from recommender.models.distributed import ALONE
+from recommender.models.fit import SOLVERS, limits
 from recommender.models.networks import BasicMF, SigmoidMF
-from recommender.models.training import SOLVERS, limits
+from recommender.models.options import FactorizationOptions
 from study.table5.steps import Contestant, Step
 
-PAPER = {"learning_rate": 0.001, "weight_decay": 0.00001}  # the rest of its recipe are TrainConfig's defaults
+PAPER = {"learning_rate": 0.001, "weight_decay": 0.00001}  # the rest of its recipe are FactorizationOptions's defaults
 # The paper's loop -> standard deviation of its initial embeddings: 0.01 in the paper's code, 1 in its text.
 DENSE = {"dense adam": INITIAL_STD, "dense adam, standard normal": 1.0}
 
@@ -25,15 +25,15 @@ def factorization(model: str, solver: str, embedding_dim: int, seed: int) -> Con
     """A model of the paper by `als`, `adam` (the paper's values), `adam, our values`, or one of `DENSE`."""
     values = {"model": model, "embedding_dim": embedding_dim, "seed": seed}
     if solver == "als":
-        return ours(TrainConfig.model_validate(values))
+        return ours(FactorizationOptions.model_validate(values))
     recipe = {} if solver == "adam, our values" else PAPER
-    config = TrainConfig.model_validate({**values, "solver": "adam", **recipe})
+    config = FactorizationOptions.model_validate({**values, "solver": "adam", **recipe})
     if solver in DENSE:
         return dense_adam(config, DENSE[solver])
     return ours(config)
 
 
-def ours(config: TrainConfig) -> Contestant:
+def ours(config: FactorizationOptions) -> Contestant:
     """The project's own solvers, as a training job runs them."""
 
     def steps(train: Interactions, pairs: Interactions) -> Iterator[Step]:
@@ -43,7 +43,7 @@ def ours(config: TrainConfig) -> Contestant:
     return Contestant(steps, *limits(config))
 
 
-def dense_adam(config: TrainConfig, initial_std: float) -> Contestant:
+def dense_adam(config: FactorizationOptions, initial_std: float) -> Contestant:
     """The paper's own loop: torch's Adam, which moves every row of every table at every batch.
 
     From the paper's code: biases 0, global bias the mean and learned, the learning rate halved every 20 epochs.

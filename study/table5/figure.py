@@ -8,8 +8,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recommender import storage
-from recommender.figures import ACCENT, FAINT, INK, STYLE
+from recommender.common.files import write_text
+from recommender.pages.plots import ACCENT, FAINT, INK, STYLE
 from study.table5.cells import DEFAULTS, VALIDATION
 from study.table5.table import NAMES, PAPER, PAPER_SIZES, Row
 
@@ -48,7 +48,7 @@ def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
             axes.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, **below)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
-    storage.write_text(path, file.getvalue())
+    write_text(path, file.getvalue())
 
 
 def _panel(

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.evaluation.ranking import Figure
-from recommender.evaluation.ratings import rmse_difference, rmse_figure
+from recommender.evaluation.intervals import Estimate
+from recommender.evaluation.ratings import rmse_difference, rmse_estimate
 from study.table5.cells import DEFAULTS, VALIDATION, Chosen
 from study.table5.plan import Cell
 from study.table5.steps import Values
@@ -38,7 +38,7 @@ def rows_of(results: Results, rating: NDArray[np.float32]) -> list[dict[str, obj
     rows: list[dict[str, object]] = []
     for cell, ways in results.items():
         for chosen_on, chosen in ways.items():
-            figure = rmse_figure((chosen.predicted - rating)[None])
+            figure = rmse_estimate((chosen.predicted - rating)[None])
             plain = float(np.sqrt(np.mean((chosen.plain - rating) ** 2)))
             moved = float(np.sqrt(np.mean((chosen.predicted - chosen.plain) ** 2)))
             rows.append(
@@ -59,7 +59,7 @@ def means_of(errors: Mapping[Group, Values]) -> list[dict[str, object]]:
     """One row for each group: the mean over its seeds, with an interval."""
     rows: list[dict[str, object]] = []
     for group, own in errors.items():
-        figure = rmse_figure(own)
+        figure = rmse_estimate(own)
         rows.append({**asdict(group), "seeds": len(own), **_rounded("test_rmse", figure)})
     return rows
 
@@ -88,5 +88,5 @@ def errors_of(results: Results, rating: NDArray[np.float32]) -> dict[Group, Valu
     return {group: np.array(seeds) - rating for group, seeds in predicted.items()}
 
 
-def _rounded(name: str, figure: Figure) -> dict[str, object]:
+def _rounded(name: str, figure: Estimate) -> dict[str, object]:
     return {name: round(figure.value, 6), "interval": [round(figure.low, 6), round(figure.high, 6)]}

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common import machine
-from recommender import storage
-from recommender.progress import say
+from recommender.common.files import write_text
+from recommender.common.progress import say
 from study.cache import Cache
+from study.common import machine
 from study.data import DATA
 from study.table5 import figure, rows, table
 from study.table5.cells import fit_all
@@ -47,8 +47,8 @@ def run(name: str, cache: Cache, folder: Path, command: str) -> None:
 def write(found: Table5, folder: Path, *, with_paper: bool) -> None:
     """The three files."""
     folder.mkdir(parents=True, exist_ok=True)
-    storage.write_text(folder / "study.json", as_json(vars(found)))
-    storage.write_text(folder / "study.md", as_markdown(found, with_paper))
+    write_text(folder / "study.json", as_json(vars(found)))
+    write_text(folder / "study.md", as_markdown(found, with_paper))
     figure.draw(found.means, with_paper, folder / "study.svg")
     print((folder / "study.md").read_text(encoding="utf-8"))
 

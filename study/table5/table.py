@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from benchmarks.common import table
+from study.common import table
 from study.table5.cells import DEFAULTS, TEST, VALIDATION
 from study.table5.rows import BIASES, DEFAULT, Group
 

@@ -10,20 +10,22 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import examples
 import pytest
 import schemathesis
-import templates
 import yaml
 from answers import Answer
 from endpoint import ERRORS
 from events import MAX_BODY_BYTES, Caller, reply_to
-from examples import HttpRequest, http_requests, names_of, renamed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from job import Job
 from jsonschema_rs import Draft202012, Draft202012Validator, Registry
-from openapi import (
+from openapi_spec_validator import validate
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
+from schemathesis import GenerationMode
+from support import examples, templates
+from support.examples import HttpRequest, http_requests, names_of, renamed
+from support.job import Job
+from support.openapi import (
     ENDPOINT,
     GATEWAY,
     Json,
@@ -33,17 +35,17 @@ from openapi import (
     read_body,
     write_body,
 )
-from openapi_spec_validator import validate
-from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
-from schemathesis import GenerationMode
 
-from recommender.config import SERVE, TrainConfig
-from recommender.hosting import MEDIA_TYPE_ALIASES, MOST_PAYLOAD_IN_MB, MediaType, ServerSettings
-from recommender.pipeline import RecommendedItem, Recommender, Source
+from recommender.candidates import SOURCES
+from recommender.common.messages import MAX_SHOWN
+from recommender.hyperparameters import TrainConfig
+from recommender.pipeline.limits import LIMITS
+from recommender.pipeline.recommender import NOTHING, RecommendedItem, Recommender
+from recommender.ranking.features import FEATURES
+from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MOST_PAYLOAD_IN_MB, MediaType, ServerSettings
 from recommender.service.app import CUSTOM_ATTRIBUTES, INFERENCE_ID, INTERNAL, MAX_CUSTOM_ATTRIBUTES, MAX_INFERENCE_ID
 from recommender.service.process import Server, running_server
 from recommender.service.requests import RecommendRequest
-from recommender.validation import MAX_SHOWN
 
 DOCUMENTS = {path.name: load(path) for path in (ENDPOINT, GATEWAY)}
 CONTAINER, API = DOCUMENTS.values()
@@ -162,20 +164,24 @@ def test_the_question_is_the_one_that_the_server_checks() -> None:
 
 def test_the_answer_has_the_fields_of_the_pipeline() -> None:
     item = SCHEMAS["RecommendedItem"]
-    assert item["required"] == list(item["properties"]) == [field.name for field in fields(RecommendedItem)]
-    assert SCHEMAS["Answer"]["properties"]["source"]["enum"] == list(Source)
+    shown = [feature.shown_as for feature in FEATURES.values() if feature.shown_as]
+    plain_fields = [field.name for field in fields(RecommendedItem)]
+    place = plain_fields.index("features")
+    assert item["required"] == list(item["properties"]) == [*plain_fields[:place], *shown, *plain_fields[place + 1 :]]
+    origins = [origin for source in SOURCES.values() for origin in source.origins]
+    assert SCHEMAS["Answer"]["properties"]["source"]["enum"] == [*origins, NOTHING]
     assert {SCHEMAS["Answer"]["properties"][name]["maxItems"] for name in ("items", "recommended_items")} == {
-        SERVE.max_top_k
+        LIMITS.max_top_k
     }
-    assert SCHEMAS["AnswerRows"]["items"]["maxItems"] == SERVE.max_top_k + 2
+    assert SCHEMAS["AnswerRows"]["items"]["maxItems"] == LIMITS.max_top_k + 2
 
 
 def test_the_bounds_of_a_request_are_those_of_the_code() -> None:
     lists = (SCHEMAS["Instances"]["properties"]["instances"], SCHEMAS["QuestionLines"], SCHEMAS["QuestionRows"])
-    assert {entries["maxItems"] for entries in lists} == {SERVE.max_instances}
-    assert f"at most {SERVE.max_candidates_in_all}," in " ".join(CONTAINER["info"]["description"].split())
-    assert f"`top_k` (which is {SERVE.top_k} where" in CONTAINER["info"]["description"]
-    assert f"counts {SERVE.num_candidates} or" in CONTAINER["info"]["description"]
+    assert {entries["maxItems"] for entries in lists} == {LIMITS.max_instances}
+    assert f"at most {LIMITS.max_candidates_in_all}," in " ".join(CONTAINER["info"]["description"].split())
+    assert f"`top_k` (which is {LIMITS.top_k} where" in CONTAINER["info"]["description"]
+    assert f"counts {LIMITS.num_candidates} or" in CONTAINER["info"]["description"]
     settings = ServerSettings()
     limits = (settings.max_body_bytes, settings.max_payload_in_mb)
     assert re.findall(r"\d+", INVOKE["requestBody"]["description"])[:2] == [str(limit) for limit in limits]
@@ -368,7 +374,7 @@ def test_a_record_of_several_is_answered_exactly_where_the_document_takes_it(ser
 def test_answers_about_every_user_and_every_item_are_as_documented(server: Server, recommender: Recommender) -> None:
     """A title is asked for by itself, too: nothing is more similar."""
     model = recommender.model
-    items = [model.items.id(number) for number in range(len(model.item_count))]
+    items = [model.items.id(number) for number in range(len(model.items))]
     users = [model.users.id(number) for number in range(len(model.users))]
     asked: list[Json] = [{"user_id": user} for user in users]
     asked += [
@@ -394,7 +400,7 @@ FALSEHOODS = [
         "default: []\n          maxItems: 2",
         "Schema-violating request accepted",
     ),
-    ("enum: [model, fold_in, popular]", "enum: [model, fold_in]", "Response violates schema"),
+    ("enum: [model, fold_in, popular, none]", "enum: [model, fold_in, none]", "Response violates schema"),
     ('"400":\n', '"422":\n', "Undocumented status code"),
     ("            text/csv:\n", "            text/tsv:\n", "Undocumented Content-Type"),
 ]

@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from image import HOST_NETWORK, NAME, NO_NETWORK, Image, as_user, docker
-from job import ROOT, Job
+from support.image import HOST_NETWORK, NAME, NO_NETWORK, Image, as_user, docker
+from support.job import ROOT, Job
 
 from infra.local.s3 import S3Server
-from recommender.evaluation.metrics import metric_definitions
-from recommender.hosting import available_cores
-from recommender.pipeline import Recommender
+from recommender.models.options import FactorizationOptions
+from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.server_environment import available_cores
 from recommender.service.process import Server, free_port
+from recommender.training.metrics import metric_definitions
 
 pytestmark = pytest.mark.container
 
@@ -109,7 +110,7 @@ def write_config(job: Job, name: str, value: dict[str, Any]) -> None:
 
 def test_01_string_hyper_parameters_train_a_model(image: Image, ready: Job) -> None:
     assert image.run(ready, "train").returncode == 0
-    assert Recommender.load(ready.container.model_dir).model.config.embedding_dim == 4
+    assert Recommender.load(ready.container.model_dir).model.config.of(FactorizationOptions).embedding_dim == 4
 
 
 def test_02_no_argument_trains(image: Image, ready: Job) -> None:

@@ -14,7 +14,7 @@ import boto3
 import pytest
 import urllib3
 from botocore.stub import Stubber
-from image import docker
+from support.image import docker
 
 from infra import image
 from infra.aws import Aws

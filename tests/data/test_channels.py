@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from job import Job
+from support.job import Job
 
 from recommender.errors import DataError
 

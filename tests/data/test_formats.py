@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from files import SUFFIXES, columns_of, encoded, one_row, parquet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from job import Job
+from support.files import SUFFIXES, columns_of, encoded, one_row, parquet
+from support.job import Job
 
 from recommender.data.channels import MIN_NEW, Parts, read_ratings, read_titles
 from recommender.data.formats import csv_text, json_lines

@@ -1,7 +1,7 @@
 """JSON lines in a channel."""
 
 import pytest
-from job import Job
+from support.job import Job
 
 LINE = '{"user_id": "u", "item_id": "i", "rating": 3, "timestamp": 1}\n'
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from files import columns_of, encoded, one_row, parquet
-from job import Job
+from support.files import columns_of, encoded, one_row, parquet
+from support.job import Job
 
 PARQUET_TEXT = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
 

@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from files import SUFFIXES, Columns, encoded
-from job import Job
+from support.files import SUFFIXES, Columns, encoded
+from support.job import Job
 
 from infra.local.s3 import S3Server
 from recommender.data.channels import read_ratings

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.evaluation.ratings import mae_figure, rmse_difference, rmse_figure
+from recommender.evaluation.ratings import mae_estimate, rmse_difference, rmse_estimate
 
 GENERATOR = np.random.default_rng(0)
 
@@ -12,21 +12,21 @@ def test_the_interval_is_that_of_a_bootstrap_written_out() -> None:
     errors = GENERATOR.normal(size=(3, 200))
     rows = np.random.default_rng(1).integers(0, 200, (4_000, 200))
     means = [np.mean([np.sqrt(np.mean(seed[some] ** 2)) for seed in errors]) for some in rows]
-    found = rmse_figure(errors)
+    found = rmse_estimate(errors)
     assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.005)
 
 
 @given(st.integers(1, 4), st.integers(1, 30), st.integers(0, 99))
 def test_figures_are_means_over_the_fits(seeds: int, length: int, seed: int) -> None:
     errors = np.random.default_rng(seed).normal(size=(seeds, length))
-    assert rmse_figure(errors).value == pytest.approx(np.mean([np.sqrt(np.mean(own**2)) for own in errors]))
-    assert mae_figure(errors).value == pytest.approx(np.abs(errors).mean())
+    assert rmse_estimate(errors).value == pytest.approx(np.mean([np.sqrt(np.mean(own**2)) for own in errors]))
+    assert mae_estimate(errors).value == pytest.approx(np.abs(errors).mean())
 
 
 def test_pairing_tells_apart_what_two_intervals_do_not() -> None:
     one = GENERATOR.normal(size=(1, 1_000))
     other = one * 1.02
-    first, second, difference = rmse_figure(one), rmse_figure(other), rmse_difference(one, other)
+    first, second, difference = rmse_estimate(one), rmse_estimate(other), rmse_difference(one, other)
     assert first.high > second.low
     assert difference.low < difference.value < difference.high < 0
     assert difference.value == pytest.approx(first.value - second.value)
@@ -44,4 +44,4 @@ def test_errors_of_other_ratings_are_refused() -> None:
 
 
 def test_a_single_rating_has_an_interval_of_one_point() -> None:
-    assert rmse_figure(np.array([[2.0]])).high == 2
+    assert rmse_estimate(np.array([[2.0]])).high == 2

@@ -9,9 +9,9 @@ from answers import NotAnsweredError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from endpoint import ERRORS, Endpoint
-from faults import FaultyEndpoint, answer, closing_connections, faulty_endpoint, model_error
 from flask import Response
 from settings import Settings
+from support.faults import FaultyEndpoint, answer, closing_connections, faulty_endpoint, model_error
 
 SETTINGS = Settings("fashion", "eu-west-1", connect_timeout=0.3, read_timeout=0.3)
 QUESTION = b'{"user_id":"a"}'

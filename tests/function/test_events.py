@@ -8,7 +8,7 @@ from answers import Answer, NotAnsweredError
 from events import MAX_BODY_BYTES, Caller, method_of, question_of, reply_to
 from hypothesis import given
 from hypothesis import strategies as st
-from invocations import http, rest
+from support.invocations import http, rest
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

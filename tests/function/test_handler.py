@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-import examples
 import pytest
-from examples import HttpRequest, http_requests, names_of
-from faults import FaultyEndpoint, answer, faulty_endpoint, model_error
-from invocations import http, rest
-from job import ROOT, Job
-from openapi import GATEWAY, conform
+from support import examples
+from support.examples import HttpRequest, http_requests, names_of
+from support.faults import FaultyEndpoint, answer, faulty_endpoint, model_error
+from support.invocations import http, rest
+from support.job import ROOT, Job
+from support.openapi import GATEWAY, conform
 
 from infra.local.endpoint import running_endpoint
 from infra.local.function import Function, running_function
 from infra.local.gateway import create_app
 from infra.local.servers import serving
 from recommender.errors import EngineError
-from recommender.pipeline import Recommender
+from recommender.pipeline.recommender import Recommender
 from recommender.service.process import Server, running_server
 
 pytestmark = pytest.mark.real_component

@@ -11,11 +11,11 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
-from job import ROOT
-from launch import Run, bare_environment, launch, write_channels
+from support.job import ROOT
+from support.launch import Run, bare_environment, launch, write_channels
 
-from recommender.config import SEARCH_SPACE
-from recommender.evaluation.metrics import metric_definitions
+from recommender.models.options import SEARCH_SPACE
+from recommender.training.metrics import metric_definitions
 
 pytestmark = pytest.mark.aws
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
-from job import ROOT
+from support.job import ROOT
 
 GLUE = ROOT / "infra" / "glue"
 JOB = json.loads((GLUE / "job.json").read_text())

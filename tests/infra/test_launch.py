@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane import ControlPlane, control_plane
-from job import ROOT
-from launch import Run, launch, write_channels
+from support.control_plane import ControlPlane, control_plane
+from support.job import ROOT
+from support.launch import Run, launch, write_channels
 
 pytestmark = pytest.mark.aws
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from templates import Deployment, Json, load
+from support.templates import Deployment, Json, load
 
 TEMPLATES = {name: load(name) for name in ("base.yaml", "service.yaml")}
 # Actions for which AWS offers no resource: with the condition that bounds them where there is one.

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
-from job import ROOT
+from support.job import ROOT
 
 from infra import image, package, service, stacks
 from infra.aws import Aws, LaunchError, told

@@ -14,13 +14,13 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-from job import ROOT
 from moto import mock_aws
+from support.job import ROOT
+from support.templates import Deployment, load, references
 from telemetry import DIMENSION, NAMESPACE, UNITS
-from templates import Deployment, load, references
 
-from recommender.container import whole_number
-from recommender.hosting import MODEL_SERVER_WORKERS
+from recommender.sagemaker.environment import whole_number
+from recommender.sagemaker.server_environment import MODEL_SERVER_WORKERS
 
 BASE, SERVICE = load("base.yaml"), load("service.yaml")
 TEMPLATES = ROOT / "infra"

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from boards import checkerboard, random_interactions
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.boards import checkerboard, random_interactions
 
-from recommender.config import TrainConfig
 from recommender.models import adam, networks
+from recommender.models.fit import choose_iterations, fit
 from recommender.models.networks import BasicMF
-from recommender.models.training import choose_iterations, fit
+from recommender.models.options import FactorizationOptions
 
 MODELS = ["basic", "sigmoid", "bias"]
 
 
 def random_model(name: str, num_users: int, num_items: int, dim: int) -> BasicMF:
-    config = TrainConfig.from_hyperparameters({"model": name, "solver": "adam", "embedding_dim": dim}, "test")
+    config = FactorizationOptions.from_hyperparameters({"model": name, "solver": "adam", "embedding_dim": dim}, "test")
     model = networks.create(config, num_users, num_items, 3.5)
     generator = torch.Generator().manual_seed(0)
     for parameter in model.parameters():
@@ -80,7 +80,7 @@ def test_a_row_that_is_in_no_batch_stays_where_it_is(seed: int, name: str) -> No
 def test_a_checkerboard_is_learned(name: str) -> None:
     data, user, item, rating = checkerboard(24, hidden_share=0.15)
     values = {"model": name, "solver": "adam", "embedding_dim": 4, "learning_rate": 0.03, "batch_size": 32}
-    config = TrainConfig.from_hyperparameters(values, "test")
+    config = FactorizationOptions.from_hyperparameters(values, "test")
     choice = choose_iterations(data, config)
     predicted = fit(data, config, choice.num_iterations).predict(user, item)
     assert np.mean((predicted > 3) == (rating == 5)) > 0.98
@@ -89,7 +89,7 @@ def test_a_checkerboard_is_learned(name: str) -> None:
 def test_the_learning_rate_is_halved_every_20_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
     monkeypatch.setattr(adam, "train_batch", lambda *arguments: rates.append(arguments[5]))
-    iterations = adam.epochs(random_interactions(5, 5, 10), TrainConfig(solver="adam", learning_rate=0.8))
+    iterations = adam.epochs(random_interactions(5, 5, 10), FactorizationOptions(solver="adam", learning_rate=0.8))
     for _ in range(41):
         next(iterations)
     assert rates == [0.8] * 20 + [0.4] * 20 + [0.2]
@@ -104,7 +104,7 @@ def test_an_epoch_shows_every_rating_once_in_another_order(monkeypatch: pytest.M
 
     monkeypatch.setattr(adam, "train_batch", record)
     data = random_interactions(20, 20, 100)
-    iterations = adam.epochs(data, TrainConfig(solver="adam", batch_size=7))
+    iterations = adam.epochs(data, FactorizationOptions(solver="adam", batch_size=7))
     for epoch in range(2):  # noqa: B007 - read by `record`
         next(iterations)
     everything = sorted(zip(data.user_num.tolist(), data.item_num.tolist(), strict=True))

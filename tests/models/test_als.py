@@ -5,18 +5,18 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 import torch
-from boards import checkerboard, interactions, random_interactions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from support.boards import checkerboard, interactions, random_interactions
 
-from recommender.config import TrainConfig
 from recommender.data.interactions import Interactions
 from recommender.errors import FitError
 from recommender.models import als
 from recommender.models.factors import fold_in
+from recommender.models.fit import fit
 from recommender.models.networks import BasicMF
-from recommender.models.training import fit
+from recommender.models.options import FactorizationOptions
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,9 @@ def ridge(other: Array, other_bias: Array, rating: Array, reg: float, bias_reg: 
     return solution[:-1], float(solution[-1])
 
 
-def reference(data: Interactions, config: TrainConfig, initial_users: Array) -> tuple[Array, Array, Array, Array]:
+def reference(
+    data: Interactions, config: FactorizationOptions, initial_users: Array
+) -> tuple[Array, Array, Array, Array]:
     """Alternating least squares in float64, a row at a time."""
     users, user_bias = initial_users.copy(), np.zeros(len(data.users))
     items, item_bias = np.zeros((len(data.items), users.shape[1])), np.zeros(len(data.items))
@@ -57,7 +59,7 @@ def test_the_fit_is_that_of_a_plain_least_squares_reference(embedding_dim: int) 
     data = random_interactions(40, 60, 500)
     counts = np.bincount(data.user_num)
     assert counts.min() < 5 < counts.max()  # rating space and factor space both occur
-    config = TrainConfig(embedding_dim=embedding_dim, max_sweeps=3, seed=7)
+    config = FactorizationOptions(embedding_dim=embedding_dim, max_sweeps=3, seed=7)
     generator = torch.Generator().manual_seed(7)
     initial = torch.zeros(len(data.users), embedding_dim).normal_(std=als.INITIAL_STD, generator=generator)
     users, user_bias, items, item_bias = reference(data, config, initial.double().numpy())
@@ -70,7 +72,7 @@ def test_the_fit_is_that_of_a_plain_least_squares_reference(embedding_dim: int) 
 
 
 @torch.no_grad()
-def objective(data: Interactions, model: BasicMF, config: TrainConfig) -> float:
+def objective(data: Interactions, model: BasicMF, config: FactorizationOptions) -> float:
     predicted = model(torch.from_numpy(data.user_num), torch.from_numpy(data.item_num)).double().numpy()
     squares = [
         (config.regularization, model.user_embedding),
@@ -86,7 +88,9 @@ def objective(data: Interactions, model: BasicMF, config: TrainConfig) -> float:
 @given(st.integers(0, 1000), st.integers(1, 30), st.floats(0.1, 20), st.floats(0.1, 20))
 def test_no_sweep_makes_the_objective_worse(seed: int, embedding_dim: int, reg: float, bias_reg: float) -> None:
     data = random_interactions(20, 25, 120, seed)
-    config = TrainConfig(embedding_dim=embedding_dim, regularization=reg, user_bias_regularization=bias_reg, seed=seed)
+    config = FactorizationOptions(
+        embedding_dim=embedding_dim, regularization=reg, user_bias_regularization=bias_reg, seed=seed
+    )
     values = [objective(data, sweep.model, config) for sweep in islice(als.sweeps(data, config), 5)]
     assert all(later <= earlier * (1 + 1e-5) for earlier, later in pairwise(values))
 
@@ -109,14 +113,14 @@ def test_batches_hold_every_rating_once_and_rows_of_one_length(monkeypatch: pyte
 
 def test_a_checkerboard_is_learned() -> None:
     data, user, item, rating = checkerboard(40, hidden_share=0.2)
-    predicted = fit(data, TrainConfig(embedding_dim=4), 5).predict(user, item)
+    predicted = fit(data, FactorizationOptions(embedding_dim=4), 5).predict(user, item)
     assert ((predicted > 3) == (rating == 5)).all()
     assert np.abs(predicted - rating).max() < 0.5
 
 
 def test_a_model_without_biases_learns_the_checkerboard_too() -> None:
     data, user, item, rating = checkerboard(40, hidden_share=0.2)
-    factors = fit(data, TrainConfig(model="basic", embedding_dim=4), 30)
+    factors = fit(data, FactorizationOptions(model="basic", embedding_dim=4), 30)
     assert not factors.user_bias.any()
     assert not factors.item_bias.any()
     assert ((factors.predict(user, item) > 3) == (rating == 5)).all()
@@ -126,7 +130,7 @@ def test_a_model_without_biases_learns_the_checkerboard_too() -> None:
 def test_basic_is_the_least_squares_of_its_own_equation(embedding_dim: int) -> None:
     """After a sweep every user is ridge regression on the items, without a mean and without biases."""
     data = random_interactions(40, 60, 500)
-    config = TrainConfig(model="basic", embedding_dim=embedding_dim)
+    config = FactorizationOptions(model="basic", embedding_dim=embedding_dim)
     sweep = next(als.sweeps(data, config))
     items = sweep.model.item_embedding.detach().double().numpy()
     for user in range(len(data.users)):
@@ -140,7 +144,7 @@ def test_basic_is_the_least_squares_of_its_own_equation(embedding_dim: int) -> N
 @pytest.mark.parametrize("embedding_dim", [3, 40])
 def test_a_stored_user_is_what_fold_in_gives_for_the_users_history(embedding_dim: int) -> None:
     data = random_interactions(40, 60, 500)
-    config = TrainConfig(embedding_dim=embedding_dim)
+    config = FactorizationOptions(embedding_dim=embedding_dim)
     factors = fit(data, config, 2)
     for user in range(len(data.users)):
         own = data.user_num == user
@@ -157,7 +161,9 @@ def test_a_stored_user_is_what_fold_in_gives_for_the_users_history(embedding_dim
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     data = random_interactions(40, 60, 500)
-    one, again, other = (fit(data, TrainConfig(embedding_dim=8, seed=seed), 2).user_embedding for seed in (1, 1, 2))
+    one, again, other = (
+        fit(data, FactorizationOptions(embedding_dim=8, seed=seed), 2).user_embedding for seed in (1, 1, 2)
+    )
     assert one.tobytes() == again.tobytes()
     assert one.tobytes() != other.tobytes()
 
@@ -169,7 +175,7 @@ def test_the_number_of_threads_does_not_change_a_byte(monkeypatch: pytest.Monkey
     try:
         for number in (1, 3):
             torch.set_num_threads(number)
-            fits.append(fit(data, TrainConfig(embedding_dim=8), 2).user_embedding.tobytes())
+            fits.append(fit(data, FactorizationOptions(embedding_dim=8), 2).user_embedding.tobytes())
             assert torch.get_num_threads() == number
     finally:
         torch.set_num_threads(threads)
@@ -181,4 +187,4 @@ def test_a_fit_that_is_not_finite_is_an_error(threads: int, monkeypatch: pytest.
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     data = interactions([0, 0, 1, 1], [0, 1, 0, 1], [3e38, -3e38, 3e38, -3e38])
     with pytest.raises(FitError, match="not finite"):
-        fit(data, TrainConfig(embedding_dim=2), 2)
+        fit(data, FactorizationOptions(embedding_dim=2), 2)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from raw import Prepare, Rating, Raw, Review, item, json_lines
+from support.raw import Prepare, Rating, Raw, Review, item, json_lines
 
 from recommender.prepare import records
 

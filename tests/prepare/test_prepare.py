@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job import ROOT, Job
-from raw import START, Prepare, Problem, Raw, Result, Review, item, json_lines, shoppers
+from support.job import ROOT, Job
+from support.raw import START, Prepare, Problem, Raw, Result, Review, item, json_lines, shoppers
 
 from infra.local.s3 import S3Server
-from recommender.config import PrepareConfig
-from recommender.prepare.__main__ import main
+from recommender.cli.prepare import main
+from recommender.prepare.config import PrepareConfig
 
 
 def test_channels_are_the_form_that_training_reads(raw: Raw, tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_a_signal_ends_the_run_and_leaves_nothing_behind(
     path.write_bytes(path.read_bytes() * 40_000)  # some seconds
     out = tmp_path / "out"
     process = subprocess.Popen(
-        [sys.executable, "-m", "recommender.prepare", *raw.places, "--output", str(out)],
+        [sys.executable, "-m", "recommender", "prepare", *raw.places, "--output", str(out)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while not list(out.glob(".prepare-*")) and process.poll() is None:
@@ -330,7 +330,9 @@ def test_help_names_every_option_and_default(capsys: pytest.CaptureFixture[str])
     text = capsys.readouterr().out
     for name, field in PrepareConfig.model_fields.items():
         assert f"--{name}" in text
-        assert f"[default: {field.default}]" in " ".join(text.split())
+        expected = f"[default: {field.default}]" if field.default is not None else str(field.description)[-20:]
+        assert expected in " ".join(text.split())
+    assert "[default: None]" not in text
 
 
 @pytest.mark.parametrize("again", ["reviews.jsonl", "metadata.jsonl", "*.jsonl"])
@@ -373,7 +375,7 @@ def test_a_signal_is_heard_while_the_engine_works(tmp_path: Path, number: signal
     program = f"""
 import os, signal, sys, threading, time
 from pathlib import Path
-from recommender.prepare import __main__ as command
+from recommender.cli import prepare as command
 from recommender.prepare.duckdb_engine import DuckDBEngine
 
 def prepare(**_):

@@ -13,12 +13,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from job import ROOT
-from raw import DAY, START, Prepare, Raw, Result, Review, item, json_lines
+from support.job import ROOT
+from support.raw import DAY, START, Prepare, Raw, Result, Review, item, json_lines
 
 from infra.local.s3 import S3Server
-from recommender.data.synthetic.generate import generate
-from recommender.data.synthetic.write import METADATA_FILE, REVIEWS_FILE, write_raw
+from recommender.synthetic.generate import generate
+from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE, write_raw
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_component]
 
@@ -68,7 +68,7 @@ def write_odd(raw: Raw) -> list[str]:
 
 
 def spark(*arguments: str) -> None:
-    command = [sys.executable, "-m", "recommender.prepare", "--engine", "spark", *arguments]
+    command = [sys.executable, "-m", "recommender", "prepare", "--engine", "spark", *arguments]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert result.returncode == 0, result.stderr
 

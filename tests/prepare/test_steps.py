@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw import DAY, START, Rating, Raw, Review, papers_split, papers_steps
+from support.raw import DAY, START, Rating, Raw, Review, papers_split, papers_steps
 
-from recommender.config import PrepareConfig
 from recommender.data.interactions import Interactions
 from recommender.data.splits import leave_one_out
 from recommender.errors import DataError
 from recommender.prepare import records
+from recommender.prepare.config import PrepareConfig
 from recommender.prepare.duckdb_engine import DuckDBEngine
 from recommender.prepare.run import carry_out
 from recommender.prepare.steps import PARTS, channel

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from job import ROOT, Job
+from support.job import ROOT, Job
 
-import train
-from recommender.container import Container
-from recommender.report.__main__ import finished, main
+from recommender.cli import train
+from recommender.cli.report import finished, main
 from recommender.report.activity import bins, label
-from recommender.report.finished import Finished
-from recommender.report.gather import Report, gather
+from recommender.report.build import Report, build
 from recommender.report.page import page
 from recommender.report.stages import Stages, stages
 from recommender.report.summary import span
+from recommender.sagemaker.environment import Container
+from recommender.training.training_run import TrainingRun
 
 SECTIONS = ["data", "learning", "stages", "activity", "examples", "settings", "commands"]
 HOSTILE = "<script>alert(1)</script><img src=http://example.com/x onerror='x()'>"
@@ -63,13 +63,13 @@ def whole(trained: Job, tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 
 @pytest.fixture(scope="module")
-def training(whole: Job) -> Finished:
+def training(whole: Job) -> TrainingRun:
     return finished(whole.container)
 
 
 @pytest.fixture(scope="module")
-def gathered(training: Finished) -> Report:
-    return gather(training, every_size=False)
+def gathered(training: TrainingRun) -> Report:
+    return build(training, every_size=False)
 
 
 def test_train_py_writes_a_page_with_every_section_and_figure(whole: Job) -> None:
@@ -81,13 +81,13 @@ def test_train_py_writes_a_page_with_every_section_and_figure(whole: Job) -> Non
 def test_the_figures_of_the_page_are_those_of_metrics_json(whole: Job, gathered: Report) -> None:
     metrics, text = whole.metrics, text_of(whole)
     assert isinstance(gathered.stages, Stages)
-    final, recalled, _, popular = gathered.stages.stages
+    final, candidates, popular, _ = gathered.stages.stages
     for k in (5, 10, 100):
         assert final.rates[k].value == metrics[f"test_hit_rate_at_{k}"]
         assert popular.rates[k].value == metrics[f"popularity_hit_rate_at_{k}"]
         assert f"<td>{final.rates[k].value:.2%}</td>" in text
         assert f"<td>{popular.rates[k].value:.2%}</td>" in text
-    assert recalled.rates[100] == final.rates[100]
+    assert candidates.rates[100] == final.rates[100]
     assert [final.rates[10].low, final.rates[10].high] == metrics["test_hit_rate_at_10_interval"]
     for name in ("test_rmse", "validation_rmse"):
         assert f"<b>{metrics[name]:.3f}</b>" in text
@@ -115,7 +115,7 @@ def test_the_error_at_the_models_own_size_is_that_of_the_training(whole: Job, ga
     assert list(gathered.sizes.rmse) == [10, 16, 20, 50, 100, 150, 200, 250, 300]
 
 
-def test_examples_are_what_the_recommender_answers(training: Finished, gathered: Report) -> None:
+def test_examples_are_what_the_recommender_answers(training: TrainingRun, gathered: Report) -> None:
     assert len(gathered.examples) == 5
     assert sorted(example.ratings for example in gathered.examples) == [one.ratings for one in gathered.examples]
     for example in gathered.examples:
@@ -128,10 +128,10 @@ def test_examples_are_what_the_recommender_answers(training: Finished, gathered:
         ]
 
 
-def test_the_same_training_gives_the_same_bytes_but_for_its_seconds(whole: Job, training: Finished) -> None:
+def test_the_same_training_gives_the_same_bytes_but_for_its_seconds(whole: Job, training: TrainingRun) -> None:
     before = text_of(whole)
     slower = {**training.metrics, **{name: 77.0 for name in training.metrics if name.startswith("seconds_")}}
-    again = page(gather(replace(training, metrics=slower), every_size=False))
+    again = page(build(replace(training, metrics=slower), every_size=False))
     assert without_seconds(again) == without_seconds(before)
     assert main(["--base-dir", str(whole.base_dir)]) == 0
     assert text_of(whole) == before
@@ -216,7 +216,7 @@ def strange_validation(job: Job) -> list[str]:
 def sigmoid(job: Job) -> list[str]:
     job.write_hyperparameters(model="sigmoid", solver="adam", max_epochs="3")
     unknown_users(job)
-    return ["recommender.report --base-dir"]
+    return ["recommender report --base-dir"]
 
 
 def basic(job: Job) -> list[str]:
@@ -226,7 +226,7 @@ def basic(job: Job) -> list[str]:
 
 def epochs(job: Job) -> list[str]:
     job.write_hyperparameters(solver="adam", max_epochs="40", patience="40")
-    return ["recommender.report --base-dir", *nothing_more(job)]
+    return ["recommender report --base-dir", *nothing_more(job)]
 
 
 def fine_scale(job: Job) -> list[str]:
@@ -270,7 +270,7 @@ def test_a_report_that_fails_costs_the_job_nothing(reported: Job, capfd: pytest.
     reported.write("train/a.csv", RATINGS)
     assert train.main([]) == 0
     before = reported.fingerprints
-    reported.container.report_file.with_name("report.html.tmp").mkdir()
+    reported.container.report_file.with_name(".report.html.tmp").mkdir()
     assert train.main([]) == 0
     assert reported.fingerprints == before
     assert reported.failure is None
@@ -300,7 +300,7 @@ def test_without_the_report_the_model_is_the_same_and_goes_on_from_the_same_chec
 def test_a_job_without_the_report_loads_neither_matplotlib_nor_jinja2(job: Job) -> None:
     job.write("train/a.csv", RATINGS)
     asked = "{'matplotlib', 'jinja2', 'pandas'} & {*sys.modules}"
-    code = f"import sys, train; print(train.main(['--report', 'false']), {asked})"
+    code = f"import sys; from recommender.cli import train; print(train.main(['--report', 'false']), {asked})"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "0 {'pandas'}"
 
@@ -336,7 +336,7 @@ def test_what_is_no_finished_training_is_named(job: Job, spoil: object) -> None:
     assert train.main(["--embedding_dim", "4"]) == 0
     assert callable(spoil)
     expected = spoil(job)
-    command = [sys.executable, "-m", "recommender.report", "--base-dir", str(job.base_dir)]
+    command = [sys.executable, "-m", "recommender", "report", "--base-dir", str(job.base_dir)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
@@ -344,9 +344,9 @@ def test_what_is_no_finished_training_is_named(job: Job, spoil: object) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_metrics_of_an_earlier_version_have_no_learning_curve(training: Finished) -> None:
+def test_metrics_of_an_earlier_version_have_no_learning_curve(training: TrainingRun) -> None:
     older = {name: value for name, value in training.metrics.items() if name != "validation_rmse_by_iteration"}
-    found = gather(replace(training, metrics=older), every_size=False)
+    found = build(replace(training, metrics=older), every_size=False)
     assert isinstance(found.curve, str)
     assert "no learning curve" in page(found)
 
@@ -360,18 +360,18 @@ def test_the_commands_say_what_was_given_and_stay_whole_in_a_shell(reported: Job
     for line in (commands[0], commands[-1]):
         result = subprocess.run(["sh", "-c", line.replace("python", sys.executable, 1)], cwd=ROOT, capture_output=True)
         assert result.returncode == 0, result.stderr
-    assert "--embedding_dim 4 --seed 7" in commands[0]
+    assert "--seed 7 --embedding_dim 4" in commands[0]
     assert Container(reported.base_dir).report_file.exists()
 
 
 @pytest.mark.parametrize(("bound", "value", "users"), [("MAX_USERS", 50, 50), ("MAX_WORK", 0, 1)])
 def test_of_a_large_test_channel_some_users_are_asked_for_neighbours_and_the_page_says_so(
-    training: Finished, gathered: Report, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, users: int
+    training: TrainingRun, gathered: Report, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, users: int
 ) -> None:
     monkeypatch.setattr(f"recommender.report.stages.{bound}", value)
     found = stages(training)
     assert isinstance(found, Stages)
-    assert [found.drawn, found.stages[2].rows] == [users, users]
+    assert [found.drawn, found.stages[-1].rows] == [users, users]
     assert found == stages(training)
     text = page(replace(gathered, stages=found))
     assert f"Item neighbours are asked for {users} test user{'s' if users > 1 else ''}, drawn by the seed" in text

@@ -8,13 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from job import Job
+from support.job import Job
 
-from recommender.config import SERVE
-from recommender.hosting import ServerSettings
-from recommender.pipeline import Recommender
+from recommender.common.messages import MAX_SHOWN
+from recommender.pipeline.limits import LIMITS
+from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.server_environment import ServerSettings
 from recommender.service.app import create_app
-from recommender.validation import MAX_SHOWN
 
 MAX_BODY_BYTES = ServerSettings().max_body_bytes
 
@@ -104,7 +104,7 @@ EVENT = {"item_id": "a", "rating": 5}
         ({"user_id": ""}, "user_id", "a text that is not empty, got ''"),
         ({"user_id": None}, "user_id", "got null"),
         ({"user_id": "u", "top_k": 0}, "top_k", "greater than or equal to 1, got 0"),
-        ({"user_id": "u", "top_k": SERVE.max_top_k + 1}, "top_k", "less than or equal to 1000"),
+        ({"user_id": "u", "top_k": LIMITS.max_top_k + 1}, "top_k", "less than or equal to 1000"),
         ({"user_id": "u", "top_k": "5"}, "top_k", "valid integer, got '5'"),
         ({"user_id": "u", "top_k": 5.5}, "top_k", "valid integer"),
         ({"user_id": "u", "top_k": 1e300}, "top_k", "less than or equal to 1000"),
@@ -119,12 +119,12 @@ EVENT = {"item_id": "a", "rating": 5}
         ({"user_id": "u", "history": [{"item_id": "a", "rating": "5"}]}, "history[0].rating", "valid number"),
         ({"user_id": "u", "history": [{"item_id": "a", "rating": 6}]}, "history[0].rating", "from 1 to 5, got 6"),
         ({"user_id": "u", "history": [EVENT | {"when": 1}]}, "history[0].when", "unknown name"),
-        ({"user_id": "u", "history": [EVENT] * (SERVE.max_history + 1)}, "history", "at most 1000 entries, got 1001"),
+        ({"user_id": "u", "history": [EVENT] * (LIMITS.max_history + 1)}, "history", "at most 1000 entries, got 1001"),
         ([], "", "JSON object"),
         ("u", "", "JSON object"),
         (None, "", "JSON object"),
         ({"instances": {}}, "instances", "expected a list"),
-        ({"instances": [{}] * (SERVE.max_instances + 1)}, "instances", "at most 1000"),
+        ({"instances": [{}] * (LIMITS.max_instances + 1)}, "instances", "at most 1000"),
         (
             {"instances": [{"user_id": "u", "num_candidates": 10_000}] * 51},
             "instances",

@@ -10,12 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from job import Job
+from support.job import Job
 from werkzeug.test import TestResponse
 
-from recommender.config import SERVE
-from recommender.hosting import MediaType, ServerSettings
-from recommender.pipeline import Recommender
+from recommender.pipeline.limits import LIMITS
+from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.server_environment import MediaType, ServerSettings
 from recommender.service.app import create_app
 
 JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
@@ -148,7 +148,7 @@ def test_any_body_is_answered_or_refused_and_lines_keep_their_number(
 
 @pytest.mark.parametrize("content_type", [LINES, CSV])
 def test_records_of_a_real_time_request_are_bounded(client: FlaskClient, content_type: str) -> None:
-    response = ask(client, '{"user_id": "u"}\n' * (SERVE.max_instances + 1), content_type)
+    response = ask(client, '{"user_id": "u"}\n' * (LIMITS.max_instances + 1), content_type)
     assert response.status_code == 400
     assert "at most 1000 records, got 1001" in response.get_json()["error"]
 

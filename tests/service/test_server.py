@@ -11,10 +11,10 @@ import time
 from http.client import HTTPConnection
 
 import pytest
-from job import ROOT, Job
+from support.job import ROOT, Job
 
-from recommender.container import BASE_DIR
-from recommender.hosting import BIND_TO_PORT, MODEL_SERVER_WORKERS
+from recommender.sagemaker.environment import BASE_DIR
+from recommender.sagemaker.server_environment import BIND_TO_PORT, MODEL_SERVER_WORKERS
 from recommender.service.process import Server, free_port, running_server
 
 
@@ -38,7 +38,7 @@ def test_a_server_without_a_model_ends_with_the_reason(job: Job) -> None:
 
 
 def test_a_server_with_a_damaged_model_ends_with_the_files_name(trained_copy: Job) -> None:
-    file = trained_copy.container.model_dir / "user_embedding.npy"
+    file = trained_copy.container.model_dir / "factorization.user_embedding.npy"
     file.write_bytes(file.read_bytes()[:-4])
     result = start(trained_copy)
     assert result.returncode == 1

@@ -12,8 +12,8 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from recommender.config import TrainConfig
 from recommender.data.splits import split_leave_one_out
+from recommender.models.options import FactorizationOptions
 from study.cache import Cache
 from study.data import Data, sample
 from study.table5 import rows, table
@@ -225,6 +225,6 @@ def test_the_cache_keeps_what_was_put_and_nothing_of_a_broken_file(tmp_path: Pat
 
 
 def test_least_squares_of_the_study_is_the_default_of_a_job() -> None:
-    assert DEFAULT.embedding_dim == TrainConfig().embedding_dim
-    assert (DEFAULT.model, DEFAULT.solver) == (TrainConfig().model, TrainConfig().solver)
+    assert DEFAULT.embedding_dim == FactorizationOptions().embedding_dim
+    assert (DEFAULT.model, DEFAULT.solver) == (FactorizationOptions().model, FactorizationOptions().solver)
     assert rows.COLLAPSED == 0.1

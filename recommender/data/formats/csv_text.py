@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recommender.common.messages import reason
 from recommender.data.columns import (
     Chunks,
     Column,
@@ -24,7 +25,6 @@ from recommender.data.columns import (
     require_columns,
 )
 from recommender.data.sources import SourceFile
-from recommender.data.text import reason
 from recommender.errors import DataError
 
 ROWS_AT_ONCE = 200_000

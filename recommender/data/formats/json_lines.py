@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic_core import from_json
 
+from recommender.common.messages import reason, shown
 from recommender.data.columns import Chunk, Chunks, Column, Columns, Id, Rows, Title, checked_ids, kept_title
 from recommender.data.formats.lines import MAX_LINE_BYTES, read_lines
 from recommender.data.sources import SourceFile
-from recommender.data.text import reason
 from recommender.errors import DataError
-from recommender.validation import shown
 
 ROWS_AT_ONCE = 20_000
 BYTES_AT_ONCE = MAX_LINE_BYTES  # as Python's objects they are several times as large

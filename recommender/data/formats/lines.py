@@ -3,8 +3,8 @@
 import zlib
 from collections.abc import Iterator
 
+from recommender.common.messages import reason
 from recommender.data.sources import SourceFile
-from recommender.data.text import reason
 from recommender.errors import DataError
 
 MAX_LINE_BYTES = 16 * 2**20

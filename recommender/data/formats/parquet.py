@@ -1,6 +1,6 @@
 """Apache Parquet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import types
 
+from recommender.common.messages import reason
 from recommender.data.columns import (
     Chunks,
     Column,
@@ -22,7 +23,6 @@ from recommender.data.columns import (
     require_columns,
 )
 from recommender.data.sources import SourceFile
-from recommender.data.text import reason
 from recommender.errors import DataError
 
 ROWS_AT_ONCE = 2**17
@@ -34,9 +34,18 @@ def read_parquet(source: SourceFile, columns: Columns) -> Chunks:
     Raises:
         DataError: it can't be read, or a column or value is not what `columns` says.
     """
+    yield from checked_batches(source.name, _batches(source, columns), columns)
+
+
+def checked_batches(source: str, batches: Iterable[pa.RecordBatch], columns: Columns) -> Chunks:
+    """Yield the chunks of Arrow batches that have some of the columns and no others.
+
+    Raises:
+        DataError: a value is not what `columns` says; the message begins with `source`.
+    """
     first = 1
-    for batch in _batches(source, columns):
-        rows = Rows(source.name, "row {}", range(first, first + len(batch)))
+    for batch in batches:
+        rows = Rows(source, "row {}", range(first, first + len(batch)))
         yield {name: _checked(batch[name], name, columns[name], rows) for name in batch.schema.names}
         first += len(batch)
 

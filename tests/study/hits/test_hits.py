@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from tastes import TASTES
+from support.tastes import TASTES
 
 from recommender.data.interactions import Interactions
 from study.cache import Cache

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tastes import TASTES
+from support.tastes import TASTES
 
 from recommender.evaluation.ranking import Rankings
 from study.data import Data

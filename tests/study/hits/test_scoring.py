@@ -1,9 +1,9 @@
 """Recommendations from scores: exact, ties by item number, never what was seen."""
 
 import numpy as np
-from boards import interactions
 from hypothesis import given
 from hypothesis import strategies as st
+from support.boards import interactions
 
 from study.hits.scoring import BLOCK, DEPTH, best, by_factors, by_scores, matrix
 

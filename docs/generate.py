@@ -1,0 +1,111 @@
+"""Write the parts of the documents that the code decides: `make docs`. A test compares them.
+
+A part lies between the lines `begin generated: NAME` and `end generated` of a document.
+"""
+
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from recommender.candidates import SOURCES
+from recommender.common.files import write_text
+from recommender.config import Config, as_written, words_of
+from recommender.hyperparameters import TrainConfig
+from recommender.pipeline.recommender import NOTHING
+from recommender.prepare.config import PrepareConfig
+from recommender.ranking.features import FEATURES
+
+ROOT = Path(__file__).parents[1]
+PART = re.compile(
+    r"(?P<begin>^[^\n]*begin generated: (?P<name>[^\n]+?)(?: -->)?\n).*?(?P<end>^[^\n]*end generated)", re.M | re.S
+)
+
+
+def range_of(field: FieldInfo) -> str:
+    """Return the values that an option may have, as a reader takes them in."""
+    if words_of(field):
+        return ", ".join(words_of(field))
+    bounds = {type(bound).__name__: getattr(bound, type(bound).__name__.lower()) for bound in field.metadata}
+    if field.default is None:
+        return "a date"
+    if not bounds:
+        return "names" if field.annotation is str else "any number"
+    if "Gt" in bounds:
+        return f"above {bounds['Gt']:g}, to {bounds['Le']:g}"
+    highest = f"{bounds['Le']:g}" if "Le" in bounds else f"2^{bounds['Lt'].bit_length() - 1} - 1"
+    return f"{bounds['Ge']:g} to {highest}"
+
+
+def options_table(config: type[Config]) -> str:
+    """Return a Markdown table of the fields of a configuration."""
+    rows = [
+        re.sub(" +", " ", f"| `{name}` | {as_written(field.default)} | {range_of(field)} | {field.description} |")
+        for name, field in config.model_fields.items()
+    ]
+    return "\n".join(["| name | default | range | what it is |", "| --- | --- | --- | --- |", *rows]) + "\n"
+
+
+def source_field() -> str:
+    """Return the field `source` of a response, as OpenAPI."""
+    origins = {name: text for source in SOURCES.values() for name, text in source.origins.items()}
+    origins[NOTHING] = "no source proposes anything"
+    listed = "; ".join(f"`{name}`, {text}" for name, text in origins.items())
+    text = "\n".join(textwrap.wrap(f"How the items were found: {listed}.", 106))
+    lines = ["source:", "  description: >-", textwrap.indent(text, "    "), "  type: string",
+             f"  enum: [{', '.join(origins)}]"]  # fmt: skip
+    return textwrap.indent("\n".join(lines), "        ") + "\n"
+
+
+def item_fields() -> str:
+    """Return the required fields of a recommended item, as OpenAPI."""
+    shown = [feature.shown_as for feature in FEATURES.values() if feature.shown_as]
+    names = ["item_id", "title", "score", "predicted_rating", *shown, "because"]
+    return f"      required: [{', '.join(names)}]\n"
+
+
+def feature_fields() -> str:
+    """Return the fields of a recommended item that ranking features show, as OpenAPI."""
+    fields = [
+        f"{feature.shown_as}:\n  description: {feature.shown_description}\n"
+        '  type: [number, "null"]\n  minimum: 0\n  maximum: 1\n'
+        for feature in FEATURES.values()
+        if feature.shown_as
+    ]
+    return textwrap.indent("".join(fields), "        ")
+
+
+DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {
+        "options of prepare": lambda: options_table(PrepareConfig),
+        "hyper-parameters": lambda: options_table(TrainConfig),
+    },
+    "docs/api/endpoint.yaml": {
+        "source": source_field,
+        "item fields": item_fields,
+        "features": feature_fields,
+    },
+}
+
+
+def generated(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
+    """Return a document with its parts made anew."""
+    found = [match["name"] for match in PART.finditer(text)]
+    if found != list(parts):
+        raise ValueError(f"expected the generated parts {list(parts)}, found {found}")
+    return PART.sub(lambda match: match["begin"] + parts[match["name"]]() + match["end"], text)
+
+
+def main() -> int:
+    """Write every document; returns the exit code."""
+    for name, parts in DOCUMENTS.items():
+        path = ROOT / name
+        write_text(path, generated(path.read_text(encoding="utf-8"), parts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

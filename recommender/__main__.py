@@ -1,0 +1,48 @@
+"""The console command `recommender`: each sub-command is one module of `recommender.cli`, imported when it runs."""
+
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "prepare": "Make the channels of a training job from raw reviews.",
+    "train": "Train as a SageMaker training job does.",
+    "serve": "Serve a model over HTTP as a SageMaker endpoint does.",
+    "score": "Score all users of a model offline.",
+    "tune": "Search for hyper-parameters on one machine.",
+    "report": "Make the report of a training again.",
+    "download": "Fetch the raw files of a category of Amazon Reviews 2023.",
+    "synthesize": "Write a synthetic data set of raw reviews.",
+}
+
+
+class Commands(click.Group):
+    """The sub-commands, in the order in which a user meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command that hands all its arguments to the module of that name."""
+        if name not in COMMANDS:
+            return None
+
+        @click.pass_context
+        def run(context: click.Context) -> None:
+            module = import_module(f"recommender.cli.{name}")
+            context.exit(module.main(list(context.args), f"recommender {name}"))
+
+        settings = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
+        return click.Command(name, callback=run, help=COMMANDS[name], context_settings=settings, add_help_option=False)
+
+
+@click.group(cls=Commands, help="A two-stage product recommender. Each command has --help.")
+@click.version_option(package_name="recommender")
+def main() -> None:
+    """Run a sub-command."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(prog_name="recommender"))

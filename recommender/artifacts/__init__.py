@@ -1,0 +1,1 @@
+"""A fitted model <-> a folder, or an archive of it."""

@@ -1,0 +1,176 @@
+"""The model folder: everything the server needs, and nothing else.
+
+A folder of arrays, memory-mapped when they are loaded, so that workers share one copy, and config.json with the
+hyper-parameters. The folder's own arrays are ids, histories and titles; each component adds `<component>.<array>.npy`.
+The same model gives the same bytes.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recommender.candidates import SOURCES
+from recommender.candidates.base import Source
+from recommender.common import array_folder
+from recommender.components.base import Component
+from recommender.data.histories import Histories
+from recommender.data.vocabulary import StringTable, Vocabulary
+from recommender.errors import ArtifactError, ConfigError
+from recommender.hyperparameters import COMPONENTS, TrainConfig
+from recommender.ranking.base import Feature
+from recommender.ranking.features import FEATURES
+from recommender.sagemaker.environment import BASE_DIR
+
+FORMAT = "two-stage-recommender"
+FORMAT_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Model:
+    """What training hands to serving.
+
+    Attributes:
+        config: the hyper-parameters of the training.
+        users, items: IDs of the rows.
+        histories: what every user has rated.
+        titles: of every item, '' if unknown.
+        sources: the candidate sources and the fallback sources, by name.
+        features: the ranking features, by name.
+    """
+
+    config: TrainConfig
+    users: Vocabulary
+    items: Vocabulary
+    histories: Histories
+    titles: StringTable
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    features: Mapping[str, Feature] = field(default_factory=dict)
+
+    @property
+    def components(self) -> dict[str, Component]:
+        """Sources and features, by name."""
+        return {**self.sources, **self.features}
+
+
+# File name without .npy -> the array, of those that are of no component.
+ARRAYS: dict[str, Callable[[Model], np.ndarray]] = {
+    "user_ids": lambda model: model.users.table.blob,
+    "user_id_offsets": lambda model: model.users.table.offsets,
+    "item_ids": lambda model: model.items.table.blob,
+    "item_id_offsets": lambda model: model.items.table.offsets,
+    "history_offsets": lambda model: model.histories.offsets,
+    "history_item_num": lambda model: model.histories.item_num,
+    "history_rating": lambda model: model.histories.rating,
+    "titles": lambda model: model.titles.blob,
+    "title_offsets": lambda model: model.titles.offsets,
+}
+
+
+def save(model: Model, folder: Path) -> None:
+    """Write the model folder.
+
+    Raises:
+        ArtifactError: a file cannot be written.
+    """
+    clear(folder)
+    arrays = {name: array_of(model) for name, array_of in ARRAYS.items()}
+    values: dict[str, dict[str, float]] = {}
+    for name, component in model.components.items():
+        own, numbers = component.save()
+        arrays |= {file_of(name, array): own[array] for array in component.arrays}
+        values[name] = dict(numbers)
+    config = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "hyperparameters": model.config.of_model,
+        "components": values,
+    }
+    array_folder.save(folder, config, arrays)
+
+
+def file_of(component: str, array: str) -> str:
+    """Return the file name without .npy of a component's array."""
+    return f"{component}.{array}"
+
+
+def array_names(components: Mapping[str, type[Component] | Component]) -> list[str]:
+    """Return the file names without .npy of a model with these components."""
+    own = [file_of(name, array) for name, component in components.items() for array in component.arrays]
+    return [*ARRAYS, *own]
+
+
+def clear(folder: Path) -> None:
+    """Remove the files of a model, also of one that another version has written, and only those."""
+    array_folder.clear(folder, {*array_names(COMPONENTS), *array_folder.listed(folder, FORMAT)})
+
+
+def is_complete(folder: Path) -> bool:
+    """Return whether `save` has come to its end."""
+    return (folder / array_folder.CONFIG_FILE).exists()
+
+
+def load(folder: Path) -> Model:
+    """Return the model, its arrays mapped into memory, every file verified by its checksum.
+
+    Reads each file once from end to end; O(bytes of the folder).
+
+    Raises:
+        ArtifactError: names the file that is missing, truncated, altered or of another version.
+    """
+    hint = (
+        "expected a model folder that train.py has written. "
+        f"For a local run {BASE_DIR} names the folder in which model/ lies"
+    )
+    config = array_folder.load_config(folder, FORMAT, FORMAT_VERSION, hint)
+    path = folder / array_folder.CONFIG_FILE
+    try:
+        hyperparameters = TrainConfig.from_hyperparameters(config["hyperparameters"], path.name)
+        components = hyperparameters.components
+        values = {name: dict(config["components"][name]) for name in components}
+    except (ConfigError, ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
+    arrays = {name: array_folder.load_array(folder, name, config) for name in array_names(components)}
+    try:
+        return _assembled(hyperparameters, arrays, values)
+    except (ConfigError, ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
+
+
+def num_bytes(folder: Path) -> int:
+    """Return the size of the model folder in bytes."""
+    config = json.loads((folder / array_folder.CONFIG_FILE).read_text(encoding="utf-8"))
+    return sum(
+        path.stat().st_size for path in [folder / array_folder.CONFIG_FILE, *(folder / n for n in config["files"])]
+    )
+
+
+def _assembled(config: TrainConfig, arrays: Mapping[str, np.ndarray], values: Mapping[str, dict[str, Any]]) -> Model:
+    users = Vocabulary(StringTable(arrays["user_ids"], arrays["user_id_offsets"]))
+    items = Vocabulary(StringTable(arrays["item_ids"], arrays["item_id_offsets"]))
+    histories = Histories(arrays["history_offsets"], arrays["history_item_num"], arrays["history_rating"])
+    titles = StringTable(arrays["titles"], arrays["title_offsets"])
+    if len(titles) != len(items):
+        raise ValueError(f"the item tables do not all have {len(items)} rows")
+    if len(histories.offsets) != len(users) + 1:
+        raise ValueError(f"the user tables do not all have {len(users)} rows")
+
+    def loaded(names: Mapping[str, type[Component]]) -> Iterator[tuple[str, Any]]:
+        for name, component in names.items():
+            own = {array: arrays[file_of(name, array)] for array in component.arrays}
+            options = config.of(component.Options)
+            yield name, component.checked(own, values[name], options, len(users), len(items))
+
+    found = dict(loaded(config.components))
+    return Model(
+        config=config,
+        users=users,
+        items=items,
+        histories=histories,
+        titles=titles,
+        sources={name: part for name, part in found.items() if name in SOURCES},
+        features={name: part for name, part in found.items() if name in FEATURES},
+    )

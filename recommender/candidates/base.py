@@ -1,0 +1,98 @@
+"""The contract of a candidate source."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.components.base import Component
+from recommender.components.fit_context import FitContext
+from recommender.components.query import Query
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a source proposes for a query.
+
+    Attributes:
+        item_num: (n,) int64, best first; of equal scores the lower number first.
+        score: (n,) float64, descending; comparable within one source only.
+        origin: how they were found: one of the `origins` of the source.
+    """
+
+    item_num: NDArray[np.int64]
+    score: NDArray[np.float64]
+    origin: str
+
+    def first(self, count: int) -> "Candidates":
+        """Return the first `count` of them."""
+        return Candidates(self.item_num[:count], self.score[:count], self.origin)
+
+
+class Source(Component):
+    """A candidate source: proposes items for a user out of the whole catalogue.
+
+    Attributes:
+        origins: the values that its `Candidates.origin` may have -> what they say; by default its name alone.
+    """
+
+    origins: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Name the origin after the source, unless the source names its own."""
+        super().__init_subclass__()
+        if not cls.__dict__.get("origins"):
+            cls.origins = {cls.name: f"candidates of the source {cls.name}"}
+
+    @abstractmethod
+    def top(self, query: Query, count: int) -> Candidates | None:
+        """Return the best `count` items without `query.exclude`; fewer only if it can propose no more.
+
+        Returns:
+            None where it knows nothing of such a user.
+        """
+
+    def top_of_each(self, queries: Sequence[Query], count: int) -> Iterator[Candidates | None]:
+        """Yield what `top` returns for each query; override it where many are faster together."""
+        for query in queries:
+            yield self.top(query, count)
+
+    def predicted_rating(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """Return the rating that it predicts for each item, (n,) float64, not clipped to the scale.
+
+        Returns:
+            None where it predicts no ratings.
+        """
+        return None
+
+    def predict_pairs(self, user_num: NDArray[np.integer], item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """Return the rating that it predicts for each pair, (n,) float64; -1 stands for an unknown user or item.
+
+        Returns:
+            None where it predicts no ratings.
+        """
+        return None
+
+    def reasons(self, query: Query, item_num: Sequence[int]) -> list[int | None]:
+        """Return for each item the item of the history that it is proposed for; None where it can't say."""
+        return [None] * len(item_num)
+
+    @classmethod
+    def validation_error(cls, context: FitContext, options: Any) -> float | None:  # noqa: ANN401 - see `fit`
+        """Return the error that a search for hyper-parameters makes small.
+
+        Returns:
+            None where it has none.
+
+        Raises:
+            DataError: there is nothing to validate on.
+            FitError: the error is not finite.
+        """
+        return None
+
+    def __str__(self) -> str:
+        """Describe the source in a few words, for the report."""
+        return self.name

@@ -1,0 +1,108 @@
+"""The top items of one user by predicted rating: exact, ties by item number.
+
+For one user global_mean + user_bias is constant, so the order by predicted rating is the order by
+item_bias + the inner product of the embeddings.
+
+A request takes three looks, each at fewer items and with more digits:
+1. float32, all items: one product with the item *directions* (see `Factors`), spread over the items;
+2. a threshold that at least `count` items reach (the count-th largest of block maxima), less twice
+   the largest rounding error that float32 can have made: what lies below cannot be among the top;
+3. float64, the few that are left: the exact order.
+
+O(num_directions x embedding_dim + num_items) time, O(num_items) scratch memory.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.candidates.topk import top_k
+from recommender.models.factors import Factors, Floats
+
+BLOCK = 64  # items whose maximum stands for them while the threshold is sought
+
+
+class ExactSearch:
+    """Top items of a user over a whole catalogue."""
+
+    def __init__(self, factors: Factors) -> None:
+        self._factors = factors
+        self._direction_num = factors.item_direction_num.astype(np.intp)  # numpy would do so at every look-up
+        lengths = np.sqrt(np.einsum("ij,ij->i", factors.item_direction, factors.item_direction))
+        self._longest = float(np.max(np.abs(factors.item_scale) * lengths[factors.item_direction_num], initial=0))
+        self._largest_bias = float(np.abs(factors.item_bias).max(initial=0))
+
+    def top(
+        self, user_embedding: Floats, count: int, seen: NDArray[np.integer] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The best `count` items, or all where there are fewer, without the seen ones.
+
+        Args:
+            user_embedding: (embedding_dim,) float32.
+            count: at least 1.
+            seen: item numbers to leave out.
+
+        Returns:
+            `(item_num, score)`, best first, of equal scores the lower number first; the score is
+            `Factors.item_score`, float64.
+        """
+        of_directions = self._factors.item_direction @ user_embedding
+        return self._top(of_directions, user_embedding, count, seen)
+
+    def top_of_each(
+        self, user_embedding: Floats, count: int, seen: Sequence[NDArray[np.integer]]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """What `top` gives for each user, with one product of matrices for all of them.
+
+        Args:
+            user_embedding: (num_users, embedding_dim) float32; memory for num_users x num_directions is taken.
+            count: see `top`.
+            seen: of each user.
+        """
+        of_directions = user_embedding @ self._factors.item_direction.T
+        for row, embedding, left_out in zip(of_directions, user_embedding, seen, strict=True):
+            yield self._top(row, embedding, count, left_out)
+
+    def _top(
+        self, of_directions: Floats, user_embedding: Floats, count: int, seen: NDArray[np.integer] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        rough = self._rough_scores(of_directions)
+        if seen is not None:
+            rough[seen] = -np.inf
+        cut = max(_lower_bound_of_kth_largest(rough, count) - 2 * self._error_bound(user_embedding), _LOWEST)
+        item_num = np.flatnonzero(rough >= cut)
+        score = self._factors.item_score(user_embedding, item_num)
+        order = top_k(score, count)
+        return item_num[order], score[order]
+
+    def _rough_scores(self, of_directions: Floats) -> Floats:
+        """float32, of all items, from the inner products with their directions."""
+        factors = self._factors
+        scores = of_directions.take(self._direction_num)
+        scores *= factors.item_scale
+        scores += factors.item_bias
+        return scores
+
+    def _error_bound(self, user_embedding: Floats) -> float:
+        # gamma_n |x||y| bounds the rounding error of an inner product of n terms in any order of
+        # summation (Higham, Accuracy and Stability of Numerical Algorithms, 3.1); 4 more operations follow.
+        size = float(np.linalg.norm(user_embedding)) * self._longest + self._largest_bias
+        return (len(user_embedding) + 4) * float(np.finfo(np.float32).eps) * size
+
+
+_LOWEST = float(np.finfo(np.float32).min)
+
+
+def _lower_bound_of_kth_largest(values: Floats, k: int) -> float:
+    """A number that at least k of the values reach, close to their k-th largest; -inf where k >= their number.
+
+    The k-th largest of the blocks' maxima will do: k blocks, so k values at least, reach it. Sorting
+    out 822 maxima takes a tenth of the time of sorting out 52,619 values.
+    """
+    if k >= len(values):
+        return -np.inf
+    whole = len(values) - len(values) % BLOCK
+    if k <= whole // BLOCK:
+        values = values[:whole].reshape(BLOCK, -1).max(axis=0)
+    return float(np.partition(values, -k)[-k])

@@ -1,0 +1,169 @@
+"""The paper's matrix factorization: items by predicted rating, exact over the whole catalogue."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.candidates.base import Candidates, Source
+from recommender.candidates.exact_search import ExactSearch
+from recommender.components.base import Array, Arrays, Values
+from recommender.components.fit_context import FitContext
+from recommender.components.query import Query
+from recommender.errors import DataError, FitError
+from recommender.models.factors import Factors, Floats, fold_in
+from recommender.models.options import FactorizationOptions
+
+TRAINED, FOLDED_IN = "model", "fold_in"
+
+
+@dataclass(frozen=True)
+class UserVector:
+    """A user's embedding, (embedding_dim,) float32, and bias; `origin` says whether it was trained or folded in."""
+
+    embedding: Floats
+    bias: float
+    origin: str
+
+
+class Factorization(Source):
+    """Bias, basic or sigmoid MF (the paper's section 3.2.1).
+
+    A user without new events has the trained vector. With new events, and for an unknown user with a history, the
+    vector is folded in; a model without a closed form keeps the trained vector, and knows no new users.
+    """
+
+    name = "factorization"
+    Options = FactorizationOptions
+    hyperparameters = {name: name for name in FactorizationOptions.model_fields}
+    origins = {
+        TRAINED: "a user of the training data",
+        FOLDED_IN: "a user folded in from the history of the request",
+    }
+    metrics = ("validation_rmse",)
+    arrays = {
+        "user_embedding": Array(np.float32, ("users", "embedding_dim")),
+        "user_bias": Array(np.float32, ("users",)),
+        "item_direction": Array(np.float32, ("", "embedding_dim")),
+        "item_direction_num": Array(np.int32, ("items",)),
+        "item_scale": Array(np.float32, ("items",)),
+        "item_bias": Array(np.float32, ("items",)),
+    }
+    values = ("global_mean",)
+
+    def __init__(self, factors: Factors, options: FactorizationOptions) -> None:
+        self.factors = factors
+        self.options = options
+        self._search = ExactSearch(factors)
+
+    @classmethod
+    def fit(cls, context: FitContext, options: FactorizationOptions) -> Self:
+        """Choose the number of iterations on validation data, then fit all ratings; resumes from a checkpoint."""
+        from recommender.models.distributed import ALONE  # torch
+        from recommender.models.resumable_fit import resumable_fit
+
+        choice, factors = resumable_fit(
+            context.data,
+            options,
+            context.validation,
+            hosts=context.hosts or ALONE,
+            checkpoint_dir=context.checkpoint_dir,
+            watch=context.watch,
+        )
+        context.metrics["num_iterations"] = choice.num_iterations
+        context.metrics["num_validation_ratings"] = choice.num_validation
+        if choice.rmse:
+            context.metrics["validation_rmse"] = min(choice.rmse)
+            context.metrics["validation_rmse_by_iteration"] = choice.rmse
+        return cls(factors, options)
+
+    @classmethod
+    def validation_error(cls, context: FitContext, options: FactorizationOptions) -> float:
+        """Return the least validation RMSE of any iteration."""
+        from recommender.models.fit import choose_iterations  # torch
+
+        choice = choose_iterations(context.data, options, context.validation)
+        if not choice.num_validation:
+            raise DataError("channel validation: there is nothing to validate on: give the job one")
+        error = choice.rmse[choice.num_iterations - 1]
+        if not math.isfinite(error):
+            raise FitError("the error is not finite")
+        return error
+
+    def save(self) -> tuple[Arrays, Values]:
+        """Return the factors."""
+        return {name: getattr(self.factors, name) for name in self.arrays}, {"global_mean": self.factors.global_mean}
+
+    @classmethod
+    def load(cls, arrays: Arrays, values: Values, options: FactorizationOptions) -> Self:
+        """Return the source with these factors."""
+        mean = float(values["global_mean"])
+        return cls(Factors(global_mean=mean, rating_range=options.prediction_range, **arrays), options)
+
+    def top(self, query: Query, count: int) -> Candidates | None:
+        """Return the items of highest predicted rating; the score is the part of it that depends on the item."""
+        user = self._user(query)
+        if user is None:
+            return None
+        return Candidates(*self._search.top(user.embedding, count, query.exclude), user.origin)
+
+    def top_of_each(self, queries: Sequence[Query], count: int) -> Iterator[Candidates | None]:
+        """Yield what `top` returns for each query, with one matrix product for all of them."""
+        users = [self._user(query) for query in queries]
+        found = [(user, query) for user, query in zip(users, queries, strict=True) if user is not None]
+        tops: Iterator[Any] = iter(())
+        if found:
+            embeddings = np.array([user.embedding for user, _ in found])
+            tops = self._search.top_of_each(embeddings, count, [query.exclude for _, query in found])
+        for user in users:
+            if user is None:
+                yield None
+            else:
+                item_num, score = next(tops)
+                yield Candidates(item_num, score, user.origin)
+
+    def predicted_rating(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """Return the model's rating of each item; of a user without a vector that of the average user.
+
+        Returns:
+            None for such a user if the model has no biases: the equation says nothing then.
+        """
+        user = self._user(query)
+        if user is not None:
+            return self.factors.rating(self.factors.item_score(user.embedding, item_num) + user.bias)
+        if self.options.has_bias:
+            return self.factors.rating(self.factors.item_bias[item_num].astype(np.float64))
+        return None
+
+    def predict_pairs(self, user_num: NDArray[np.integer], item_num: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the model's rating of each pair; see `Factors.predict`."""
+        return self.factors.predict(user_num, item_num)
+
+    def __str__(self) -> str:
+        """Describe the model."""
+        options = self.options
+        return f"{self.name} (model {options.model}, solver {options.solver}, {options.embedding_dim} dimensions)"
+
+    def _user(self, query: Query) -> UserVector | None:
+        if self.name not in query.memo:
+            query.memo[self.name] = self._solve(query)
+        user: UserVector | None = query.memo[self.name]
+        return user
+
+    def _solve(self, query: Query) -> UserVector | None:
+        if query.user_num is not None and not (query.has_new_events and self.options.has_closed_form):
+            bias = float(self.factors.user_bias[query.user_num])
+            return UserVector(self.factors.user_embedding[query.user_num], bias, TRAINED)
+        if not query.has_new_events or not self.options.has_closed_form:
+            return None
+        embedding, bias = fold_in(
+            self.factors.item_embedding(query.item_num),
+            self.factors.item_bias[query.item_num].astype(np.float64),
+            query.rating.astype(np.float64) - self.factors.global_mean,
+            self.options.regularization,
+            self.options.bias_regularizations[0],
+        )
+        return UserVector(embedding, bias, FOLDED_IN)

@@ -1,0 +1,1 @@
+"""The console commands: options, exit codes, one module for each command."""

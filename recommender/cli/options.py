@@ -1,0 +1,76 @@
+"""Command lines: a configuration and the places of a job as options, and how a command ends."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from pydantic.fields import FieldInfo
+
+from recommender.config import Config, as_written, words_of
+from recommender.errors import RecommenderError
+from recommender.sagemaker.environment import BASE_DIR, CHANNELS, Container
+
+
+def options_of(config: type[Config]) -> list[click.Parameter]:
+    """An option for each field, with "_" or "-" in its name; the values are converted by the configuration."""
+    return [
+        click.Option(
+            list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])),
+            metavar="|".join(words_of(field)) or "VALUE",
+            help=description(field),
+        )
+        for name, field in config.model_fields.items()
+    ]
+
+
+def description(field: FieldInfo) -> str:
+    """Return the help of an option: what it is, and its default where it has one."""
+    default = as_written(field.default)
+    return f"{field.description} [default: {default}]" if default else str(field.description)
+
+
+def location_options() -> list[click.Parameter]:
+    """Options for where the tree of a training job and its channels are."""
+    base = click.Option(
+        ["--base-dir"], metavar="FOLDER", help=f"The tree of the job, by default ${BASE_DIR} or /opt/ml."
+    )
+    help_text = "Channel {}: a folder, a file or s3://bucket/prefix, by default input/data/{} of the tree."
+    channels = [click.Option([f"--{name}"], metavar="PLACE", help=help_text.format(name, name)) for name in CHANNELS]
+    return [base, *channels]
+
+
+def container_from(given: dict[str, object]) -> Container:
+    """Take the values of the options of `location_options` out of what is given: the container that they describe."""
+    container = Container.from_environment()
+    if "base_dir" in given:
+        container = container.at(Path(str(given.pop("base_dir"))))
+    return replace(container, locations={name: str(given.pop(name)) for name in CHANNELS if name in given})
+
+
+def run(command: click.Command, arguments: list[str] | None, program: str, stopped: str = "") -> int:
+    """Run a command of the package.
+
+    Args:
+        command: raises what is wrong.
+        arguments: by default those of the process.
+        program: what the help calls the command.
+        stopped: what to say where Ctrl-C has stopped it.
+
+    Returns:
+        The exit code: 0, or 1 behind one line on stderr, or 130 for Ctrl-C.
+    """
+    try:
+        return command.main(arguments, prog_name=program, standalone_mode=False) or 0
+    except click.UsageError as error:
+        problem = f"command line: {error.format_message()} See --help"
+    except RecommenderError as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except (KeyboardInterrupt, click.Abort):
+        if stopped:
+            print(stopped, file=sys.stderr)
+        return 130
+    print(f"error: {problem}", file=sys.stderr)
+    return 1

@@ -1,0 +1,81 @@
+r"""Make the page of a finished training again: of its channels, its model folder and its metrics.json.
+
+\b
+    recommender report --base-dir my-job      # my-job/output/data/report.html
+
+As train.py writes it, and always with the errors of other sizes of the embeddings.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from recommender.cli.options import container_from, location_options, run
+from recommender.common.messages import read_json_object
+from recommender.common.progress import progress
+from recommender.errors import ArtifactError, DataError
+from recommender.sagemaker.environment import Container
+from recommender.training.training_run import TrainingRun
+
+if TYPE_CHECKING:
+    from recommender.components.fit_context import Metrics
+
+
+def finished(container: Container) -> TrainingRun:
+    """Return a training as it lies on disk; its model is measured again.
+
+    Raises:
+        RecommenderError: the model or metrics.json is missing or damaged, or the channels are not those of the model.
+    """
+    from recommender.evaluation.evaluate import evaluate  # pandas: a second
+    from recommender.pipeline.recommender import Recommender
+    from recommender.training.inputs import held_out_ratings, training_data
+
+    recommender = Recommender.load(container.model_dir)
+    metrics = metrics_of(container.metrics_file)
+    config, model = recommender.model.config, recommender.model
+    data, validation = training_data(config, container)
+    own = (len(data), data.users.table.blob.tobytes(), data.items.table.blob.tobytes())
+    if own != (len(model.histories.rating), model.users.table.blob.tobytes(), model.items.table.blob.tobytes()):
+        raise DataError("channel train: expected the ratings that the model was trained on, got others: train again")
+    held_out = held_out_ratings(config, container)
+    rows = (
+        None if held_out is None else evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"))
+    )
+    return TrainingRun(container, config, recommender, data, validation, rows, metrics)
+
+
+def metrics_of(path: Path) -> "Metrics":
+    """What train.py has measured.
+
+    Raises:
+        ArtifactError: the file is missing, or not what train.py writes.
+    """
+    from recommender.components.fit_context import Metrics
+
+    try:
+        metrics = TypeAdapter(Metrics).validate_python(read_json_object(path))
+        metrics["num_ratings"]
+    except (ValidationError, KeyError):
+        raise ArtifactError(f"{path}: expected the metrics that train.py writes: train again") from None
+    return metrics
+
+
+def command() -> click.Command:
+    """The command line."""
+
+    def report(**options: object) -> None:
+        container = container_from({name: value for name, value in options.items() if value is not None})
+        training = finished(container)
+        from recommender.report.write import write  # matplotlib: a second
+
+        write(training, every_size=True)
+
+    return click.Command("report", callback=report, params=location_options(), help=str(__doc__).replace(r"\b", "\b"))
+
+
+def main(arguments: list[str] | None = None, program: str = "recommender report") -> int:
+    """Run the command; returns the exit code."""
+    return run(command(), arguments, program)

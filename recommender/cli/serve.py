@@ -1,0 +1,47 @@
+r"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and POST /invocations.
+
+\b
+    SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on port 8080
+    python serve.py --model s3://bucket/models/model.tar.gz
+
+See README.md for requests, answers and variables.
+"""
+
+import sys
+
+import click
+
+from recommender.artifacts.model_archive import unpacked
+from recommender.errors import RecommenderError
+from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.environment import Container
+from recommender.sagemaker.server_environment import ServerSettings
+from recommender.service.server import run
+
+
+@click.command(help=str(__doc__).replace(r"\b", "\b"))
+@click.option(
+    "--model", metavar="PLACE", help="Model folder, model.tar.gz or s3:// URI of one; by default the container's."
+)
+def command(model: str | None) -> None:
+    """Load the model and serve it."""
+    settings = ServerSettings.from_environment()
+    if model is None:
+        recommender = Recommender.load(Container.from_environment().model_dir)
+    else:
+        with unpacked(model) as folder:  # its arrays stay mapped when the files are gone
+            recommender = Recommender.load(folder)
+    run(recommender, settings)
+
+
+def main(arguments: list[str] | None = None, program: str = "serve.py") -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns the exit code: 1 where there is nothing to serve."""
+    try:
+        command.main(arguments, prog_name=program, standalone_mode=False)
+    except click.UsageError as error:
+        print(f"error: command line: {error.format_message()} See {program} --help", file=sys.stderr)
+        return 1
+    except RecommenderError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,163 @@
+r"""Train a recommender as a SageMaker training job does: channels in, model folder and metrics out.
+
+\b
+    SAGEMAKER_BASE_DIR=my-job python train.py      # my-job/input/data/train/*.csv -> my-job/model
+    python train.py --base-dir my-job --train ratings.parquet --embedding_dim 50
+
+See README.md for the channels, the hyper-parameters and the metrics.
+"""
+
+import contextlib
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from recommender.artifacts import model_archive, model_folder
+from recommender.cli.options import container_from, location_options, options_of
+from recommender.common.progress import say
+from recommender.errors import ConfigError, RecommenderError
+from recommender.hyperparameters import TrainConfig
+from recommender.sagemaker.environment import Container
+
+if TYPE_CHECKING:
+    from recommender.training.training_run import TrainingRun
+
+
+class UsageError(ConfigError):
+    """The command line is not one of train.py's."""
+
+
+class Stopped(BaseException):
+    """A signal asks the job to end."""
+
+
+def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
+    """Train, and report a failure where SageMaker looks for it. Returns the exit code.
+
+    0 completed, 1 failed, 128 + the signal's number where SIGTERM or Ctrl-C stopped it: what was done up to the
+    last checkpoint is kept, and the same command goes on from there.
+    """
+    container = Container.from_environment()
+    # Before the slow imports: SageMaker may stop a job at any time, and process 1 has no default.
+    with signals_raise() as received:
+        try:
+            parsed = parse(arguments, program)
+            if parsed is None:
+                return 0
+            container, given = parsed
+            output = model_output(given)
+            config = TrainConfig.from_layers([*container.hyperparameters(), ("command line", given)])
+            from recommender.training import job  # torch, pandas and scikit-learn: two seconds
+
+            finished = job.run(config, container)
+            if finished is not None and config.report:
+                write_report(finished)
+            if output is not None:
+                print(f"the model is in {model_archive.upload(container.model_dir, output)}")
+        except (Stopped, Exception) as error:  # noqa: BLE001 - the one place where any failure becomes the job's failure
+            if received:  # also where a library has made another error of it: numpy does, in the midst of a write
+                return stopped(container, received[0])
+            return failed(container, error)
+    return 0
+
+
+def write_report(finished: "TrainingRun") -> None:
+    """Write the page. If that fails the job has done its work all the same: the log says what went wrong."""
+    try:
+        from recommender.report.write import write  # matplotlib: a second
+
+        write(finished, every_size=False)
+    except Exception:  # noqa: BLE001 - whatever it is, the model and its metrics are whole
+        say(traceback.format_exc())
+        say("the report can't be written, see above; model and metrics are whole")
+
+
+def stopped(container: Container, number: int) -> int:
+    """Say by which signal, and leave no half model. Returns the exit code."""
+    print(f"stopped by {signal.Signals(number).name}: the same command goes on from the last checkpoint")
+    if not model_folder.is_complete(container.model_dir):  # one that is whole serves right, with or without us
+        clear_model(container)
+    return 128 + number
+
+
+def failed(container: Container, error: BaseException) -> int:
+    """Say why, and leave no model. Returns the exit code."""
+    message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
+    if not isinstance(error, RecommenderError | OSError | MemoryError):
+        traceback.print_exc()  # a bug of ours: the log needs it, the failure file does not
+    fail(container, message)
+    if not isinstance(error, UsageError):  # then it is not known whose model would be removed
+        clear_model(container)
+    return 1
+
+
+def fail(container: Container, message: str) -> None:
+    """Leave the reason on stderr and where SageMaker looks for it."""
+    try:
+        container.write_failure(message)
+    except OSError as error:
+        message += f" ({container.failure_file}: can't be written: {error})"
+    print(f"error: {message}", file=sys.stderr)
+
+
+def clear_model(container: Container) -> None:
+    """Remove what was written of a model."""
+    with contextlib.suppress(OSError):  # what can't be cleared couldn't be written either
+        model_folder.clear(container.model_dir)
+
+
+@contextlib.contextmanager
+def signals_raise() -> Iterator[list[int]]:
+    """SIGTERM, which SageMaker sends 120 s before SIGKILL (contract T11), and Ctrl-C end the job by an exception.
+
+    Yields:
+        The numbers of the signals that have come.
+    """
+    received: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        raise Stopped
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def parse(arguments: list[str] | None, program: str) -> tuple[Container, dict[str, object]] | None:
+    """The container and the hyper-parameters that the command line describes; None where it only asked for help.
+
+    Raises:
+        UsageError: an argument is unknown or has no value.
+    """
+    output = click.Option(["--model-output"], metavar="PLACE", help="s3://bucket/prefix that also gets model.tar.gz.")
+    options = [*location_options(), output, *options_of(TrainConfig)]
+    command = click.Command(program, params=options, callback=dict, help=str(__doc__).replace(r"\b", "\b"))
+    try:
+        given = command.main(arguments, prog_name=program, standalone_mode=False)
+    except click.UsageError as error:
+        raise UsageError(f"command line: {error.format_message()} See {program} --help") from None
+    if not isinstance(given, dict):
+        return None
+    given = {name: value for name, value in given.items() if value is not None}
+    return container_from(given), given
+
+
+def model_output(given: dict[str, object]) -> str | None:
+    """Take the place for model.tar.gz out of what is given; SageMaker itself needs none.
+
+    Raises:
+        ConfigError: it is not in S3.
+    """
+    output = given.pop("model_output", None)
+    if output is not None:
+        model_archive.check_output(str(output))
+    return None if output is None else str(output)

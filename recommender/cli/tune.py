@@ -1,0 +1,44 @@
+r"""Search for the hyper-parameters with the least validation error, on one machine.
+
+\b
+    recommender tune --base-dir my-job --trials 50            # my-job/tuning/hyperparameters.json
+    recommender tune --base-dir my-job --embedding_dim 50     # of the others, with this one fixed
+
+The ranges are those that SageMaker's automatic tuning gets. The same command resumes an earlier search: with N trials
+done, and --trials M, it makes M - N more. It never looks at the test channel.
+"""
+
+import click
+
+from recommender.cli.options import container_from, location_options, options_of, run
+from recommender.common.progress import say
+from recommender.hyperparameters import TrainConfig
+from recommender.training.search import search, tuning_dir, write
+
+TRIALS = 30
+MAX_TRIALS = 100_000
+
+
+def command() -> click.Command:
+    """The command line."""
+    trials = click.Option(
+        ["--trials"], type=click.IntRange(1, MAX_TRIALS), default=TRIALS, show_default=True,
+        help="Trials in all, with those made before.",
+    )  # fmt: skip
+
+    def tune(trials: int, **options: object) -> None:
+        given = {name: value for name, value in options.items() if value is not None}
+        container = container_from(given)
+        fixed = TrainConfig.from_layers([*container.hyperparameters(), ("command line", given)])
+        found = search(fixed, container, trials)
+        path = tuning_dir(container) / "hyperparameters.json"
+        write(path, {**fixed.model_dump(include=fixed.model_fields_set), **found})
+        say(f"{path}: the hyper-parameters of a job, as input/config/hyperparameters.json")
+
+    params = [*location_options(), trials, *options_of(TrainConfig)]
+    return click.Command("tune", callback=tune, params=params, help=str(__doc__).replace(r"\b", "\b"))
+
+
+def main(arguments: list[str] | None = None, program: str = "recommender tune") -> int:
+    """Search; returns the exit code."""
+    return run(command(), arguments, program, "stopped: the same command resumes the search")

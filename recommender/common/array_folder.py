@@ -1,0 +1,145 @@
+"""Folders of arrays that are whole or refused: the model, and the checkpoints of its training.
+
+One .npy file an array and config.json, written last, with size and SHA-256 of each file and a checksum of
+its own. Nothing is unpickled. The same arrays give the same bytes.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recommender.common.files import write_text
+from recommender.common.messages import shown
+from recommender.errors import ArtifactError
+
+CONFIG_FILE = "config.json"
+MAX_CONFIG_BYTES = 1_000_000
+PLAIN_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)?\.npy")
+
+
+def save(folder: Path, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write the folder; config.json comes last, so a folder that is cut short has none and is refused.
+
+    Args:
+        folder: made where it is missing; the files of an older one are replaced.
+        config: JSON values; at least `format` and `format_version`, which `load` asks for.
+        arrays: by name.
+
+    Raises:
+        ArtifactError: a file cannot be written.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        files = {}
+        for name, array in arrays.items():
+            path = array_file(folder, name)
+            np.save(path, array, allow_pickle=False)
+            files[path.name] = fingerprint(path)
+        path = folder / CONFIG_FILE
+        write_text(path, json.dumps(signed({**config, "files": files}), indent=2) + "\n")
+    except OSError as error:
+        raise ArtifactError(f"{path}: can't be written ({error}); is the disk full or read-only?") from None
+
+
+def load_config(folder: Path, form: str, version: int, hint: str) -> dict[str, Any]:
+    """What `save` was given as `config`, checked.
+
+    Args:
+        folder: as for `save`.
+        form: the `format` expected.
+        version: the `format_version` expected.
+        hint: what the message says where there is no folder.
+
+    Raises:
+        ArtifactError: config.json is missing, damaged or of another format or version.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        with path.open("rb") as file:
+            config = json.loads(file.read(MAX_CONFIG_BYTES))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: is missing; {hint}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: can't be read as JSON: {error}") from None
+    if not isinstance(config, dict) or config.get("format") != form:
+        raise ArtifactError(f"{path}: expected format {form!r}, as train.py writes it")
+    if config.get("format_version") != version:
+        found = shown(config.get("format_version"))
+        raise ArtifactError(
+            f"{path}: format_version is {found}, this version reads {version}: "
+            "train again, or use the version of the project that wrote it"
+        )
+    if config != signed(config):
+        raise ArtifactError(f"{path}: its checksum is not that of its content: the file was altered")
+    return config
+
+
+def load_array(folder: Path, name: str, config: Mapping[str, Any]) -> np.ndarray:
+    """An array, mapped into memory, its file verified by the checksum; reads the file once from end to end.
+
+    Raises:
+        ArtifactError: the file is missing, truncated or altered.
+    """
+    path = array_file(folder, name)
+    try:
+        expected = config["files"][path.name]
+        found = fingerprint(path)
+        if found["bytes"] != expected["bytes"]:
+            raise ArtifactError(
+                f"{path}: has {found['bytes']} bytes, expected {expected['bytes']}: truncated or altered"
+            )
+        if found["sha256"] != expected["sha256"]:
+            raise ArtifactError(f"{path}: its SHA-256 is not the one in {CONFIG_FILE}: the file was altered")
+        return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: is missing") from None
+    except (KeyError, TypeError):
+        raise ArtifactError(f"{folder / CONFIG_FILE}: 'files' has no size and sha256 of {path.name}") from None
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: can't be loaded: {type(error).__name__}: {error}") from None
+
+
+def clear(folder: Path, names: Iterable[str]) -> None:
+    """Remove what `save` wrote for arrays of these names, and only that, config.json first."""
+    files = [CONFIG_FILE, f".{CONFIG_FILE}.tmp", *(array_file(folder, name).name for name in names)]
+    for name in files:
+        (folder / name).unlink(missing_ok=True)
+
+
+def listed(folder: Path, form: str) -> list[str]:
+    """Return the names of the arrays that the config.json of a folder lists, of any version of a format.
+
+    Only plain names are returned: a path that leaves the folder is never one of them.
+    """
+    try:
+        with (folder / CONFIG_FILE).open("rb") as file:
+            config = json.loads(file.read(MAX_CONFIG_BYTES))
+        names = list(config["files"]) if config["format"] == form else []
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return []
+    return [name.removesuffix(".npy") for name in names if PLAIN_NAME.fullmatch(name)]
+
+
+def array_file(folder: Path, name: str) -> Path:
+    """Where an array lies."""
+    return folder / f"{name}.npy"
+
+
+def fingerprint(path: Path) -> dict[str, int | str]:
+    """Size and SHA-256 of a file."""
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def signed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` with the checksum of all the rest of it."""
+    content = {name: value for name, value in config.items() if name != "checksum"}
+    text = json.dumps(content, sort_keys=True)
+    return {**content, "checksum": hashlib.sha256(text.encode()).hexdigest()}

@@ -1,0 +1,100 @@
+"""What users write -> checked values, or one line that names the field, what was expected and what came."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from recommender.errors import ConfigError
+
+MAX_SHOWN = 80
+MAX_REASON_CHARACTERS = 200
+
+
+def shown(value: object) -> str:
+    """The value as a message may show it: as JSON spells it, at most `MAX_SHOWN` characters.
+
+    Long strings are cut before their repr is made and what is inside of lists and objects is not shown, so
+    that a hostile value costs nothing.
+    """
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value[: MAX_SHOWN + 1] if isinstance(value, str | bytes) else value)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
+
+
+def first_problem(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
+    """`(field, message)` of the first problem; nested fields as `history[2].rating`."""
+    detail = error.errors(include_url=False)[0]
+    return _path(detail["loc"]), _message(detail, model.model_fields)
+
+
+def _path(location: Iterable[int | str]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
+
+
+def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
+    if detail["type"] == "extra_forbidden":
+        return f"unknown name; known here are {', '.join(known)}" if len(detail["loc"]) == 1 else "unknown name"
+    if detail["type"] == "missing":
+        return "is missing; it is required"
+    if detail["type"] == "too_long":
+        return f"expected at most {detail['ctx']['max_length']} entries, got {detail['ctx']['actual_length']}"
+    words = _WORDS.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
+    got = f", got {shown(detail['input'])}" if detail["loc"] else ""  # of the whole nothing need be shown
+    return words.removeprefix("Value error, ") + got
+
+
+# pydantic's words for these speak of Python.
+_WORDS = {
+    "string_too_short": "expected a text that is not empty",
+    "model_type": "expected an object",
+    "dict_type": "expected an object",
+}
+
+
+def read_json_object(path: Path) -> dict[str, object]:
+    """The object in a file; empty where there is no file.
+
+    Raises:
+        ConfigError: the file can't be read or is not one JSON object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: can't be read as text: {error}") from None
+    return json_object(text, str(path))
+
+
+def json_object(text: str, source: str) -> dict[str, object]:
+    """The object that a text is.
+
+    Raises:
+        ConfigError: it is not one JSON object; the message begins with `source`.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: expected one JSON object: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: expected one JSON object, got {shown(values)}")
+    return values
+
+
+def printable(name: str) -> str:
+    """A name as a message may show it: without line breaks, control characters or broken Unicode."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one line that is not long."""
+    return printable(" ".join(str(error).split())[:MAX_REASON_CHARACTERS]) or type(error).__name__

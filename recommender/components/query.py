@@ -1,0 +1,30 @@
+"""A request as sources and features see it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NO_ITEMS, NO_RATINGS = np.empty(0, np.int32), np.empty(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A user, what is known of the user, and what must not be recommended.
+
+    Attributes:
+        user_num: the user's row in training; None for an unknown user.
+        item_num: (n,) int32, the history, oldest first: known events, then those of the request.
+        rating: (n,) float32, of the history.
+        has_new_events: whether the request brought events that training has not seen.
+        exclude: item numbers to leave out.
+        memo: what a source has computed for this query, for its other methods.
+    """
+
+    user_num: int | None = None
+    item_num: NDArray[np.int32] = field(default_factory=lambda: NO_ITEMS)
+    rating: NDArray[np.float32] = field(default_factory=lambda: NO_RATINGS)
+    has_new_events: bool = False
+    exclude: NDArray[np.integer] = field(default_factory=lambda: NO_ITEMS)
+    memo: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -1,0 +1,36 @@
+"""The components of a folder, found by scanning it: a new file is a new component."""
+
+import re
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def components_in(package: str, base: type[object]) -> dict[str, Any]:
+    """Return the components that the modules of a package define, by name, in alphabetical order of the modules.
+
+    Args:
+        package: such as recommender.candidates.
+        base: the class that they derive from.
+
+    Raises:
+        TypeError: two of them have one name, or a name is not one of lower-case letters, digits and underscores.
+    """
+    found: dict[str, Any] = {}
+    for module in sorted(iter_modules(import_module(package).__path__), key=lambda module: module.name):
+        name = f"{package}.{module.name}"
+        for value in vars(import_module(name)).values():
+            if isinstance(value, type) and issubclass(value, base) and value is not base and value.__module__ == name:
+                _add(found, value)
+    return found
+
+
+def _add(found: dict[str, Any], component: Any) -> None:  # noqa: ANN401 - a class with a name
+    if not NAME.fullmatch(component.name):
+        raise TypeError(f"{component.__module__}: expected a name such as item_age, got {component.name!r}")
+    if component.name in found:
+        taken = found[component.name].__module__
+        raise TypeError(f"{component.__module__}: the name {component.name!r} is taken by {taken}")
+    found[component.name] = component

@@ -1,0 +1,45 @@
+"""The options that every part of a training job sees, with their defaults."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from recommender.config import Config, Range
+
+
+class SharedOptions(Config):
+    """The base of the options of each candidate source and each ranking feature."""
+
+    called: ClassVar[str] = "hyper-parameter"
+
+    duplicates: Literal["keep", "first", "last", "mean"] = Field(
+        "keep", description="how to handle repeated ratings of one item by one user: keep all, keep one, or their mean"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of every random choice")
+    rating_min: float = Field(
+        1.0, ge=-1e6, le=1e6, description="lowest rating allowed; a lower one in a channel is an error"
+    )
+    rating_max: float = Field(
+        5.0, ge=-1e6, le=1e6, description="highest rating allowed; a higher one in a channel is an error"
+    )
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Self:
+        if not self.rating_min < self.rating_max:
+            raise ValueError(f"rating_min must be below rating_max, which is {self.rating_max:g}")
+        return self
+
+    @property
+    def unused(self) -> set[str]:
+        """The options without an effect, given the others."""
+        return set()
+
+    @property
+    def search_space(self) -> dict[str, Range]:
+        """The ranges that a search tries, of the options that have an effect and were not set."""
+        return {}
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a fit of some 100,000 ratings takes seconds at most, so that a report may repeat it."""
+        return False

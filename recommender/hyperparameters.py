@@ -1,0 +1,135 @@
+"""The hyper-parameters of a training job: those of the registered sources and features, and of the job itself."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
+
+from recommender.candidates import SOURCES
+from recommender.common.messages import first_problem
+from recommender.components.base import Component
+from recommender.config import Range
+from recommender.data.options import SharedOptions
+from recommender.ranking.blend import check_weights
+from recommender.ranking.features import FEATURES
+
+O = TypeVar("O", bound=SharedOptions)  # noqa: E741 - the options of a component
+
+COMPONENTS: dict[str, type[Component]] = {**SOURCES, **FEATURES}
+
+
+class JobOptions(SharedOptions):
+    """The options of the job itself; `TrainConfig` has those of all components as well."""
+
+    candidate_sources: str = Field(
+        "factorization", description="sources whose candidates are ranked, separated by commas"
+    )
+    fallback_sources: str = Field(
+        "popularity",
+        description="sources for users of whom the candidate sources know nothing, separated by commas; the first "
+        "that has items answers",
+    )
+    report: bool = Field(True, description="also write report.html, which changes nothing of the model")
+
+    owners: ClassVar[Mapping[str, tuple[str, str]]] = {}  # hyper-parameter -> name and option of its component
+
+    @field_validator("candidate_sources", "fallback_sources")
+    @classmethod
+    def _are_registered(cls, text: str) -> str:
+        names = [name.strip() for name in text.split(",")]
+        if not set(names) <= set(SOURCES) or len(set(names)) < len(names):
+            raise ValueError(f"expected some of {', '.join(SOURCES)}, separated by commas, each once")
+        return ",".join(names)
+
+    @model_validator(mode="after")
+    def _components_accept(self) -> Self:
+        try:
+            for component in COMPONENTS.values():
+                self.of(component.Options)
+        except ValidationError as error:
+            raise ValueError(first_problem(error, type(self))[1]) from None
+        check_weights({feature.name: self.of(feature.Options) for feature in FEATURES.values()})
+        return self
+
+    def of(self, options: type[O]) -> O:
+        """Return the options of a component, by their class: what was set, and defaults."""
+        values = {name: getattr(self, name) for name in SharedOptions.model_fields if name in self.model_fields_set}
+        for hyperparameter, (component, option) in self.owners.items():
+            if COMPONENTS[component].Options is options and hyperparameter in self.model_fields_set:
+                values[option] = getattr(self, hyperparameter)
+        return options.model_validate(values)
+
+    @property
+    def source_names(self) -> list[str]:
+        """The candidate sources, in the order of the configuration."""
+        return self.candidate_sources.split(",")
+
+    @property
+    def fallback_names(self) -> list[str]:
+        """The fallback sources, in their order."""
+        return self.fallback_sources.split(",")
+
+    @property
+    def components(self) -> dict[str, type[Component]]:
+        """The components in use, by name: sources in their order, then features."""
+        sources = dict.fromkeys([*self.source_names, *self.fallback_names])
+        return {**{name: SOURCES[name] for name in sources}, **FEATURES}
+
+    @property
+    def of_model(self) -> dict[str, Any]:
+        """The hyper-parameters that decide what the model is, by their names."""
+        return self.model_dump(exclude={"report"})
+
+    @property
+    def unused(self) -> set[str]:
+        """The hyper-parameters without an effect: of components that are not in use, or given the others."""
+        others = {name for name, (component, _) in self.owners.items() if component not in self.components}
+        return others.union(*(self._named(component, self.of(component.Options).unused)
+                              for component in self.components.values()))  # fmt: skip
+
+    @property
+    def without_effect(self) -> list[str]:
+        """The hyper-parameters that were set and have no effect."""
+        return sorted(self.unused & self.model_fields_set)
+
+    @property
+    def search_space(self) -> dict[str, Range]:
+        """The ranges of the components in use, without what was set."""
+        return {
+            component.hyperparameter(option): values
+            for component in self.components.values()
+            for option, values in self.of(component.Options).search_space.items()
+        }
+
+    @staticmethod
+    def _named(component: type[Component], options: set[str]) -> Iterator[str]:
+        return map(component.hyperparameter, options)
+
+
+def assembled() -> type[JobOptions]:
+    """Return `JobOptions` with a field for each option of each component, and its aliases.
+
+    Raises:
+        TypeError: two components have a hyper-parameter of one name.
+    """
+    fields: dict[str, Any] = {}
+    owners: dict[str, tuple[str, str]] = {}
+    aliases: dict[str, str] = {}
+    for component in COMPONENTS.values():
+        for option in component.own_options():
+            name = component.hyperparameter(option)
+            if name in fields or name in JobOptions.model_fields:
+                raise TypeError(f"{component.name}: the hyper-parameter {name} is taken")
+            field = component.Options.model_fields[option]
+            fields[name], owners[name] = (field.annotation, field), (component.name, option)
+            if name != f"{component.name}_{option}":
+                aliases[f"{component.name}_{option}"] = name
+    config = create_model("TrainConfig", __base__=JobOptions, __module__=__name__, **fields)
+    config.owners, config.aliases = owners, aliases
+    return config
+
+
+if TYPE_CHECKING:
+    TrainConfig = JobOptions  # a component reads its own options, which are typed: see `of`
+else:
+    TrainConfig = assembled()

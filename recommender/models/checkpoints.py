@@ -1,0 +1,141 @@
+"""Where a training stands, on disk: a process that ends is followed by one that goes on as if nothing had been.
+
+Each checkpoint is a folder of `storage`, so one that was cut short or altered is refused, and the newest good one
+counts. SageMaker copies the folder to S3 and back (contract T10).
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from recommender.common import array_folder
+from recommender.common.progress import say
+from recommender.data.interactions import Interactions
+from recommender.errors import ArtifactError
+from recommender.models.distributed import ALONE, Hosts
+from recommender.models.iteration import Iteration, Start
+
+FORMAT = "two-stage-recommender-checkpoint"
+FORMAT_VERSION = 1
+KEPT = 2  # the newest, and one before it should the newest be damaged
+
+
+class Phase(StrEnum):
+    """The two fits of a training, in this order: one chooses the number of iterations, the other is the result."""
+
+    CHOOSE = "choose"
+    FIT = "fit"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training stands.
+
+    Attributes:
+        phase: which of its fits.
+        start: where that fit goes on.
+        errors: validation RMSE after each iteration of the first fit.
+    """
+
+    phase: Phase
+    start: Start
+    errors: list[float]
+
+
+def fingerprint(options: Mapping[str, object], data: Interactions, validation: Interactions | None) -> str:
+    """Return the fingerprint of data and hyper-parameters, 16 hexadecimal digits."""
+    digest = hashlib.sha256(json.dumps(options).encode())
+    for ratings in (data, validation):
+        if ratings is None:
+            continue
+        names = (ratings.users.table.blob, ratings.items.table.blob)
+        for array in (*names, ratings.user_num, ratings.item_num, ratings.rating, ratings.time):
+            digest.update(len(array).to_bytes(8, "little"))
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
+
+
+class Checkpoints:
+    """The checkpoints of one job in a folder that others may use too; of several hosts the first one's count."""
+
+    def __init__(self, folder: Path | None, job: str, hosts: Hosts = ALONE) -> None:
+        self._folder = folder
+        self._job = job
+        self._hosts = hosts
+        self._works = hosts.rank == 0 and folder is not None
+
+    def save(self, phase: Phase, iteration: Iteration, errors: list[float]) -> None:
+        """Keep this moment. Where nothing can be written, say so once and go on without."""
+        if not self._works or self._folder is None:
+            return
+        path = self._folder / f"{self._job}-{list(Phase).index(phase)}-{phase}-{iteration.number:06d}"
+        config = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "phase": phase,
+            "number": iteration.number,
+            "errors": errors,
+            "arrays": sorted(iteration.arrays),
+        }
+        try:
+            array_folder.save(path, config, {name: tensor.numpy() for name, tensor in iteration.arrays.items()})
+        except ArtifactError as error:
+            say(f"no checkpoints: {error}")
+            self._works = False
+            return
+        for older in self._own()[KEPT:]:
+            with contextlib.suppress(OSError):  # it only takes space
+                shutil.rmtree(older)
+
+    def newest(self) -> Checkpoint | None:
+        """The newest good one of this job, the same on all hosts; damaged ones are named and passed over."""
+        own = self._newest_here() if self._hosts.rank == 0 else None
+        return own if self._hosts.size == 1 else _sent(own, self._hosts)
+
+    def _newest_here(self) -> Checkpoint | None:
+        for path in self._own():
+            try:
+                checkpoint = _load(path)
+            except ArtifactError as error:
+                say(f"{error}; an older checkpoint is tried")
+            else:
+                say(f"going on after iteration {checkpoint.start.number} of phase {checkpoint.phase}: {path}")
+                return checkpoint
+        if self._folder is not None and self._folder.is_dir() and any(self._folder.iterdir()):
+            say(f"{self._folder}: no checkpoint of these data and hyper-parameters, starting from the beginning")
+        return None
+
+    def _own(self) -> list[Path]:
+        """Newest first: the names of one job have the order in which it made them."""
+        return [] if self._folder is None else sorted(self._folder.glob(f"{self._job}-*"), reverse=True)
+
+
+def _load(path: Path) -> Checkpoint:
+    config = array_folder.load_config(path, FORMAT, FORMAT_VERSION, "expected a checkpoint that train.py has written")
+    arrays = {name: torch.from_numpy(array_folder.load_array(path, name, config).copy()) for name in config["arrays"]}
+    return Checkpoint(Phase(config["phase"]), Start(config["number"], arrays), config["errors"])
+
+
+def _sent(own: Checkpoint | None, hosts: Hosts) -> Checkpoint | None:
+    """What the first host has."""
+    header: list[object] = []
+    if own is not None:
+        shapes = {name: list(array.shape) for name, array in own.start.arrays.items()}
+        header = [own.phase, own.start.number, own.errors, shapes]
+    text = json.dumps(header).encode()
+    length = int(hosts.first_says(torch.tensor([len(text)])))
+    received = torch.tensor(list(text if hosts.rank == 0 else bytes(length)), dtype=torch.uint8)
+    values = json.loads(bytes(hosts.first_says(received).tolist()))
+    if not values:
+        return None
+    phase, number, errors, shapes = values
+    arrays = own.start.arrays if own else {name: torch.empty(shape) for name, shape in shapes.items()}
+    return Checkpoint(Phase(phase), Start(number, {name: hosts.first_says(arrays[name]) for name in shapes}), errors)

@@ -1,0 +1,144 @@
+"""Several hosts that fit one model (contract T22): each solves its share of the rows, then all have all of them.
+
+Every host reads all ratings and keeps whole tables; what is shared out is the work. Users and items are cut into
+runs of rows that cost about the same, one for each host. The tables are on the CPU, hence gloo.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import pairwise
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # not re-exported, but documented
+
+from recommender.errors import DataError, FitError
+from recommender.sagemaker.environment import Cluster
+
+PATIENCE = timedelta(minutes=10)  # the longest that a host waits for another's start or its share of a half-step
+
+
+class Hosts:
+    """This host among those that fit together; where it is alone all of this does nothing.
+
+    Attributes:
+        rank: place of this host; the first, 0, decides and writes.
+        size: number of hosts.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.rank, self.size = cluster.rank, len(cluster.hosts)
+        self._cluster = cluster
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Connect the hosts for as long as the block lasts.
+
+        Raises:
+            FitError: a host does not come; so do the other methods where one was lost since.
+        """
+        if self.size == 1:
+            yield
+            return
+        if self._cluster.network_interface:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", self._cluster.network_interface)
+        first = self._cluster.hosts[0]
+        with self._all_there():
+            store = self._meet(first, self._cluster.port)
+            dist.init_process_group("gloo", store=store, timeout=PATIENCE, world_size=self.size, rank=self.rank)
+        try:
+            yield
+        finally:
+            dist.destroy_process_group()
+
+    def _meet(self, first: str, port: int) -> TCPStore:
+        """Wait for all hosts, in steps short enough for a stop signal to be heard in between."""
+        if self.rank > 0:
+            _wait_until(lambda: _listens(first, port))
+        store = TCPStore(first, port, self.size, self.rank == 0, PATIENCE, wait_for_workers=False)
+        store.add("arrived", 1)
+        _wait_until(lambda: store.add("arrived", 0) >= self.size)
+        return store
+
+    def shares(self, cost: NDArray[np.float64]) -> list[slice]:
+        """The rows of each host, in order of rank, so that the sums of their costs are about equal."""
+        ends = np.searchsorted(np.cumsum(cost), cost.sum() * np.arange(1, self.size) / self.size)
+        return [slice(int(begin), int(end)) for begin, end in pairwise([0, *ends, len(cost)])]
+
+    def exchange(self, table: Tensor, shares: list[slice]) -> None:
+        """Give the others this host's rows and take theirs, in place."""
+        if self.size == 1:
+            return
+        with self._all_there():
+            for rank, rows in enumerate(shares):
+                if rows.stop > rows.start:
+                    dist.broadcast(table[rows], src=rank)
+
+    def add_up(self, values: Tensor) -> None:
+        """Replace the values by their sum over the hosts, which is the same on all of them."""
+        if self.size > 1:
+            with self._all_there():
+                dist.all_reduce(values)
+
+    def first_says(self, values: Tensor) -> Tensor:
+        """The first host's values, in place."""
+        if self.size > 1:
+            with self._all_there():
+                dist.broadcast(values, src=0)
+        return values
+
+    def agree(self, job: str) -> None:
+        """Check that all hosts do the same.
+
+        Raises:
+            DataError: their data or hyper-parameters differ.
+        """
+        if self.size == 1:
+            return
+        mine = torch.tensor(list(bytes.fromhex(job)), dtype=torch.uint8)
+        all_of_them = [torch.empty_like(mine) for _ in range(self.size)]
+        with self._all_there():
+            dist.all_gather(all_of_them, mine)
+        if any(not torch.equal(other, mine) for other in all_of_them):
+            raise DataError(
+                "the hosts have read different data or hyper-parameters: expected S3DistributionType FullyReplicated "
+                "and the same hyperparameters.json for each of them"
+            )
+
+    @contextmanager
+    def _all_there(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, OSError) as error:  # all errors of torch.distributed are RuntimeErrors
+            others = ", ".join(host for host in self._cluster.hosts if host != self._cluster.current_host)
+            raise FitError(
+                f"{self._cluster.current_host}: another host ({others}) was lost or cannot be reached; "
+                f"its own failure or log says why ({type(error).__name__} here)"
+            ) from None
+
+
+ALONE = Hosts(Cluster())
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE.total_seconds()
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.2)
+
+
+def _listens(host: str, port: int) -> bool:
+    """Whether the first host is there; DNS may know its name some time after it has started."""
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,121 @@
+"""How many iterations (sweeps or epochs): validation decides, then everything is fitted again."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from recommender.data.interactions import Interactions
+from recommender.data.splits import leave_one_out
+from recommender.models import adam, als, networks
+from recommender.models.distributed import ALONE, Hosts
+from recommender.models.factors import Factors
+from recommender.models.iteration import Iteration, Start
+from recommender.models.options import FactorizationOptions
+
+SWEEPS_PATIENCE = 3  # sweeps without a better validation error before the search ends
+PREDICTED_AT_ONCE = 65_536
+
+SOLVERS: dict[str, Callable[[Interactions, FactorizationOptions, Start | None, Hosts], Iterator[Iteration]]] = {
+    "als": als.sweeps,
+    "adam": adam.epochs,
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the number of iterations was found.
+
+    Attributes:
+        num_iterations: the number chosen.
+        rmse: validation RMSE after each iteration tried; empty where there was nothing to validate on.
+        num_validation: validation ratings.
+    """
+
+    num_iterations: int
+    rmse: list[float]
+    num_validation: int
+
+
+def choose_iterations(
+    data: Interactions,
+    config: FactorizationOptions,
+    validation: Interactions | None = None,
+    *,
+    errors: Sequence[float] = (),
+    start: Start | None = None,
+    hosts: Hosts = ALONE,
+    after: Callable[[Iteration, list[float]], None] = lambda *_: None,
+) -> Choice:
+    """Find the iteration that predicts the validation ratings best.
+
+    More iterations overfit, so "until it converges" is the wrong rule (docs/experiments.md). Where there
+    is nothing to validate on (no item is shared), the choice is the most that `config` allows.
+
+    Args:
+        data: all training ratings.
+        config: the hyper-parameters.
+        validation: ratings that `data` does not have; by default each user's last one is held out of `data`.
+        errors: the validation RMSE after each iteration, as far as an earlier process came.
+        start: where that process stopped.
+        hosts: those who fit together.
+        after: called after each iteration, with the errors so far.
+    """
+    if validation is None:
+        held_out = leave_one_out(data)
+        data, validation = data.where(~held_out), data.where(held_out)
+    most, patience = limits(config)
+    if len(validation) == 0:
+        return Choice(most, [], 0)
+    errors = list(errors)
+    iterations = SOLVERS[config.solver](data, config, start, hosts)
+    while len(errors) < most and len(errors) - _best(errors) < patience:
+        iteration = next(iterations)
+        # One host decides: another kind of processor may round another way.
+        error = torch.tensor([validation_rmse(iteration.model, validation)], dtype=torch.float64)
+        errors.append(float(hosts.first_says(error)))
+        after(iteration, errors)
+    return Choice(max(1, _best(errors)), errors, len(validation))
+
+
+def fit(
+    data: Interactions,
+    config: FactorizationOptions,
+    num_iterations: int,
+    *,
+    start: Start | None = None,
+    hosts: Hosts = ALONE,
+    after: Callable[[Iteration], None] = lambda _: None,
+) -> Factors:
+    """Fit all of `data`; `after` is called after each iteration but the last, which ends in the result.
+
+    Raises:
+        FitError: the result is not finite.
+    """
+    for iteration in SOLVERS[config.solver](data, config, start, hosts):
+        if iteration.number >= num_iterations:
+            return networks.factors_of(iteration.model)
+        after(iteration)
+    raise AssertionError("a solver goes on for ever")
+
+
+def limits(config: FactorizationOptions) -> tuple[int, int]:
+    """`(most, patience)`: iterations at most, and how many without a better validation error end the search."""
+    if config.solver == "als":
+        return config.max_sweeps, SWEEPS_PATIENCE
+    return config.max_epochs, config.patience
+
+
+@torch.no_grad()
+def validation_rmse(model: networks.BasicMF, ratings: Interactions) -> float:
+    """Root mean squared error of the model's predictions."""
+    columns = (ratings.user_num, ratings.item_num, ratings.rating)
+    parts = zip(*(torch.split(torch.from_numpy(column), PREDICTED_AT_ONCE) for column in columns), strict=True)
+    squares = sum(float((model(user, item) - rating).double().square().sum()) for user, item, rating in parts)
+    return float((squares / len(ratings)) ** 0.5)
+
+
+def _best(errors: list[float]) -> int:
+    """The number, from 1, of the lowest error; 0 where there is none yet. A NaN, after an overflow, is never it."""
+    return int(np.nanargmin(errors)) + 1 if np.isfinite(errors).any() else 0

@@ -1,0 +1,88 @@
+"""Recommendations for every user of a model, as one Parquet file: users in blocks, one matrix product a block."""
+
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
+
+from recommender.common.files import atomic
+from recommender.common.progress import progress
+from recommender.data.vocabulary import StringTable
+from recommender.pipeline.recommender import Recommender
+
+BLOCK = 128  # users of one product; with 14,000 directions of items a block takes 7 MB
+SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("rank", pa.int32()),
+        ("item_id", pa.string()),
+        ("score", pa.float64()),
+        ("predicted_rating", pa.float64()),
+    ]
+)
+
+
+def score(recommender: Recommender, block: range, top_k: int, num_candidates: int) -> pa.RecordBatch:
+    """The recommendations of the users with these numbers, best first, user by user: rows of `SCHEMA`."""
+    model = recommender.model
+    users = np.arange(block.start, block.stop)
+    ranked = list(recommender.recommend_batch(users, num_candidates, top_k))
+    items, scores, ratings = (np.concatenate(column) for column in zip(*ranked, strict=True))
+    lengths = [len(item_num) for item_num, _, _ in ranked]
+    rank = np.concatenate([np.arange(1, length + 1, dtype=np.int32) for length in lengths])
+    columns = [
+        _strings(model.users.table).take(_numbers(np.repeat(users, lengths))).cast(pa.string()),
+        _numbers(rank),
+        _strings(model.items.table).take(_numbers(items)).cast(pa.string()),
+        _numbers(scores),
+        _numbers(ratings),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def _strings(table: StringTable) -> pa.LargeStringArray:
+    """The same memory as Arrow sees it."""
+    return pa.LargeStringArray.from_buffers(len(table), pa.py_buffer(table.offsets), pa.py_buffer(table.blob))
+
+
+def _numbers(values: np.ndarray) -> pa.Array:
+    # pa.array would import pandas, a quarter of a second, to see whether it is one of its own.
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+
+
+def score_all(folder: Path, path: Path, top_k: int, num_candidates: int, workers: int) -> int:
+    """Write the recommendations of all users of a model folder; the file appears when it is complete.
+
+    Returns:
+        The number of users.
+
+    Raises:
+        ArtifactError: see `model_folder.load`.
+        OSError: the file can't be written.
+    """
+    num_users = len(Recommender.load(folder).model.users)
+    blocks = [range(begin, min(begin + BLOCK, num_users)) for begin in range(0, num_users, BLOCK)]
+    with (
+        atomic(path) as unfinished,
+        pq.ParquetWriter(unfinished, SCHEMA) as writer,
+        ProcessPoolExecutor(workers, initializer=_load, initargs=(folder,)) as pool,
+    ):
+        batches = pool.map(_score, blocks, *([value] * len(blocks) for value in (top_k, num_candidates)))
+        for batch, _ in zip(batches, progress(blocks, "scoring blocks of users"), strict=True):
+            writer.write_batch(batch)
+    return num_users
+
+
+_loaded: list[Recommender] = []  # of a worker process
+
+
+def _load(folder: Path) -> None:
+    threadpool_limits(1, user_api="blas")  # each core has a worker
+    _loaded.append(Recommender.load(folder))
+
+
+def _score(block: range, top_k: int, num_candidates: int) -> pa.RecordBatch:
+    return score(_loaded[0], block, top_k, num_candidates)

@@ -1,0 +1,52 @@
+"""The options of preparing raw reviews, with their defaults."""
+
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from recommender.config import Config
+
+
+class PrepareConfig(Config):
+    """How raw reviews become the channels of a training job (paper, section 2.2)."""
+
+    called = "option"
+
+    item_key: Literal["asin", "parent_asin"] = Field(
+        "asin", description="the field of a review that names its item; it must be a parent_asin of the metadata"
+    )
+    min_items: int = Field(5, ge=1, le=1_000_000, description="unique items of a user who is kept, at least")
+    duplicates: Literal["keep", "first", "last"] = Field(
+        "keep", description="what becomes of a user's reviews of one item: all of them, or one"
+    )
+    split: Literal["leave-one-out", "leave-one-out-validation", "time"] = Field(
+        "leave-one-out",
+        description="what is held out: each user's last review; one more of them for validation; all since split_time",
+    )
+    split_time: datetime | None = Field(
+        None, description="a date such as 2022-06-30, or 2022-06-30T12:00, in UTC: where split time begins to test"
+    )
+    max_rejects: float = Field(
+        0.01, ge=0, le=1, description="share of bad lines, of the reviews or the metadata, that ends the run"
+    )
+
+    @field_validator("split_time", mode="before")
+    @classmethod
+    def _date(cls, value: object) -> object:
+        if value is None:
+            return None
+        try:
+            parsed = datetime.fromisoformat(str(value))
+            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValueError("expected a date such as 2022-06-30 or 2022-06-30T12:00") from None
+
+    @model_validator(mode="after")
+    def _time_is_for_split_time(self) -> Self:
+        if (self.split == "time") != (self.split_time is not None):
+            raise ValueError("split time needs a split_time, the others none")
+        return self
+
+
+PREPARE_MEMORY = "1GB"  # what DuckDB's tables may take in memory; it changes no result

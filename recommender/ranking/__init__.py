@@ -1,0 +1,1 @@
+"""Candidates -> the final order."""

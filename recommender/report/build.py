@@ -1,0 +1,71 @@
+"""A finished training -> everything that the page shows, in plain numbers."""
+
+from dataclasses import dataclass
+
+from recommender.report.activity import Activity, activity
+from recommender.report.examples import Example, examples
+from recommender.report.learning import Curve, Sizes, costs_little, curve, sizes
+from recommender.report.settings import Command, Setting, commands, report_command, settings
+from recommender.report.stages import Stages, stages
+from recommender.report.summary import Summary, summary
+from recommender.training.training_run import TrainingRun
+
+
+@dataclass(frozen=True)
+class Report:
+    """The page. Where something is missing a sentence stands in its place.
+
+    Attributes:
+        finished: the training.
+        summary: what the data hold.
+        curve: validation error by iteration.
+        sizes: validation error by size of the embeddings.
+        stages: hit rates.
+        activity: test error by train ratings.
+        examples: some users.
+        settings: the hyper-parameters.
+        commands: what can be done next.
+    """
+
+    finished: TrainingRun
+    summary: Summary
+    curve: Curve | str
+    sizes: Sizes | str
+    stages: Stages | str
+    activity: Activity | str
+    examples: list[Example]
+    settings: list[Setting]
+    commands: list[Command]
+
+    @property
+    def sources(self) -> list[str]:
+        """The candidate sources, each in a few words."""
+        parts = self.finished.recommender.model.sources
+        return [str(parts[name]) for name in self.finished.config.source_names]
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What the training took, by stage."""
+        measured = {name: value for name, value in self.finished.metrics.items() if name.startswith("seconds_")}
+        return {name.removeprefix("seconds_"): float(str(value)) for name, value in measured.items()}
+
+
+def build(finished: TrainingRun, every_size: bool) -> Report:
+    """Everything that the page shows.
+
+    Args:
+        finished: the training.
+        every_size: fit other sizes of the embeddings even where that takes long.
+    """
+    command = "" if every_size or costs_little(finished) else report_command(finished)
+    return Report(
+        finished=finished,
+        summary=summary(finished),
+        curve=curve(finished),
+        sizes=sizes(finished, command),
+        stages=stages(finished),
+        activity=activity(finished),
+        examples=examples(finished),
+        settings=settings(finished.config),
+        commands=commands(finished),
+    )

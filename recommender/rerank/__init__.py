@@ -1,1 +1,0 @@
-"""Candidates and titles -> the final order."""

@@ -1,0 +1,1 @@
+"""The contract of a SageMaker container: every name of its environment."""

@@ -1,0 +1,1 @@
+"""Channels -> fitted components -> model folder and metrics."""

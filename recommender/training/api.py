@@ -1,0 +1,39 @@
+"""Training from Python: a DataFrame of ratings in, a recommender out."""
+
+import pandas as pd
+
+from recommender.components.fit_context import FitContext
+from recommender.data.frames import checked_ratings, checked_titles
+from recommender.data.interactions import Interactions
+from recommender.hyperparameters import TrainConfig
+from recommender.pipeline.recommender import Recommender
+from recommender.training.fit_model import fit_model, titles_of
+
+
+def train(
+    ratings: pd.DataFrame,
+    titles: pd.DataFrame | None = None,
+    validation: pd.DataFrame | None = None,
+    **hyperparameters: object,
+) -> Recommender:
+    """Fit a recommender, as train.py does from files. It lives in memory: `save` writes the model folder.
+
+    Args:
+        ratings: user_id, item_id, rating and optionally timestamp.
+        titles: item_id and title; of several titles of an item the first that is not empty counts.
+        validation: as `ratings`; without it each user's last rating is held out for choices.
+        hyperparameters: by name, such as embedding_dim=50.
+
+    Raises:
+        ConfigError: a hyper-parameter is unknown, of the wrong type or out of range.
+        DataError: a column is missing, or a value is not what the column must hold.
+        FitError: the fit did not end in finite numbers.
+    """
+    config = TrainConfig.from_hyperparameters(hyperparameters, "train()")
+    data = Interactions.from_frame(checked_ratings("ratings", ratings, config.rating_min, config.rating_max))
+    data = data.without_duplicates(config.duplicates)
+    known = None
+    if validation is not None:
+        known = data.known(checked_ratings("validation", validation, config.rating_min, config.rating_max))
+    names = titles_of(data, None if titles is None else checked_titles("titles", titles))
+    return Recommender(fit_model(config, FitContext(data, known, names)))

@@ -1,0 +1,88 @@
+"""A training job: channels in, model folder and metrics out."""
+
+import json
+
+import pandas as pd
+
+from recommender.artifacts import model_folder
+from recommender.common.files import write_text
+from recommender.common.progress import progress, say
+from recommender.common.stopwatch import Stopwatch
+from recommender.components.fit_context import FitContext, Metrics
+from recommender.evaluation.evaluate import Rows, evaluate
+from recommender.hyperparameters import TrainConfig
+from recommender.models.distributed import Hosts
+from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.environment import Container
+from recommender.sagemaker.metrics import metric_lines
+from recommender.training.fit_model import fit_model, titles_of
+from recommender.training.inputs import held_out_ratings, item_titles, training_data
+from recommender.training.training_run import TrainingRun
+
+
+def run(config: TrainConfig, container: Container) -> TrainingRun | None:
+    """Read, fit, write the model folder, evaluate once on the test channel if there is one.
+
+    Returns:
+        What the report is made from; None on all hosts but the first, which writes.
+
+    Raises:
+        RecommenderError: a channel, the fit or the writing failed.
+    """
+    model_folder.clear(container.model_dir)  # whatever happens, no older model passes for this job's
+    container.failure_file.unlink(missing_ok=True)
+    container.report_file.unlink(missing_ok=True)
+    watch = Stopwatch()
+    announce(config, container)
+    data, validation = training_data(config, container)
+    held_out, titles = held_out_ratings(config, container), titles_of(data, item_titles(container))
+    watch.lap("read")
+
+    cluster = container.cluster()
+    hosts = Hosts(cluster)
+    if hosts.size > 1:
+        say(f"{cluster.current_host}: waiting for all of {', '.join(cluster.hosts)}")
+    context = FitContext(data, validation, titles, hosts, container.checkpoint_dir, watch)
+    with hosts.connected():
+        model = fit_model(config, context)
+    watch.lap("fit")
+    if hosts.rank > 0:
+        say(f"done; the model is written by {cluster.hosts[0]}")
+        return None
+    model_folder.save(model, container.model_dir)
+    watch.lap("save")
+    say(f"the model is in {container.model_dir}")
+
+    recommender = Recommender.load(container.model_dir)
+    watch.lap("load")
+    rows = measure(recommender, held_out, watch)
+    metrics = context.metrics | ({} if rows is None else rows.metrics())
+    metrics |= {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
+    metrics |= {"model_bytes": model_folder.num_bytes(container.model_dir), **watch.seconds}
+    keep(metrics, container)
+    return TrainingRun(container, config, recommender, data, validation, rows, metrics)
+
+
+def measure(recommender: Recommender, held_out: pd.DataFrame | None, watch: Stopwatch) -> Rows | None:
+    """Return every row of the test channel, measured on the model folder as a server loads it; None without one."""
+    if held_out is None:
+        return None
+    rows = evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"))
+    watch.lap("evaluate")
+    return rows
+
+
+def keep(metrics: Metrics, container: Container) -> None:
+    """Print the metrics for SageMaker to read and keep them as metrics.json."""
+    for line in metric_lines({name: value for name, value in metrics.items() if not isinstance(value, list)}):
+        say(line)
+    container.metrics_file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(container.metrics_file, json.dumps(metrics, indent=2) + "\n")
+
+
+def announce(config: TrainConfig, container: Container) -> None:
+    """Say what was given to the job and is not used."""
+    for name in config.without_effect:
+        say(f"{name} has no effect with the other hyper-parameters of this job")
+    for name in container.unused_channels():
+        say(f"channel {name!r} is not used")

@@ -1,0 +1,131 @@
+"""A search for the hyper-parameters with the least validation error, on one machine."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recommender.candidates import SOURCES
+from recommender.candidates.base import Source
+from recommender.common.files import write_text
+from recommender.common.progress import say
+from recommender.components.fit_context import FitContext
+from recommender.config import Range
+from recommender.errors import ConfigError, EngineError, FitError
+from recommender.hyperparameters import TrainConfig
+from recommender.sagemaker.environment import Container
+
+if TYPE_CHECKING:
+    import optuna
+
+
+INSTALL = "pip install 'recommender[tune]'"
+
+
+def search(config: TrainConfig, container: Container, trials: int) -> dict[str, float | int]:
+    """Find the values of `config.search_space` whose fit predicts the validation ratings best.
+
+    The first trial is that of the defaults. What was tried is kept in tuning/ of the job's tree, one journal for all
+    searches; only trials of the same data, fixed values and ranges count.
+
+    Returns:
+        The best values by their names.
+
+    Raises:
+        ConfigError: every hyper-parameter of the search is set.
+        DataError: a channel is missing or wrong, or there is nothing to validate on.
+        EngineError: Optuna is not installed.
+        FitError: no trial has ended in a finite error.
+    """
+    space = config.search_space
+    if not space:
+        raise ConfigError(
+            "every hyper-parameter of the search is set, by the command line or hyperparameters.json: leave one out"
+        )
+    try:
+        import optuna
+    except ImportError:
+        raise EngineError(f"the search needs Optuna: {INSTALL}") from None
+    from recommender.models.checkpoints import fingerprint  # torch and pandas: two seconds
+    from recommender.training.inputs import training_data
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    data, validation = training_data(config, container)
+    context = FitContext(data, validation)
+    study = _study(
+        tuning_dir(container) / "journal", f"{fingerprint(config.of_model, data, validation)} {sorted(space.items())}"
+    )
+    done = sum(trial.state.is_finished() for trial in study.trials)
+    # A sampler that began with the same seed would propose what it has proposed before.
+    study.sampler = optuna.samplers.TPESampler(seed=(config.seed + done) % 2**32)
+    if done:
+        say(f"{done} trials were made before")
+    else:
+        study.enqueue_trial({name: getattr(config, name) for name in space})
+    study.optimize(
+        lambda trial: _try(trial, config, context),
+        n_trials=max(0, trials - done),
+        catch=(FitError,),
+    )
+    if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
+        raise FitError("no trial has ended in a finite error")
+    best = study.best_trial
+    say(
+        f"best: trial {best.number + 1} of {len(study.trials)}: validation_rmse={best.value:.6g}; {_shown(best.params)}"
+    )
+    return dict(best.params)
+
+
+def validation_error(config: TrainConfig, context: FitContext) -> float:
+    """Return the error of the first candidate source that has one.
+
+    Raises:
+        ConfigError: none has.
+        RecommenderError: see `Source.validation_error`.
+    """
+    for name in config.source_names:
+        source: type[Source] = SOURCES[name]
+        error = source.validation_error(context, config.of(source.Options))
+        if error is not None:
+            return error
+    raise ConfigError(
+        f"candidate_sources: none of {config.candidate_sources} has an error that a search can make small"
+    )
+
+
+def _try(trial: "optuna.Trial", config: TrainConfig, context: FitContext) -> float:
+    """Return the validation error with the values that the trial proposes."""
+    values = {name: _suggest(trial, name, of) for name, of in config.search_space.items()}
+    error = validation_error(config.model_copy(update=values), context)
+    say(f"trial {trial.number + 1}: validation_rmse={error:.6g}; {_shown(values)}")
+    return error
+
+
+def tuning_dir(container: Container) -> Path:
+    """Where the search keeps what it has tried and found."""
+    return container.base_dir / "tuning"
+
+
+def _study(journal: Path, name: str) -> "optuna.Study":
+    """The study of that name in a journal, which holds one JSON object a line."""
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+    return optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+
+
+def _suggest(trial: "optuna.Trial", name: str, of: Range) -> float | int:
+    if of.whole:
+        return int(trial.suggest_int(name, int(of.low), int(of.high), log=of.logarithmic))
+    return float(trial.suggest_float(name, of.low, of.high, log=of.logarithmic))
+
+
+def _shown(values: dict[str, float | int]) -> str:
+    return " ".join(f"--{name} {value:.6g}" for name, value in values.items())
+
+
+def write(path: Path, values: dict[str, object]) -> None:
+    """Write hyper-parameters as SageMaker hands them to a job: every value a string."""
+    strings = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    write_text(path, json.dumps(strings, indent=2) + "\n")

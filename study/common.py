@@ -1,0 +1,36 @@
+"""Where real data and results lie, the machine's name, Markdown tables."""
+
+import datetime
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+PAPER_FILES = {"train": "train_set.csv.gz", "test": "test_set.csv.gz", "items": "product_partial.csv"}
+
+
+def real_data() -> Path:
+    """The folder named by RECOMMENDER_DATA (default ../shared/data); ends the program where it is missing."""
+    folder = (ROOT / os.environ.get("RECOMMENDER_DATA", "../shared/data")).resolve()
+    if not (folder / "paper-split").is_dir():
+        sys.exit(f"RECOMMENDER_DATA: expected a folder with paper-split/train_set.csv.gz, there is none in {folder}")
+    return folder
+
+
+def machine() -> str:
+    """Processor, cores in use, Python and the date."""
+    cpuinfo = Path("/proc/cpuinfo")
+    models = (
+        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    )
+    name = models[0].partition(":")[2].strip() if models else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.date.today().isoformat()}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -1,0 +1,230 @@
+"""The model folder: what is damaged is named, and nothing is unpickled."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.job import Job
+
+from recommender.artifacts import model_folder
+from recommender.common import array_folder
+from recommender.errors import ArtifactError
+from recommender.hyperparameters import TrainConfig
+
+ARRAYS = [f"{name}.npy" for name in model_folder.array_names(TrainConfig().components)]
+FILES = sorted([*ARRAYS, array_folder.CONFIG_FILE])
+
+
+def test_the_folder_holds_what_the_server_needs_and_nothing_else(trained: Job) -> None:
+    assert trained.model_files == FILES
+
+
+def test_what_is_loaded_is_what_was_saved(trained: Job, tmp_path: Path) -> None:
+    model = model_folder.load(trained.container.model_dir)
+    model_folder.save(model, tmp_path)
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (trained.container.model_dir / name).read_bytes(), name
+
+
+def test_arrays_are_mapped_and_not_copied(trained: Job) -> None:
+    model = model_folder.load(trained.container.model_dir)
+    arrays = {name: array_of(model) for name, array_of in model_folder.ARRAYS.items()}
+    for name, component in model.components.items():
+        arrays |= {f"{name}.{array}": values for array, values in component.save()[0].items()}
+    assert sorted(f"{name}.npy" for name in arrays) == [name for name in FILES if name != array_folder.CONFIG_FILE]
+    for name, array in arrays.items():
+        base = array
+        while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+            assert base.base is not None, f"{name} is a copy"
+            base = base.base
+        assert not array.flags.writeable, name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(trained_copy: Job, name: str) -> None:
+    (trained_copy.container.model_dir / name).unlink()
+    with pytest.raises(ArtifactError, match=f"{name}: is missing"):
+        model_folder.load(trained_copy.container.model_dir)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_file_is_named(trained_copy: Job, name: str) -> None:
+    file = trained_copy.container.model_dir / name
+    file.write_bytes(file.read_bytes()[:-1])
+    if name == array_folder.CONFIG_FILE:  # its last byte is a line feed
+        file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match=name):
+        model_folder.load(trained_copy.container.model_dir)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != array_folder.CONFIG_FILE])
+def test_one_altered_bit_is_named(trained_copy: Job, name: str) -> None:
+    file = trained_copy.container.model_dir / name
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ArtifactError, match=f"{name}.*altered"):
+        model_folder.load(trained_copy.container.model_dir)
+
+
+def set_version(config: dict[str, Any]) -> None:
+    config["format_version"] = model_folder.FORMAT_VERSION + 1
+
+
+def drop_files(config: dict[str, Any]) -> None:
+    del config["files"]
+
+
+def drop_mean(config: dict[str, Any]) -> None:
+    del config["components"]["factorization"]["global_mean"]
+
+
+def other_format(config: dict[str, Any]) -> None:
+    config["format"] = "something else"
+
+
+def unknown_hyperparameter(config: dict[str, Any]) -> None:
+    config["hyperparameters"]["colour"] = "red"
+
+
+def spoil_mean(config: dict[str, Any]) -> None:
+    config["components"]["factorization"]["global_mean"] = float("nan")
+
+
+def spoil_terms(config: dict[str, Any]) -> None:
+    config["components"]["title_similarity"]["num_terms"] = 1
+
+
+def older(config: dict[str, Any]) -> None:
+    config["format_version"] = 1
+
+
+def drop_component(config: dict[str, Any]) -> None:
+    del config["components"]["factorization"]
+
+
+def other_width(config: dict[str, Any]) -> None:
+    config["hyperparameters"]["embedding_dim"] = 17
+
+
+def unknown_source(config: dict[str, Any]) -> None:
+    config["hyperparameters"]["candidate_sources"] = "of_tomorrow"
+
+
+def drop_fingerprint(config: dict[str, Any]) -> None:
+    config["files"]["titles.npy"] = None
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (set_version, "format_version is 3, this version reads 2: train again"),
+        (drop_files, "'files' has no size"),
+        (drop_mean, "global_mean"),
+        (other_format, "expected format"),
+        (unknown_hyperparameter, "'colour'"),
+        (drop_fingerprint, "titles.npy"),
+        (spoil_mean, "global_mean is not a finite number"),
+        (spoil_terms, "num_terms"),
+        (older, "format_version is 1, this version reads 2: train again"),
+        (drop_component, "factorization"),
+        (other_width, r"user_embedding: expected the shape users \(\d+\) x embedding_dim \(17\), got \d+ x 16"),
+        (unknown_source, "candidate_sources"),
+    ],
+)
+def test_a_config_that_this_server_cannot_serve_is_named(
+    trained_copy: Job, change: Callable[[dict[str, Any]], None], expected: str
+) -> None:
+    file = trained_copy.container.model_dir / array_folder.CONFIG_FILE
+    config = json.loads(file.read_text())
+    change(config)
+    file.write_text(json.dumps(array_folder.signed(config)))
+    with pytest.raises(ArtifactError, match=expected):
+        model_folder.load(trained_copy.container.model_dir)
+
+
+@pytest.mark.parametrize(("found", "other"), [('"global_mean": ', '"global_mean": 9'), ('"seed": 0', '"seed": 1')])
+def test_an_altered_config_is_named(trained_copy: Job, found: str, other: str) -> None:
+    file = trained_copy.container.model_dir / array_folder.CONFIG_FILE
+    assert found in file.read_text()
+    file.write_text(file.read_text().replace(found, other))
+    with pytest.raises(ArtifactError, match=r"config\.json: .* was altered"):
+        model_folder.load(trained_copy.container.model_dir)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '"text"', "[" * 100_000, '{"format": "two-stage-recommender"}'])
+def test_a_config_that_is_not_what_train_writes_is_named(trained_copy: Job, content: str) -> None:
+    (trained_copy.container.model_dir / array_folder.CONFIG_FILE).write_text(content)
+    with pytest.raises(ArtifactError, match=r"config\.json"):
+        model_folder.load(trained_copy.container.model_dir)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return (open, ("exploded", "w"))  # type: ignore[return-value]
+
+
+def test_a_pickled_array_is_refused_and_not_executed(
+    trained_copy: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even with a checksum that fits."""
+    monkeypatch.chdir(tmp_path)
+    folder = trained_copy.container.model_dir
+    np.save(folder / "titles.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    assert pickle.PROTO in (folder / "titles.npy").read_bytes()
+    config = json.loads((folder / array_folder.CONFIG_FILE).read_text())
+    config["files"]["titles.npy"] = array_folder.fingerprint(folder / "titles.npy")
+    (folder / array_folder.CONFIG_FILE).write_text(json.dumps(array_folder.signed(config)))
+    with pytest.raises(ArtifactError, match=r"titles\.npy"):
+        model_folder.load(folder)
+    assert not (tmp_path / "exploded").exists()
+
+
+def replace_array(folder: Path, name: str, array: np.ndarray) -> None:
+    """Put another array in the place of one, with checksums that fit."""
+    np.save(folder / name, array)
+    config = json.loads((folder / array_folder.CONFIG_FILE).read_text())
+    config["files"][name] = array_folder.fingerprint(folder / name)
+    (folder / array_folder.CONFIG_FILE).write_text(json.dumps(array_folder.signed(config)))
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "expected"),
+    [
+        ("factorization.item_bias", np.zeros(3, np.float32), r"expected the shape items \(\d+\), got 3"),
+        ("factorization.item_bias", np.zeros(250), "expected float32, got float64"),
+        ("factorization.user_embedding", np.zeros((2, 16), np.float32), r"expected the shape users \(\d+\) x"),
+        ("factorization.item_direction", np.zeros((9, 5), np.float32), r"any x embedding_dim \(16\), got 9 x 5"),
+        ("popularity.item_count", np.zeros(3, np.int32), r"expected the shape items"),
+        ("title_similarity.offsets", np.zeros(3, np.int64), r"expected the shape items\+1"),
+        ("history_offsets", np.zeros(3, np.int64), "the user tables do not all have"),
+        ("title_offsets", np.zeros(3, np.int64), "the item tables do not all have"),
+    ],
+)
+def test_tables_that_do_not_belong_together_are_refused(
+    trained_copy: Job, name: str, array: np.ndarray, expected: str
+) -> None:
+    replace_array(trained_copy.container.model_dir, f"{name}.npy", array)
+    with pytest.raises(ArtifactError, match=expected):
+        model_folder.load(trained_copy.container.model_dir)
+
+
+def test_the_files_of_an_older_version_go_when_a_new_model_is_written_and_other_files_stay(
+    trained_copy: Job, tmp_path: Path
+) -> None:
+    folder = trained_copy.container.model_dir
+    config = json.loads((folder / array_folder.CONFIG_FILE).read_text())
+    for name in ("user_embedding.npy", "toy.order.npy"):
+        (folder / name).write_bytes(b"old")
+        config["files"][name] = {}
+    config["files"]["../secret.npy"] = {}
+    (folder.parent / "secret.npy").write_text("stays")
+    (folder / "notes.txt").write_text("stays")
+    (folder / array_folder.CONFIG_FILE).write_text(json.dumps(array_folder.signed({**config, "format_version": 1})))
+    model_folder.clear(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt"]
+    assert (folder.parent / "secret.npy").read_text() == "stays"

@@ -1,0 +1,94 @@
+"""All users at once: what the server answers each of them, in one file."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.job import Job
+from support.model import factors_of
+
+from recommender.candidates.exact_search import ExactSearch
+from recommender.cli import score
+from recommender.pipeline import batch
+from recommender.pipeline.limits import LIMITS
+from recommender.pipeline.recommender import Recommender
+
+
+def test_the_file_has_what_the_server_answers_every_user(
+    trained: Job, recommender: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "BLOCK", 7)  # the last block is not full
+    output = tmp_path / "new" / "scores.parquet"
+    assert score.main(["--model", str(trained.container.model_dir), "--output", str(output), "--workers", "2"]) == 0
+    rows = pq.read_table(output).to_pylist()
+    expected: list[dict[str, Any]] = []
+    for number in range(len(recommender.model.users)):
+        answer = recommender.recommend(recommender.model.users.id(number))
+        expected += [
+            {"user_id": answer.user_id, "rank": rank, "item_id": item.item_id, "score": item.score,
+             "predicted_rating": item.predicted_rating}
+            for rank, item in enumerate(answer.items, start=1)
+        ]  # fmt: skip
+    assert [{**row, "score": None, "predicted_rating": None} for row in rows] == [
+        {**row, "score": None, "predicted_rating": None} for row in expected
+    ]
+    for column in ("score", "predicted_rating"):
+        np.testing.assert_allclose([row[column] for row in rows], [row[column] for row in expected], rtol=1e-12)
+    assert len(rows) == 5 * len(recommender.model.users)
+    assert sorted(path.name for path in output.parent.iterdir()) == ["scores.parquet"]
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(0, 2**32 - 1))
+def test_many_users_at_once_recall_what_each_of_them_does_alone(
+    recommender: Recommender, num_users: int, count: int, seed: int
+) -> None:
+    factors = factors_of(recommender)
+    random = np.random.default_rng(seed)
+    embedding = random.standard_normal((num_users, factors.user_embedding.shape[1]), dtype=np.float32)
+    seen = [random.integers(0, factors.num_items, 3) for _ in range(num_users)]
+    recall = ExactSearch(factors)
+    for user, (item_num, item_score) in enumerate(recall.top_of_each(embedding, count, seen)):
+        alone_num, alone_score = recall.top(embedding[user], count, seen[user])
+        assert item_num.tolist() == alone_num.tolist()
+        assert item_score.tolist() == alone_score.tolist()
+
+
+@pytest.mark.parametrize("options", [["--top_k", "150"], ["--top-k", "3", "--num-candidates", "3"]])
+def test_the_options_are_those_of_a_request(
+    trained: Job, recommender: Recommender, tmp_path: Path, options: list[str]
+) -> None:
+    output = tmp_path / "scores.parquet"
+    assert score.main(["--model", str(trained.container.model_dir), "--output", str(output), *options]) == 0
+    table = pq.read_table(output)
+    top_k = int(options[1])
+    user = recommender.model.users.id(0)
+    found = [row["item_id"] for row in table.to_pylist() if row["user_id"] == user]
+    expected = recommender.recommend(
+        user, top_k=top_k, num_candidates=max(top_k, LIMITS.num_candidates if top_k > 3 else 3)
+    )
+    assert found == [item.item_id for item in expected.items]
+
+
+def test_a_model_that_is_damaged_or_missing_is_one_line_and_no_file(
+    trained_copy: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = trained_copy.container.model_dir
+    (folder / "factorization.user_bias.npy").write_bytes(b"damaged")
+    output = tmp_path / "scores.parquet"
+    for place in (folder, tmp_path / "gone"):
+        assert score.main(["--model", str(place), "--output", str(output)]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {place}")
+    assert score.main(["--output", str(output), "--top_k", "0"]) == 1
+    assert "--top_k" in capsys.readouterr().err
+    for wrong in ("s3://bucket/x.parquet", "x.csv"):
+        assert score.main(["--output", wrong]) == 1
+        assert "--output: expected a file on this machine whose name ends in .parquet" in capsys.readouterr().err
+    assert not output.exists()
+    shutil.rmtree(folder)

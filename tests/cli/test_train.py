@@ -1,0 +1,215 @@
+"""train.py as SageMaker runs it: what it writes, what it prints, how it fails."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from support.job import Job
+
+from recommender.cli import train
+from recommender.hyperparameters import TrainConfig
+from recommender.training.metrics import metric_definitions
+
+RATINGS = "user_id,item_id,rating\nu,a,5\nu,b,1\nv,a,4\nv,b,2\n"
+
+
+def test_the_log_has_every_metric_once_and_metrics_json_has_them_all(trained: Job) -> None:
+    result = trained.train()
+    assert result.returncode == 0
+    for definition in metric_definitions():
+        found = re.findall(definition["Regex"], result.stdout)
+        assert len(found) == 1, definition
+        assert float(found[0]) == pytest.approx(trained.metrics[definition["Name"]], rel=1e-5)
+    sizes = {"num_ratings", "num_users", "num_items", "model_bytes", "num_test_ratings", "num_iterations"}
+    times = {f"seconds_{lap}" for lap in ("read", "choose", "fit", "save", "load", "evaluate")}
+    assert trained.metrics.keys() >= sizes | times | {definition["Name"] for definition in metric_definitions()}
+
+
+def test_metrics_json_has_the_learning_curve_that_the_log_shows(trained_copy: Job) -> None:
+    shutil.rmtree(trained_copy.container.checkpoint_dir)
+    shown = re.findall(r"iteration_validation_rmse=([0-9.]+);", trained_copy.train().stdout)
+    metrics = trained_copy.metrics
+    curve = metrics["validation_rmse_by_iteration"]
+    assert curve == pytest.approx([float(error) for error in shown], rel=1e-5)
+    assert min(curve) == metrics["validation_rmse"] == curve[metrics["num_iterations"] - 1]
+
+
+def test_the_same_job_twice_gives_the_same_bytes(trained: Job, trained_copy: Job) -> None:
+    assert trained_copy.train().returncode == 0
+    assert trained_copy.fingerprints == trained.fingerprints
+
+
+def test_ratings_alone_are_enough(job: Job) -> None:
+    job.write("train/a.csv", RATINGS)
+    assert train.main([]) == 0
+    assert "config.json" in job.model_files
+    assert job.failure is None
+    assert "test_rmse" not in job.metrics
+
+
+def test_one_rating_is_enough(job: Job) -> None:
+    job.write("train/a.csv", "user_id,item_id,rating\nu,a,5\n")
+    assert train.main([]) == 0
+    assert job.metrics["num_validation_ratings"] == 0
+
+
+def test_test_rows_are_never_used_to_choose_anything(trained: Job, trained_copy: Job) -> None:
+    shutil.rmtree(trained_copy.container.channel_dir("test"))
+    trained_copy.write("test/test.csv", "user_id,item_id,rating\nstranger,thing,1\n")
+    assert trained_copy.train().returncode == 0
+    assert trained_copy.fingerprints == trained.fingerprints
+    assert trained_copy.metrics["num_test_unknown_users"] == 1
+    assert trained_copy.metrics["test_hit_rate_at_100"] == 0
+
+
+# Hyper-parameter -> a value that must change the model, beside those it needs to have an effect at all.
+ADAM = {"solver": "adam", "max_epochs": "4", "learning_rate": "0.03", "batch_size": "16"}
+CHANGED: dict[str, tuple[dict[str, str], str]] = {
+    "model": ({}, "basic"),
+    "solver": ({"max_epochs": "3"}, "adam"),
+    "embedding_dim": ({}, "3"),
+    "regularization": ({}, "9"),
+    "user_bias_regularization": ({}, "9"),
+    "item_bias_regularization": ({}, "1"),
+    "max_sweeps": ({}, "1"),
+    "max_epochs": (ADAM, "2"),
+    "patience": ({"solver": "adam", "max_epochs": "40", "learning_rate": "1"}, "1"),
+    "batch_size": (ADAM, "7"),
+    "learning_rate": (ADAM, "0.05"),
+    "weight_decay": (ADAM, "0.5"),
+    "duplicates": ({}, "last"),
+    "seed": ({}, "5"),
+    "rating_min": ({}, "0"),
+    "rating_max": ({}, "10"),
+    "rerank_weight": ({}, "0.5"),
+    "candidate_sources": ({}, "factorization,popularity"),
+    "fallback_sources": ({}, "factorization"),
+}
+FOLDER_ONLY = ("rerank_weight", "candidate_sources", "fallback_sources")  # what they change beside config.json varies
+
+
+@pytest.mark.parametrize("name", TrainConfig().of_model)
+def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
+    """On the model, or, of the range of ratings, on what is accepted."""
+    board = [(user, item) for user in range(12) for item in range(12) if (user * 7 + item * 5) % 11]
+    rows = [
+        f"u{user},i{item},{5 if (user + item) % 2 else 1},{(user * 5 + item * 3) % 12}\n"
+        for user, item in [*board, (1, 1)]
+    ]
+    job.write("train/board.csv", "user_id,item_id,rating,timestamp\n" + "".join(rows))
+    needed, value = CHANGED[name]
+    base = {"embedding_dim": "4", "max_sweeps": "5"} | needed
+    job.write_hyperparameters(**base)
+    assert train.main([]) == 0
+    before, iterations = job.fingerprints, job.metrics["num_iterations"]
+    assert iterations > 1 or name == "solver"
+    if name in ("rating_min", "rating_max"):
+        job.write("train/more.csv", f"user_id,item_id,rating,timestamp\nu,i,{value},1\n")
+        assert train.main([]) == 1
+    job.write_hyperparameters(**(base | {name: value}))
+    assert train.main([]) == 0
+    after = job.fingerprints
+    changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
+    assert changed >= {"config.json"} | (set() if name in FOLDER_ONLY else {"factorization.user_embedding.npy"})
+
+
+def test_a_hyper_parameter_without_effect_is_named_in_the_log(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+    job.write("train/a.csv", RATINGS)
+    job.write_hyperparameters(batch_size="64")
+    assert train.main([]) == 0
+    assert "batch_size has no effect with the other hyper-parameters of this job" in capfd.readouterr().out
+
+
+def no_train_channel(job: Job) -> None:
+    (job.base_dir / "input" / "data" / "train" / "a.csv").unlink()
+    (job.base_dir / "input" / "data" / "train").rmdir()
+
+
+def bad_rating(job: Job) -> None:
+    job.write("train/a.csv", RATINGS + "w,a,7\n")
+
+
+def bad_test_rating(job: Job) -> None:
+    job.write("test/t.csv", "user_id,item_id,rating\nu,a,0\n")
+
+
+def bad_items(job: Job) -> None:
+    job.write("items/i.csv", "item_id,name\na,Shirt\n")
+
+
+def bad_hyperparameter(job: Job) -> None:
+    job.write_hyperparameters(embedding_dim="twenty")
+
+
+def unknown_hyperparameter(job: Job) -> None:
+    job.write_hyperparameters(epochs="20")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (no_train_channel, ["data/train", "expected"]),
+        (bad_rating, ["train/a.csv", "row 5", "'rating'", "from 1 to 5", "7"]),
+        (bad_test_rating, ["test/t.csv", "row 1", "'rating'", "0"]),
+        (bad_items, ["items/i.csv", "'title'"]),
+        (bad_hyperparameter, ["hyperparameters.json", "'embedding_dim'", "'twenty'"]),
+        (unknown_hyperparameter, ["hyperparameters.json", "'epochs'", "unknown name"]),
+    ],
+)
+def test_a_failure_is_one_clear_line_and_leaves_no_model(
+    job: Job, capfd: pytest.CaptureFixture[str], spoil: object, expected: list[str]
+) -> None:
+    job.write("train/a.csv", RATINGS)
+    assert train.main([]) == 0  # an older model, which must not outlive the failure
+    assert callable(spoil)
+    spoil(job)
+    capfd.readouterr()
+    assert train.main([]) == 1
+    failure = job.failure
+    assert failure is not None
+    assert [words for words in expected if words not in failure] == []
+    assert len(failure) <= 1024
+    assert "\n" not in failure
+    assert f"error: {failure}" in capfd.readouterr().err
+    assert job.model_files == []
+
+
+def test_a_process_that_fails_has_an_exit_code_and_no_stack_trace(job: Job) -> None:
+    result = job.train()
+    assert result.returncode == 1
+    assert "data/train" in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    assert job.failure == result.stderr.removeprefix("error: ").rstrip("\n")
+
+
+def test_where_nothing_can_be_written_the_reason_is_on_stderr(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    result = Job(tmp_path / "file").train()
+    assert result.returncode == 1
+    assert "output/failure: can't be written" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_failure_of_an_earlier_run_is_taken_away(job: Job) -> None:
+    assert train.main([]) == 1
+    job.write("train/a.csv", RATINGS)
+    assert train.main([]) == 0
+    assert job.failure is None
+
+
+def test_files_of_others_in_the_model_folder_are_left_alone(job: Job) -> None:
+    job.container.model_dir.mkdir(parents=True)
+    (job.container.model_dir / "notes.txt").write_text("mine")
+    assert train.main([]) == 1
+    assert job.model_files == ["notes.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+def test_lines_of_the_log_arrive_while_the_job_runs(job: Job) -> None:
+    """SageMaker reads metrics from the log as it is written: plain lines, no bar without a terminal."""
+    job.write_synthetic(users=100, items=80, ratings=900)
+    result = job.train()
+    assert "\r" not in result.stdout + result.stderr
+    assert re.search(r"^iteration=1; iteration_validation_rmse=[0-9.]+;$", result.stdout, re.MULTILINE)

@@ -1,0 +1,83 @@
+"""The final order is the weighted sum of the features, written out."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from recommender.candidates.base import Candidates
+from recommender.components.query import Query
+from recommender.ranking.base import Feature
+from recommender.ranking.blend import check_weights, rank
+from recommender.ranking.features.candidate_score import CandidateScore
+from recommender.ranking.features.title_similarity import TitleSimilarityOptions
+
+scores = st.lists(st.floats(-10, 10), min_size=1, max_size=20).map(lambda values: np.array(sorted(values)[::-1]))
+
+
+class Fixed(Feature):
+    """A feature of given numbers."""
+
+    name = "fixed"
+
+    def __init__(self, values: NDArray[np.float64] | None, weight: float) -> None:
+        self._values, self.weight = values, weight
+
+    @classmethod
+    def fit(cls, context: Any, options: Any) -> "Fixed":  # noqa: ANN401
+        return cls(None, 0)
+
+    def save(self) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+        return {}, {}
+
+    @classmethod
+    def load(cls, arrays: Any, values: Any, options: Any) -> "Fixed":  # noqa: ANN401
+        return cls(None, 0)
+
+    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float64] | None:
+        return self._values
+
+
+def candidates_of(score: NDArray[np.float64]) -> Candidates:
+    return Candidates(np.arange(len(score)), score, "x")
+
+
+@given(scores, st.sampled_from([0.0, 0.3, 1.0]), st.data())
+def test_the_order_is_the_weighted_score_and_unknown_items_follow(
+    candidate_score: NDArray[np.float64], weight: float, data: st.DataObject
+) -> None:
+    size = len(candidate_score)
+    similarity = np.array(data.draw(st.lists(st.floats(0, 1), min_size=size, max_size=size)))
+    known = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)), bool)
+    spread = candidate_score[0] - candidate_score[-1]
+    scaled = (candidate_score - candidate_score[-1]) / spread if spread > 0 else np.ones(size)
+    score = (1 - weight) * scaled + weight * np.where(known, similarity, 0)
+    last = [not is_known and weight == 1 for is_known in known]
+
+    features = [CandidateScore(), Fixed(np.where(known, similarity, np.nan), weight)]
+    ranking = rank(Query(), candidates_of(candidate_score), features)
+    expected = sorted(range(size), key=lambda place: (last[place], -score[place], place))
+    assert ranking.position.tolist() == expected
+    assert ranking.score.tolist() == score[expected].tolist()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_a_feature_that_knows_nothing_of_the_user_leaves_its_weight_to_the_candidate_score(weight: float) -> None:
+    features = [CandidateScore(), Fixed(None, weight)]
+    ranking = rank(Query(), candidates_of(np.array([5.0, 3.0, 1.0])), features)
+    assert ranking.position.tolist() == [0, 1, 2]
+    assert ranking.score.tolist() == [1.0, 0.5, 0.0]
+    assert ranking.features.keys() == {"candidate_score"}
+
+
+def test_nothing_to_rank_is_an_empty_ranking() -> None:
+    assert rank(Query(), candidates_of(np.empty(0)), [CandidateScore()]).position.tolist() == []
+
+
+def test_weights_of_more_than_1_together_are_refused_by_name() -> None:
+    options = {name: TitleSimilarityOptions(weight=0.6) for name in ("one", "two")}
+    with pytest.raises(ValueError, match=r"at most 1 together, got one 0\.6, two 0\.6"):
+        check_weights(options)

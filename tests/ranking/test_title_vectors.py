@@ -1,0 +1,70 @@
+"""Titles against scikit-learn's own sparse products, as the paper's section 3.3 describes them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics.pairwise import cosine_similarity
+
+from recommender.ranking.features.title_similarity import fit_titles
+
+titles_strategy = st.lists(
+    st.lists(st.sampled_from(["red", "blue", "shirt", "skirt", "wool", "silk", "a", "!", "é", "12"]), max_size=6).map(
+        " ".join
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def reference_vectors(titles: list[str]) -> NDArray[np.float64] | None:
+    """Dense TF-IDF rows; the document frequencies are of the titles that are not empty."""
+    known = [number for number, title in enumerate(titles) if title.strip()]
+    try:
+        matrix = TfidfVectorizer().fit_transform([titles[number] for number in known]).toarray()
+    except ValueError:
+        return None
+    rows = np.zeros((len(titles), matrix.shape[1]))
+    rows[known] = matrix
+    return rows
+
+
+@given(titles_strategy, st.data())
+def test_profile_and_similarity_are_those_of_scikit_learn(titles: list[str], data: st.DataObject) -> None:
+    vectors, rows = fit_titles(titles), reference_vectors(titles)
+    items = np.arange(len(titles))
+    history = np.array(data.draw(st.lists(st.sampled_from(items.tolist()), max_size=8)), np.int64)
+    rating = np.array(data.draw(st.lists(st.integers(1, 5), min_size=len(history), max_size=len(history))), float)
+    if rows is None:
+        assert not vectors.known(items).any()
+        assert vectors.profile(items, np.ones(len(items))) is None
+        return
+    assert vectors.known(items).tolist() == rows.any(axis=1).tolist()
+    profile = vectors.profile(history, rating)
+    if not rows[history].any():
+        assert profile is None
+        return
+    assert profile is not None
+    expected = np.average(rows[history], axis=0, weights=rating)[None]
+    similarity = vectors.similarity(items, profile)
+    assert np.allclose(similarity, cosine_similarity(expected, rows)[0], atol=1e-6)
+    assert similarity.max() <= 1
+
+
+def test_the_reason_is_the_title_that_adds_most_to_the_similarity() -> None:
+    titles = ["red wool shirt", "blue silk skirt", "red wool coat", "green hat", "", "red"]
+    vectors = fit_titles(titles)
+    history = np.array([1, 2, 5])
+    everything = [0, 1, 2, 3, 4]
+    assert vectors.explain(everything, history, np.array([5.0, 5.0, 1.0])) == [2, None, 5, None, None]
+    assert vectors.explain([0], history, np.array([5.0, 0.5, 5.0])) == [5]  # a rating is a weight
+    assert vectors.explain([0, 2], np.empty(0, int), np.empty(0)) == [None, None]
+
+
+@pytest.mark.parametrize("titles", [[""], ["", " "], ["a", "!"]])
+def test_without_any_word_there_are_no_vectors(titles: list[str]) -> None:
+    vectors = fit_titles(titles)
+    assert vectors.num_terms == 0
+    assert not vectors.known(np.arange(len(titles))).any()

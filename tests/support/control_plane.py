@@ -1,0 +1,141 @@
+"""moto's control plane over HTTP, and the few operations it lacks: python tests/control_plane.py --port PORT.
+
+moto makes the resources of a change set but forgets its outputs and parameters, reads no short form of CloudFormation
+within another, and it can neither stop a job nor delete a registered model.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import urllib3
+from cfnlint.decode import cfn_yaml
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
+from moto.sagemaker.responses import SageMakerResponse
+from moto.server import main
+from support.job import ROOT
+
+from recommender.service.process import free_port
+
+REGION = "eu-west-1"
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A server that answers as AWS would."""
+
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - a client of botocore
+        return boto3.Session("test", "test", region_name=REGION).client(service, endpoint_url=self.url)  # type: ignore[call-overload]
+
+    def forget(self) -> None:
+        """An empty account."""
+        assert urllib3.request("POST", f"{self.url}/moto-api/reset").status == 200
+
+
+@contextlib.contextmanager
+def control_plane(log: Path) -> Iterator[ControlPlane]:
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (
+        log.open("w") as lines,
+        subprocess.Popen(
+            [sys.executable, __file__, "--port", str(port)],
+            env=environment,
+            stdout=lines,
+            stderr=lines,
+        ) as process,
+    ):
+        server = ControlPlane(f"http://127.0.0.1:{port}")
+        try:
+            _wait(server, process)
+            yield server
+        finally:
+            process.kill()
+
+
+def _wait(server: ControlPlane, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(300):
+        assert process.poll() is None, "the control plane has ended"
+        with contextlib.suppress(urllib3.exceptions.HTTPError):
+            urllib3.request("GET", f"{server.url}/moto-api/", retries=False)
+            return
+        time.sleep(0.1)
+    raise AssertionError("the control plane does not answer")
+
+
+def _parse(template: str) -> dict[str, Any]:
+    return dict(cfn_yaml.loads(template))
+
+
+def _execute_change_set(self: CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
+    change = next(made for made in self.change_sets.values() if made.change_set_name == change_set_name)
+    if change.change_set_type == "CREATE":
+        del self.stacks[change.stack_id]
+        self.create_stack(change.stack_name, change.template, change.parameters, tags=change.tags)
+    else:
+        stack = self.stacks[change.stack_id]
+        stack.resource_map.input_parameters = dict(stack.stack_parameters)  # or each default would be a change
+        stack.update(change.template, parameters=change.parameters, tags=change.tags)
+
+
+def _delete_model_package(self: SageMakerResponse) -> str:
+    del self.sagemaker_backend.model_packages[self._get_param("ModelPackageName")]
+    return "{}"
+
+
+def _delete_model_package_group(self: SageMakerResponse) -> str:
+    name = self._get_param("ModelPackageGroupName")
+    left = [made for made in self.sagemaker_backend.model_packages.values() if made.model_package_group_name == name]
+    assert not left, "a group with models is not deleted"
+    del self.sagemaker_backend.model_package_groups[name]
+    return "{}"
+
+
+def _stop_training_job(self: SageMakerResponse) -> str:
+    self.sagemaker_backend.training_jobs[self._get_param("TrainingJobName")].training_job_status = "Stopped"
+    return json.dumps({})
+
+
+def _delete(self: Stack) -> None:
+    delete_stack(self)
+    self.template_dict = {}
+    self.output_map = self._create_output_map()  # or to describe it would make its resources again
+
+
+delete_stack = Stack.delete
+LACKING: dict[type, dict[str, Any]] = {
+    Stack: {"parse_template": staticmethod(_parse), "delete": _delete},
+    ChangeSet: {"_parse_template": lambda self: setattr(self, "template_dict", _parse(self.template))},
+    CloudFormationBackend: {"execute_change_set": _execute_change_set},
+    SageMakerResponse: {
+        "delete_model_package": _delete_model_package,
+        "delete_model_package_group": _delete_model_package_group,
+        "stop_training_job": _stop_training_job,
+    },
+}
+
+
+if __name__ == "__main__":
+    for changed, methods in LACKING.items():
+        for name, method in methods.items():
+            setattr(changed, name, method)
+    main(sys.argv[1:])

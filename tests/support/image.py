@@ -1,0 +1,127 @@
+"""The image in a real Docker engine, as its users run it: docker build, docker run, files in a mounted tree, HTTP."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.error import URLError
+
+from support.job import ROOT, Job
+
+from recommender.service.process import Server, free_port, running_server
+
+NAME = "recommender-under-test"
+TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+NO_NETWORK, HOST_NETWORK = "--network=none", "--network=host"
+
+
+def docker(*arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout)
+
+
+def has_engine() -> bool:
+    return shutil.which("docker") is not None and docker("version").returncode == 0
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image.
+
+    Attributes:
+        name: its tag.
+        build_seconds: how long the build took.
+    """
+
+    name: str
+    build_seconds: float = 0
+
+    @classmethod
+    def build(cls, name: str, *options: str) -> "Image":
+        """By the project's Dockerfile as it is."""
+        began = time.monotonic()
+        with torch_index() as index:
+            given = ["--network=host", "--build-arg", f"TORCH_INDEX={index}", "--tag", name, *options, str(ROOT)]
+            built = docker("build", *given, timeout=1_800)
+        assert built.returncode == 0, built.stderr[-5_000:]
+        return cls(name, time.monotonic() - began)
+
+    def inspect(self, form: str) -> str:
+        return docker("image", "inspect", "--format", form, self.name).stdout.strip()
+
+    def command(self, job: Job, *arguments: str, options: Sequence[str] = (), **environment: str) -> list[str]:
+        """A container with the job's tree as its /opt/ml; no network but what the options say."""
+        network = [] if any(option.startswith("--network") for option in options) else [NO_NETWORK]
+        given = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
+        mount = [] if any(":/opt/ml" in option for option in options) else ["-v", f"{job.base_dir}:/opt/ml"]
+        return ["docker", "run", "--rm", *network, *mount, *given, *options, self.name, *arguments]
+
+    def run(
+        self, job: Job, *arguments: str, options: Sequence[str] = (), **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        command = self.command(job, *arguments, options=options, **environment)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    def start(
+        self, job: Job, *arguments: str, options: Sequence[str] = (), **environment: str
+    ) -> "subprocess.Popen[str]":
+        command = self.command(job, *arguments, options=options, **environment)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    @contextmanager
+    def serving(self, job: Job, options: Sequence[str] = (), **environment: str) -> Iterator[Server]:
+        """A container that serves the job's model, read-only, as SageMaker mounts it; it ends with 0."""
+        options = [
+            HOST_NETWORK,
+            "-e",
+            "SAGEMAKER_BIND_TO_PORT",
+            "-v",
+            f"{job.base_dir}/model:/opt/ml/model:ro",
+            *options,
+        ]
+        command = self.command(job, "serve", options=options, **environment)
+        with running_server(job.base_dir, command=command) as server:
+            yield server
+        assert server.process.returncode == 0
+
+
+@contextmanager
+def torch_index() -> Iterator[str]:
+    """Where the build finds torch for the CPU: PyTorch's own index, or the wheel that pip finds here, as an index."""
+    try:
+        with urllib.request.urlopen(f"{TORCH_INDEX}/torch/", timeout=10):
+            yield TORCH_INDEX
+            return
+    except (URLError, OSError):
+        pass
+    (pinned,) = (line.split()[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if "torch==" in line)
+    folder = ROOT / "build" / "torch-index" / "torch"
+    folder.mkdir(parents=True, exist_ok=True)
+    download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), pinned]
+    subprocess.run(download, check=True, capture_output=True)
+    port = free_port()
+    server = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder.parent)]
+    with subprocess.Popen(server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            while not answers(port):
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def as_user(job: Job) -> list[str]:
+    """Options for a user that is not root and whose tree it is."""
+    for path in [job.base_dir, *job.base_dir.rglob("*")]:
+        os.chown(path, 1_000, 1_000)
+    return ["--user", "1000:1000", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]

@@ -1,0 +1,118 @@
+"""A training job's directory tree, as a test writes and reads it."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from recommender.data.channels import read_ratings, read_titles
+from recommender.data.sources import open_channel
+from recommender.errors import DataError
+from recommender.prepare.config import PrepareConfig
+from recommender.prepare.duckdb_engine import DuckDBEngine
+from recommender.prepare.output import opened
+from recommender.prepare.run import run
+from recommender.sagemaker.environment import BASE_DIR, Container
+from recommender.synthetic.generate import generate
+from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE, write_raw
+
+ROOT = Path(__file__).parents[2]
+NO_REPORT = {"SM_HP_REPORT": "false"}  # the lowest layer of hyper-parameters; tests/report asks for the page
+
+
+@dataclass(frozen=True)
+class Job:
+    base_dir: Path
+
+    @property
+    def container(self) -> Container:
+        return Container(self.base_dir)
+
+    def write(self, path: str, content: str | bytes) -> Path:
+        """Write a file of a channel: `write("train/a.csv", ...)`."""
+        file = self.base_dir / "input" / "data" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return file
+
+    def write_synthetic(self, users: int, items: int, ratings: int, seed: int = 0) -> None:
+        """Channels of a synthetic data set; a review of a variant counts for its parent."""
+        raw, channels = self.base_dir / "raw", str(self.base_dir / "input" / "data")
+        write_raw(generate(users, items, ratings, seed), raw)
+        config = PrepareConfig(item_key="parent_asin")
+        with opened(channels, engine_writes_s3=False) as output, DuckDBEngine(output.staging, "500MB") as engine:
+            run([str(raw / REVIEWS_FILE)], [str(raw / METADATA_FILE)], config, engine, output)
+
+    def ratings(self, channel: str = "train") -> pd.DataFrame:
+        with open_channel(self.container.channel_dir(channel)) as files:
+            return read_ratings(files, 1, 5)
+
+    def problem(self, name: str, content: str | bytes) -> str:
+        """What is said of a file of the channel train, behind its name."""
+        self.write(f"train/{name}", content)
+        with pytest.raises(DataError) as error:
+            self.ratings()
+        message = str(error.value)
+        assert message.isprintable()
+        assert len(message) < 600
+        return message.partition(f"{name}: ")[2]
+
+    def titles(self) -> pd.DataFrame:
+        with open_channel(self.container.channel_dir("items")) as files:
+            return read_titles(files)
+
+    def write_hyperparameters(self, **values: object) -> None:
+        file = self.container.hyperparameters_file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+
+    def start_training(
+        self, *arguments: str, prefix: Sequence[str] = (), **environment: str
+    ) -> "subprocess.Popen[str]":
+        """Start train.py as a process; its output comes line by line."""
+        return subprocess.Popen(
+            [*prefix, sys.executable, str(ROOT / "train.py"), *arguments],
+            env=os.environ | {BASE_DIR: str(self.base_dir)} | NO_REPORT | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def train(self, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run train.py as SageMaker does, as a process."""
+        return subprocess.run(
+            [sys.executable, str(ROOT / "train.py")],
+            env=os.environ | {BASE_DIR: str(self.base_dir)} | NO_REPORT | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of each file of the model folder."""
+        folder = self.container.model_dir
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*"))}
+
+    @property
+    def failure(self) -> str | None:
+        file = self.container.failure_file
+        return file.read_text() if file.exists() else None
+
+    @property
+    def model_files(self) -> list[str]:
+        folder = self.container.model_dir
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return dict(json.loads(self.container.metrics_file.read_text()))

@@ -1,0 +1,216 @@
+"""A job that is stopped or killed goes on where it was, and never leaves a model that serves wrong."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.job import Job
+
+from recommender.artifacts import model_folder
+from recommender.cli import train
+from recommender.common import array_folder
+from recommender.errors import ArtifactError
+from recommender.training import job as training_job
+
+# Enough work for a signal to arrive in the middle of it, whatever the machine.
+SOLVERS = {
+    "als": {"embedding_dim": "300", "max_sweeps": "40"},
+    "adam": {"solver": "adam", "embedding_dim": "64", "max_epochs": "16", "patience": "16", "learning_rate": "0.01"},
+}
+
+
+@pytest.fixture
+def work(request: pytest.FixtureRequest, job: Job) -> Job:
+    """A job for solver als, or for the one that a test names."""
+    job.write_synthetic(users=600, items=400, ratings=9_000)
+    job.write_hyperparameters(**SOLVERS[getattr(request, "param", "als")])
+    return job
+
+
+both_solvers = pytest.mark.parametrize("work", SOLVERS, indirect=True)
+
+
+def uninterrupted(job: Job, tmp_path: Path) -> dict[str, str]:
+    """The model folder of the same job, left in peace."""
+    other = Job(tmp_path / "uninterrupted")
+    shutil.copytree(job.base_dir / "input", other.base_dir / "input")
+    assert other.train().returncode == 0
+    return other.fingerprints
+
+
+def wait_for(process: "subprocess.Popen[str]", beginning: str) -> None:
+    assert process.stdout is not None
+    assert any(line.startswith(beginning) for line in process.stdout), beginning
+
+
+@both_solvers
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_job_says_so_ends_soon_and_goes_on_to_the_same_bytes(
+    work: Job, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    process = work.start_training()
+    wait_for(process, "iteration=3;")
+    began = time.monotonic()
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert time.monotonic() - began < 10
+    assert (process.returncode, errors) == (code, "")
+    assert f"stopped by {number.name}" in output
+    assert (work.failure, work.model_files) == (None, [])
+
+    again = work.train()
+    assert again.returncode == 0
+    assert "going on after iteration" in again.stdout
+    assert "\niteration=2;" not in again.stdout
+    assert work.fingerprints == uninterrupted(work, tmp_path)
+
+
+def test_a_signal_during_the_start_is_heard(work: Job) -> None:
+    """Imports take two seconds; a job may be stopped at any time."""
+    for delay in np.linspace(0.2, 1.8, 4):
+        process = work.start_training()
+        time.sleep(delay)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 143 or process.returncode == -signal.SIGTERM
+        assert "Traceback" not in errors
+        assert work.model_files == []
+
+
+def test_a_stop_never_leaves_half_a_model(job: Job) -> None:
+    """The one of an earlier job until this one starts, then none, then this one's."""
+    job.write_synthetic(users=600, items=400, ratings=9_000)
+    job.write_hyperparameters(embedding_dim="8")
+    assert job.train().returncode == 0
+    whole = job.fingerprints
+    process = job.start_training()
+    wait_for(process, "the model is in")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert job.fingerprints == whole
+    for delay in np.linspace(0.3, 2.5, 5):
+        process = job.start_training()
+        time.sleep(delay)
+        process.terminate()
+        process.communicate(timeout=30)
+        assert job.fingerprints in ({}, whole)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(work: Job, tmp_path: Path) -> None:
+    expected = uninterrupted(work, tmp_path)
+    assert work.train().returncode == 0
+    newest = max(work.container.checkpoint_dir.iterdir())
+    largest = max(newest.glob("*.npy"), key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[-1] ^= 1
+    largest.write_bytes(content)
+    again = work.train()
+    assert again.returncode == 0
+    assert f"{largest}: its SHA-256 is not the one in config.json" in again.stdout
+    assert "going on after iteration" in again.stdout
+    assert work.fingerprints == expected
+
+
+def test_checkpoints_of_other_data_or_hyper_parameters_are_not_used(work: Job, tmp_path: Path) -> None:
+    assert work.train().returncode == 0
+    work.write("train/more.csv", "user_id,item_id,rating,timestamp\nu,i,5,1\nv,i,2,2\n")
+    again = work.train()
+    assert "no checkpoint of these data and hyper-parameters" in again.stdout
+    assert work.fingerprints == uninterrupted(work, tmp_path)
+
+
+def test_where_no_checkpoint_can_be_written_the_job_goes_on(work: Job) -> None:
+    work.container.checkpoint_dir.write_text("not a folder")
+    result = work.train()
+    assert result.returncode == 0
+    assert result.stdout.count("no checkpoints: ") == 1
+    assert "config.json" in work.model_files
+
+
+def newest_iteration(job: Job) -> int:
+    """Iterations of both fits that the newest good checkpoint stands for, the second fit's above all of the first."""
+    numbers = [0]
+    for path in job.container.checkpoint_dir.glob("*"):
+        try:
+            config = array_folder.load_config(path, "two-stage-recommender-checkpoint", 1, "")
+            for name in config["arrays"]:
+                array_folder.load_array(path, name, config)
+        except ArtifactError:
+            continue
+        numbers.append(config["number"] + (10_000 if config["phase"] == "fit" else 0))
+    return max(numbers)
+
+
+KILLS = 50  # for each of the two solvers
+
+
+@pytest.mark.slow
+@both_solvers
+def test_killed_at_100_random_moments_no_more_than_one_iteration_is_lost(work: Job, tmp_path: Path) -> None:
+    expected = uninterrupted(work, tmp_path)
+    began = time.monotonic()
+    assert work.train().returncode == 0
+    duration = time.monotonic() - began
+    shutil.rmtree(work.container.checkpoint_dir)
+    random = np.random.default_rng(0)
+    reached, completed = 0, 0
+    for _ in range(KILLS):
+        process = work.start_training()
+        time.sleep(random.uniform(0.5, 1) * duration)
+        process.kill()
+        output, _ = process.communicate()
+        printed = [
+            int(line.split("=")[1].split(";")[0]) for line in output.splitlines() if line.startswith("iteration=")
+        ]
+        assert newest_iteration(work) >= max([reached, *(number - 1 for number in printed)])
+        reached = newest_iteration(work)
+        try:
+            model_folder.load(work.container.model_dir)
+        except ArtifactError:
+            pass  # refused: it serves nothing rather than something wrong
+        else:
+            assert work.fingerprints == expected
+        if process.returncode == 0 or "the model is in" in output:
+            completed += 1
+            shutil.rmtree(work.container.checkpoint_dir)
+            reached = 0
+    assert completed < KILLS
+    assert work.train().returncode == 0
+    assert work.fingerprints == expected
+
+
+@pytest.mark.real_component
+def test_as_process_1_it_hears_sigterm(work: Job) -> None:
+    """The kernel gives process 1 no default action for a signal: without a handler it would be ignored."""
+    process = work.start_training(prefix=["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
+    wait_for(process, "iteration=2;")
+    inside = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+    began = time.monotonic()
+    os.kill(int(inside.stdout), signal.SIGTERM)
+    output, _ = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 143
+    assert "stopped by SIGTERM" in output
+
+
+def test_a_signal_of_which_a_library_makes_its_own_error_is_a_stop_all_the_same(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As numpy does where the signal comes while it writes an array."""
+
+    def run(*_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except train.Stopped:
+            raise TypeError("cannot write to this BufferedWriter") from None
+
+    monkeypatch.setattr(training_job, "run", run)
+    assert train.main([]) == 128 + signal.SIGTERM
+    output, errors = capfd.readouterr()
+    assert "stopped by SIGTERM" in output
+    assert (errors, job.failure) == ("", None)
