@@ -1,1 +1,1 @@
-"""The paper's section 3 again, beside peers: interactions -> contestants -> results/ -> tables and figures."""
+"""The paper's section 3 again, beside peers: interactions -> contestants -> results/ -> tables and plots."""

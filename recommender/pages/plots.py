@@ -1,4 +1,4 @@
-"""How figures of a page look, and those that more than one page has: matplotlib's drawings as SVG within HTML."""
+"""Turn matplotlib's drawings into SVG, all in one style, and draw the plots that both pages have."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 INK, ACCENT, FAINT, FAINT_TEXT = "#1f3a5f", "#d9843b", "#9aa5b1", "#7b8794"
 COLOURS = {"train": INK, "validation": FAINT, "test": ACCENT}
-# A page may give a colour another value where it is dark: --ink, --accent, ...
+# The stylesheet gives these colours other values in the dark: --ink, --accent, ...
 VARIABLES = {INK: "ink", ACCENT: "accent", FAINT: "faint", FAINT_TEXT: "faint-text", "#000000": "axis"}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
@@ -28,18 +28,31 @@ STYLE: dict[Any, Any] = {
     "axes.titlelocation": "left",
 }
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-MAX_POINTS = 500  # of a curve: more are not to be seen, and a page stays small
+SIZE = (4.0, 2.5)  # of a plot on a page: narrow enough for a phone, see pages/style.css
+MAX_LETTERS = 40  # of labels side by side, with the space between them: more are turned
+MAX_POINTS = 500  # of a curve: more would be invisible, and the page stays small
 
 
-def svg(draw: Callable[[Axes], None], size: tuple[float, float] = (5.6, 3.2)) -> str:
-    """What a function draws, as one `<svg>` element; the same drawing is the same bytes."""
+def svg(draw: Callable[[Figure], None], size: tuple[float, float], background: str | None) -> str:
+    """Return a drawing as one `<svg>` element; the same drawing gives the same bytes.
+
+    Args:
+        draw: adds axes to the figure and draws in them.
+        size: width and height, in inches of 72 units.
+        background: a colour; None leaves it transparent.
+    """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure.add_subplot())
+        figure = Figure(figsize=size, layout="constrained", facecolor=background)
+        draw(figure)
         file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata=NO_METADATA)
-    element = "<svg" + file.getvalue().partition("<svg")[2]
-    element = re.sub('<g id="[^"]*"', "<g", element)  # they would stand in every figure of a page
+        figure.savefig(file, format="svg", transparent=background is None, metadata=NO_METADATA)
+    return "<svg" + file.getvalue().partition("<svg")[2]
+
+
+def plot(draw: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> str:
+    """Return a plot as an element of a page: transparent, with the page's colours."""
+    element = svg(lambda figure: draw(figure.add_subplot()), size, background=None)
+    element = re.sub('<g id="[^"]*"', "<g", element)  # a page with several plots would repeat these ids
     return re.sub("#[0-9a-f]{6}", _variable, element)
 
 
@@ -49,11 +62,11 @@ def _variable(colour: re.Match[str]) -> str:
 
 
 def shares(axes: Axes, parts: Mapping[str, Mapping[str, int]], xlabel: str) -> None:
-    """Bars beside each other: of each part, what share of it falls to each label.
+    """Draw one group of bars for each label: the share of each part that has the label.
 
     Args:
         axes: where to draw.
-        parts: name -> label -> number; all of them have the labels of the first one, in its order.
+        parts: name -> label -> number; all have the labels of the first one, in its order.
         xlabel: what the labels are.
     """
     width = 0.8 / max(1, len(parts))
@@ -64,18 +77,20 @@ def shares(axes: Axes, parts: Mapping[str, Mapping[str, int]], xlabel: str) -> N
         axes.bar(left, heights, width * 0.9, label=f"{part} ({total:,})", color=COLOURS[part])
     labels = list(next(iter(parts.values()), {}))
     axes.set_xticks(range(len(labels)), labels)
-    axes.set(title="Ratings", xlabel=xlabel, ylabel="share of the part")
+    if sum(len(label) + 2 for label in labels) > MAX_LETTERS:
+        axes.tick_params("x", rotation=40)
+    axes.set(title="Ratings", xlabel=xlabel, ylabel="share of ratings")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(frameon=False)
 
 
 def long_tail(axes: Axes, ratings: NDArray[np.int64], items: NDArray[np.int64]) -> None:
-    """The share of the train ratings that the most rated items have.
+    """Draw the share of the train ratings that the most rated items have.
 
     Args:
         axes: where to draw.
-        ratings: ratings that an item has, the most first.
-        items: how many items have as many.
+        ratings: numbers of ratings that an item has, the highest first.
+        items: the number of items with as many ratings.
     """
     of_items = np.append(0, np.cumsum(items) / max(1, items.sum()))
     of_ratings = np.append(0, np.cumsum(items * ratings) / max(1, (items * ratings).sum()))
@@ -86,9 +101,10 @@ def long_tail(axes: Axes, ratings: NDArray[np.int64], items: NDArray[np.int64]) 
     once = items[ratings == 1].sum() / max(1, items.sum())
     top = np.interp(0.1, of_items, of_ratings)
     axes.plot(0.1, top, "o", color=ACCENT)
-    axes.text(0.32, 0.22, f"the top 10% of the items have {top:.0%}", color=ACCENT)
-    axes.text(0.32, 0.12, f"{once:.0%} of the items have one rating")
-    axes.text(0.56, 0.47, "if all had as many", color=FAINT_TEXT, rotation=31)
+    axes.text(0.96, 0.2, f"the top 10% of items have {top:.0%}", color=ACCENT, ha="right")
+    axes.text(0.96, 0.07, f"{once:.0%} of items have one rating", ha="right")
+    axes.text(0.65, 0.63, "if all had equally many", color=FAINT_TEXT, rotation=45, transform_rotates_text=True,
+              rotation_mode="anchor", ha="center", va="top")  # fmt: skip
     axes.set(title="The long tail", xlabel="items, most rated first", ylabel="train ratings", xlim=(0, 1), ylim=(0, 1))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
 
-from recommender.prepare.plots import figures
+from recommender.prepare.plots import plots
 from recommender.prepare.summary import Summary
 
 
@@ -12,4 +12,4 @@ def page(summary: Summary) -> str:
     """HTML; the same summary gives the same bytes. What comes from the data is escaped."""
     template = files("recommender.prepare").joinpath("page.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(template).render(summary=summary, figures=figures(summary))
+    return environment.from_string(template).render(summary=summary, figures=plots(summary))

@@ -6,7 +6,7 @@ from jinja2 import Environment, StrictUndefined
 
 from recommender.evaluation.evaluate import CUTS
 from recommender.report.build import Report
-from recommender.report.plots import figures
+from recommender.report.plots import plots
 
 
 def page(report: Report) -> str:
@@ -17,7 +17,7 @@ def page(report: Report) -> str:
     )
     environment.filters |= {"whole": "{:,}".format, "share": "{:.2%}".format, "places": _places}
     values = {"report": report, "finished": report.finished, "metrics": report.finished.metrics, "cuts": CUTS}
-    return environment.from_string(template).render(figures=figures(report), **values)
+    return environment.from_string(template).render(figures=plots(report), **values)
 
 
 def _places(value: float, places: int = 3) -> str:

@@ -1,1 +1,1 @@
-"""Hit rates of whole pipelines: contestants -> chosen by validation -> one look at test -> tables, a picture."""
+"""Hit rates of whole pipelines: contestants -> chosen by validation -> one look at test -> tables and a plot."""

@@ -1,17 +1,16 @@
-"""results/hits.json -> tables and a picture of the hit rates."""
+"""results/hits.json -> tables and a plot of the hit rates."""
 
-import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from recommender.common.files import write_text
-from recommender.pages.plots import ACCENT, FAINT, INK, STYLE
+from recommender.pages.plots import ACCENT, FAINT, INK, svg
 from study.common import table
 
 Row = Mapping[str, Any]
@@ -29,14 +28,14 @@ CHOSEN_HEADER = [
 ]
 OURS = "ours"
 OTHERS = "#52606d"  # the colour of peers and baselines, dark enough for small text
-SHOWN = (10, 100)  # hit rates of the picture
+SHOWN = (10, 100)  # hit rates of the plot
 
 
 def write(found: Mapping[str, Any], results: Path) -> None:
     """Write hits.md and hits.svg of what hits.json holds."""
     text = f"`{found['command']}` on {found['machine']}\n\n{markdown(found['rows'])}\n"
     write_text(results / "hits.md", text)
-    write_text(results / "hits.svg", picture(found["rows"]))
+    write_text(results / "hits.svg", plot(found["rows"]))
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -112,20 +111,19 @@ def choice(row: Row) -> list[str]:
     ]
 
 
-def picture(rows: Sequence[Row]) -> str:
-    """Hit rates with their intervals, a row of panels for each data set, as SVG on white."""
+def plot(rows: Sequence[Row]) -> str:
+    """Draw hit rates with their intervals, a row of panels for each data set; return SVG on white."""
     shown = {name: _by_hit_rate(of_data(rows, name)) for name in names(rows)}
     heights = [len(some) + 3 for some in shown.values()]
-    with mpl.rc_context({**STYLE, "axes.spines.left": False}):
-        page = Figure(figsize=(9.6, 0.28 * sum(heights)), facecolor="white")
-        page.set_layout_engine("constrained", h_pad=0.14, w_pad=0.08)
-        panels = page.subplots(len(shown), len(SHOWN), squeeze=False, height_ratios=heights)
-        for (name, some), of_name in zip(shown.items(), panels, strict=True):
-            for k, axes in zip(SHOWN, of_name, strict=True):
-                panel(axes, some, k, title=f"{name}: {_sizes(some)}" if k == SHOWN[0] else "")
-        file = io.StringIO()
-        page.savefig(file, format="svg", metadata={"Date": None})
-    return "<svg" + file.getvalue().partition("<svg")[2]
+    return svg(partial(_panels, shown, heights), size=(9.6, 0.28 * sum(heights)), background="white")
+
+
+def _panels(shown: Mapping[str, Sequence[Row]], heights: Sequence[int], figure: Figure) -> None:
+    figure.set_layout_engine("constrained", h_pad=0.14, w_pad=0.08)
+    panels = figure.subplots(len(shown), len(SHOWN), squeeze=False, height_ratios=heights)
+    for (name, some), of_name in zip(shown.items(), panels, strict=True):
+        for k, axes in zip(SHOWN, of_name, strict=True):
+            panel(axes, some, k, title=f"{name}: {_sizes(some)}" if k == SHOWN[0] else "")
 
 
 def panel(axes: Axes, rows: Sequence[Row], k: int, title: str) -> None:
@@ -148,6 +146,7 @@ def _frame(axes: Axes, rows: Sequence[Row], k: int) -> None:
     axes.set_xlim(left=0)
     axes.set_yticks(range(len(rows)), [row["contestant"] if k == SHOWN[0] else "" for row in rows])
     axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set(color=_colour(row), fontweight="bold" if row["contestant"].startswith(OURS) else "normal")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -10,7 +10,7 @@ from recommender.common.progress import say
 from study.cache import Cache
 from study.common import machine
 from study.data import DATA
-from study.table5 import figure, rows, table
+from study.table5 import plot, rows, table
 from study.table5.cells import fit_all
 from study.table5.plan import SAMPLE, WHOLE, in_order
 
@@ -32,7 +32,7 @@ def run(name: str, cache: Cache, folder: Path, command: str) -> None:
     data = DATA[name]()
     results = fit_all(name, in_order(SAMPLE if name == "sample" else WHOLE), cache)
     errors = rows.errors_of(results, data.test.rating)
-    say("table 5: intervals of every figure and difference ...")
+    say("table 5: intervals of every estimate and difference ...")
     found = Table5(
         command,
         machine(),
@@ -49,7 +49,7 @@ def write(found: Table5, folder: Path, *, with_paper: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "study.json", as_json(vars(found)))
     write_text(folder / "study.md", as_markdown(found, with_paper))
-    figure.draw(found.means, with_paper, folder / "study.svg")
+    plot.draw(found.means, with_paper, folder / "study.svg")
     print((folder / "study.md").read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""The run: chosen on validation, measured once, kept, gone on with, told in tables and a picture."""
+"""The run: chosen on validation, measured once, kept, gone on with, told in tables and a plot."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -109,12 +109,12 @@ def test_a_peer_that_is_not_installed_is_a_row_that_says_so(tmp_path: Path) -> N
     assert installed("") == ""
 
 
-def test_the_tables_have_a_row_for_every_contestant_and_the_picture_its_name(results: Path) -> None:
+def test_the_tables_have_a_row_for_every_contestant_and_the_plot_its_name(results: Path) -> None:
     found = json.loads((results / "hits.json").read_text())["rows"]
-    tables, picture = (results / "hits.md").read_text(), (results / "hits.svg").read_text()
-    ElementTree.fromstring(picture)
+    tables, plot = (results / "hits.md").read_text(), (results / "hits.svg").read_text()
+    ElementTree.fromstring(plot)
     for row in found:
         name = row["contestant"]
         assert f"| {name}" in tables
-        assert row["stage"] == "reported" or name in picture
+        assert row["stage"] == "reported" or name in plot
     assert "| the paper's pipeline, as reported | 0.0007 |" in tables

@@ -1,15 +1,14 @@
-"""results/study.json -> a picture of table 5: test RMSE by embedding size."""
+"""Plot Table 5 from results/study.json: test RMSE by embedding size."""
 
-import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recommender.common.files import write_text
-from recommender.pages.plots import ACCENT, FAINT, INK, STYLE
+from recommender.pages.plots import ACCENT, FAINT, INK, svg
 from study.table5.cells import DEFAULTS, VALIDATION
 from study.table5.table import NAMES, PAPER, PAPER_SIZES, Row
 
@@ -32,23 +31,22 @@ OTHERS = {
 
 
 def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
-    """Write an SVG: left the models with biases, right those without, each with what they have without embeddings."""
-    with rc_context(STYLE):
-        figure = Figure(figsize=(11, 5.6), layout="constrained", facecolor="white")
-        left, right = figure.subplots(1, 2)
-        _panel(left, means, BIASED, {"damped biases": "damped biases, no embedding"})
-        _panel(right, means, OTHERS, {"always 0": "always 0", "always 3": "always 3", "the mean": "the mean"})
-        left.set(title="With biases", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
-        right.set(title="Without", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
-        for axes, models in ((left, ["bias"]), (right, ["basic", "sigmoid"])):
-            for model, colour in zip(models if with_paper else [], (INK, ACCENT), strict=False):
-                label = f"{NAMES[model]}, as the paper reports it, chosen on test"
-                axes.plot(PAPER_SIZES, PAPER[model], ":", color=colour, label=label)
-            below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
-            axes.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, **below)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    write_text(path, file.getvalue())
+    """Write an SVG: left the models with biases, right those without, both with baselines that have no embedding."""
+    write_text(path, svg(partial(_panels, means, with_paper), size=(11, 5.6), background="white"))
+
+
+def _panels(means: Sequence[Row], with_paper: bool, figure: Figure) -> None:
+    left, right = figure.subplots(1, 2)
+    _panel(left, means, BIASED, {"damped biases": "damped biases, no embedding"})
+    _panel(right, means, OTHERS, {"always 0": "always 0", "always 3": "always 3", "the mean": "the mean"})
+    left.set(title="With biases", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
+    right.set(title="Without", xlabel="embedding size", ylabel="test RMSE, chosen on validation")
+    for axes, models in ((left, ["bias"]), (right, ["basic", "sigmoid"])):
+        for model, colour in zip(models if with_paper else [], (INK, ACCENT), strict=False):
+            label = f"{NAMES[model]}, as the paper reports it, chosen on test"
+            axes.plot(PAPER_SIZES, PAPER[model], ":", color=colour, label=label)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+        axes.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, **below)
 
 
 def _panel(
