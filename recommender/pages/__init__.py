@@ -1,1 +1,1 @@
-"""Plots and pages that need nothing else, for a browser."""
+"""HTML pages that need no network: one template, one stylesheet, one way to draw plots."""

@@ -119,7 +119,7 @@ def submit(places: list[str], output: str, mount: Path, tmp_path: Path) -> None:
     package = tmp_path / "recommender.zip"
     with zipfile.ZipFile(package, "w") as file:
         for path in sorted((ROOT / "recommender").rglob("*")):
-            if path.suffix in {".py", ".html"}:
+            if path.suffix in {".py", ".html", ".css"}:
                 file.write(path, path.relative_to(ROOT))
     settings = {
         "spark.sql.files.maxPartitionBytes": "300000",

@@ -34,7 +34,7 @@ def text_of(job: Job) -> str:
     return job.container.report_file.read_text(encoding="utf-8")
 
 
-def figures_of(job: Job) -> int:
+def plots_of(job: Job) -> int:
     return text_of(job).count("<svg")
 
 
@@ -72,9 +72,9 @@ def gathered(training: TrainingRun) -> Report:
     return build(training, every_size=False)
 
 
-def test_train_py_writes_a_page_with_every_section_and_figure(whole: Job) -> None:
+def test_train_py_writes_a_page_with_every_section_and_plot(whole: Job) -> None:
     assert re.findall(r'<section id="(\w+)">', text_of(whole)) == SECTIONS
-    assert figures_of(whole) == 4 + 1 + 1 + 3 + 2
+    assert plots_of(whole) == 4 + 1 + 1 + 3 + 2
     assert missing(whole) == []
 
 
@@ -260,9 +260,9 @@ def test_the_command_always_fits_the_other_sizes(reported: Job) -> None:
     reported.write("train/a.csv", RATINGS)
     epochs(reported)
     assert train.main([]) == 0
-    before = figures_of(reported)
+    before = plots_of(reported)
     assert main([]) == 0
-    assert figures_of(reported) == before + 1
+    assert plots_of(reported) == before + 1
     assert len(missing(reported)) == 2
 
 
@@ -374,7 +374,7 @@ def test_of_a_large_test_channel_some_users_are_asked_for_neighbours_and_the_pag
     assert [found.drawn, found.stages[-1].rows] == [users, users]
     assert found == stages(training)
     text = page(replace(gathered, stages=found))
-    assert f"Item neighbours are asked for {users} test user{'s' if users > 1 else ''}, drawn by the seed" in text
+    assert f"Item neighbours cover {users} test user{'s' if users > 1 else ''}, drawn by the seed" in text
 
 
 def test_bins_of_activity_double() -> None:
@@ -405,4 +405,4 @@ def test_the_page_made_again_without_the_test_channel_shows_no_figure_of_test(wh
     html = (again.base_dir / "output" / "data" / "report.html").read_text(encoding="utf-8")
     assert "There is no test channel" in html
     assert "<span>test RMSE</span>" not in html
-    assert "what the test channel says they took" not in html
+    assert "items are in the user's test rows" not in html
