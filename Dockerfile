@@ -7,7 +7,7 @@ FROM ${BASE} AS serve-packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/venv
 COPY requirements-serve.txt /build/
-RUN /opt/venv/bin/pip install -r /build/requirements-serve.txt
+RUN /opt/venv/bin/pip install --requirement /build/requirements-serve.txt
 
 # What training needs on top. The order of the layers is that of how seldom they change: torch is installed once.
 FROM serve-packages AS train-packages

@@ -3,6 +3,8 @@
 # make cloud-demo   from raw reviews over S3, containers, Lambda's runtime and API Gateway's event to an answer (Docker, Linux)
 # make score   all users of the demo's model at once, offline
 # make test    install what the tests need and run them
+# make test-pythons   the fast tests on the oldest and the newest Python that this machine has
+# make lock    the exact versions of all packages, from pyproject.toml; make lock-check compares
 # make study-sample   the paper's study on synthetic data, beside Surprise, implicit, LightFM: minutes
 # make study   the same on real data, into results/
 # make check   format, lint, strict types and tests
@@ -21,13 +23,21 @@ IMAGE ?= recommender
 DOCKER_BUILD ?=
 MODEL ?= $(DEMO_ROOT)/model
 SCORES ?= $(DEMO_ROOT)/scores.parquet
+WORKERS ?= auto
 
 BIN := .venv/bin
 FAST := "not slow and not real_component and not container and not aws"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
        $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
+# Files lock each group of extras to exact versions; torch's own CUDA packages come with the build that is chosen.
+LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy fewest --python-version 3.11 \
+        --no-annotate --custom-compile-command "make lock"
+IMAGE_EXTRAS := --extra serve --extra train --extra report --extra aws
+RESOLVE := $(BIN)/uv pip compile --quiet requirements.txt --output-file build/resolved.txt
+UNLOCKED := sed -i.before -E '/^(nvidia|cuda|triton)/d'
 
-.PHONY: demo container-demo cloud-demo aws score test test-slow test-container test-aws check docs format study study-sample benchmark clean
+.PHONY: demo container-demo cloud-demo aws score test test-pythons test-slow test-container test-aws check lock lock-check \
+        docs format study study-sample benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
@@ -44,10 +54,14 @@ cloud-demo: .venv/installed-dev
 
 # Recommendations of all users, of the model in MODEL.
 score: .venv/installed
-	$(BIN)/python -m recommender score --model $(MODEL) --output $(SCORES)
+	$(BIN)/recommender score --model $(MODEL) --output $(SCORES)
 
 test: .venv/installed-dev
-	$(BIN)/pytest -m $(FAST)
+	$(BIN)/pytest -n $(WORKERS) -m $(FAST)
+
+# The fast tests on the oldest and the newest Python of 3.11 to 3.13 that this machine has.
+test-pythons:
+	tests/pythons.sh $(FAST)
 
 test-slow: .venv/installed-spark
 	$(BIN)/pytest -m "slow or real_component"
@@ -65,7 +79,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest -m $(FAST)
+	$(BIN)/pytest -n $(WORKERS) -m $(FAST)
 
 # The parts of README and OpenAPI documents that the code decides.
 docs: .venv/installed-dev
@@ -103,18 +117,43 @@ clean:
 	  { echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version): make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/installed: requirements-serve.txt requirements.txt requirements-prepare.txt | .venv/bin/python
-	@echo "Installing requirements-prepare.txt into .venv (torch is the large one) ..."
-	$(PIP) -r requirements-prepare.txt
+.venv/installed: pyproject.toml requirements-dev.txt | .venv/bin/python
+	@echo "Installing the package into .venv (torch is the large one) ..."
+	$(PIP) --constraint requirements-dev.txt --editable '.[serve,train,report,aws,prepare]'
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
-	$(PIP) -r requirements-dev.txt
+.venv/installed-dev: .venv/installed
+	$(PIP) --constraint requirements-dev.txt --editable '.[dev]'
 	@touch $@
 
-.venv/installed-spark: requirements-spark.txt .venv/installed-dev
-	$(PIP) -r requirements-spark.txt
+.venv/installed-spark: .venv/installed-dev
+	$(PIP) --constraint requirements-dev.txt --editable '.[spark]'
 	@touch $@
+
+# What the image needs, what it needs to serve alone, and everything: exact versions of all packages, for Linux on
+# x86-64 and arm64, and for macOS. The versions that the files name stay, if pyproject.toml allows them.
+lock: .venv/installed-dev
+	$(LOCK) $(IMAGE_EXTRAS) --output-file requirements.txt
+	$(LOCK) --extra serve --constraint requirements.txt --output-file requirements-serve.txt
+	$(LOCK) --all-extras --constraint requirements.txt --output-file requirements-dev.txt
+	$(UNLOCKED) requirements.txt requirements-serve.txt requirements-dev.txt
+	rm -f requirements.txt.before requirements-serve.txt.before requirements-dev.txt.before
+
+# The lock files are what `make lock` writes, and they resolve for each platform: on Linux with wheels alone, on macOS
+# with wheels of all that is large (gevent has none for Python 3.11 there, and compiles).
+lock-check: .venv/installed-dev
+	mkdir -p build
+	cp requirements.txt requirements-serve.txt requirements-dev.txt build/
+	$(MAKE) lock
+	for file in requirements.txt requirements-serve.txt requirements-dev.txt; do diff build/$$file $$file || exit 1; done
+	for python in 3.11 3.12 3.13; do \
+	  for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_28; do \
+	    $(RESOLVE) --python-version $$python --python-platform $$platform --only-binary :all: || exit 1; \
+	  done; \
+	  MACOSX_DEPLOYMENT_TARGET=14.0 $(RESOLVE) --python-version $$python --python-platform aarch64-apple-darwin \
+	    $(foreach package,torch numpy scipy pandas pyarrow scikit-learn,--only-binary $(package)) || exit 1; \
+	done
+	@echo "the lock files are those of pyproject.toml, and resolve for Linux on x86-64 and arm64 and for macOS"
 
 # The SageMaker SDK wants an older gunicorn than the server's, and is a gigabyte: an environment of its own.
 .venv-aws/installed: infra/requirements.txt | .venv/bin/python
@@ -124,10 +163,10 @@ clean:
 	@touch $@
 
 .venv/installed-study: study/requirements.txt .venv/installed
-	$(PIP) -r study/requirements.txt
+	$(PIP) --constraint requirements-dev.txt -r study/requirements.txt
 	$(PIP) -r study/requirements-lightfm.txt || echo "LightFM needs a C compiler: it is left out"
 	@touch $@
 
-.venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed-study
+.venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed-spark .venv/installed-study
 	$(PIP) -r benchmarks/requirements.txt
 	@touch $@

@@ -21,5 +21,10 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is exported
     """Import what is exported when it is asked for: training needs torch and pandas, serving does not."""
     if name not in __all__:
         raise AttributeError(f"module 'recommender' has no attribute {name!r}")
+    from recommender.common.extras import missing_package
+
     module = "recommender.training.api" if name == "train" else "recommender.pipeline.recommender"
-    return getattr(import_module(module), name)
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise (missing_package(error) or error) from None

@@ -5,6 +5,8 @@ from importlib import import_module
 
 import click
 
+from recommender.common.extras import missing_package
+
 COMMANDS = {
     "prepare": "Make the channels of a training job from raw reviews.",
     "train": "Train as a SageMaker training job does.",
@@ -31,8 +33,15 @@ class Commands(click.Group):
 
         @click.pass_context
         def run(context: click.Context) -> None:
-            module = import_module(f"recommender.cli.{name}")
-            context.exit(module.main(list(context.args), f"recommender {name}"))
+            try:
+                code = import_module(f"recommender.cli.{name}").main(list(context.args), f"recommender {name}")
+            except ModuleNotFoundError as error:
+                missing = missing_package(error)
+                if missing is None:
+                    raise
+                print(f"error: {missing}", file=sys.stderr)
+                code = 1
+            context.exit(code)
 
         settings = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
         return click.Command(name, callback=run, help=COMMANDS[name], context_settings=settings, add_help_option=False)

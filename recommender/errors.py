@@ -29,5 +29,9 @@ class RequestError(RecommenderError):
         self.field = field
 
 
+class MissingPackageError(RecommenderError):
+    """A package of an extra that a command needs is not installed."""
+
+
 class EngineError(RecommenderError):
     """The engine that prepares raw reviews could not go on: memory, disk, or it is not installed."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from pydantic.fields import FieldInfo
 
+from recommender.common.extras import missing_package
 from recommender.config import Config, as_written, words_of
 from recommender.errors import RecommenderError
 from recommender.sagemaker.environment import BASE_DIR, CHANNELS, Container
@@ -66,6 +67,11 @@ def run(command: click.Command, arguments: list[str] | None, program: str, stopp
         problem = f"command line: {error.format_message()} See --help"
     except RecommenderError as error:
         problem = str(error)
+    except ModuleNotFoundError as error:
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        problem = str(missing)
     except OSError as error:
         problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (KeyboardInterrupt, click.Abort):

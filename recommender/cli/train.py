@@ -19,6 +19,7 @@ import click
 
 from recommender.artifacts import model_archive, model_folder
 from recommender.cli.options import container_from, location_options, options_of
+from recommender.common.extras import missing_package
 from recommender.common.progress import say
 from recommender.errors import ConfigError, RecommenderError
 from recommender.hyperparameters import TrainConfig
@@ -87,6 +88,8 @@ def stopped(container: Container, number: int) -> int:
 
 def failed(container: Container, error: BaseException) -> int:
     """Say why, and leave no model. Returns the exit code."""
+    if isinstance(error, ModuleNotFoundError):
+        error = missing_package(error) or error
     message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
     if not isinstance(error, RecommenderError | OSError | MemoryError):
         traceback.print_exc()  # a bug of ours: the log needs it, the failure file does not

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from recommender.components.fit_context import Metrics
 from recommender.evaluation.intervals import Estimate, mean_estimate
+from recommender.evaluation.metric_names import CUTS, DEPTH
 from recommender.evaluation.ranking import NOT_RANKED, Rankings, ranks_in
 from recommender.pipeline.recommender import Recommender
-
-DEPTH = 100  # how far down the recommendations a test item is looked for
-CUTS = (5, 10, DEPTH)  # of hit rates
 
 Progress = Callable[[Any], Iterable[Any]]
 Ranks = NDArray[np.int64]
@@ -84,12 +82,6 @@ class Rows:
             return {}
         error = rmse_of_squares(self.squared_error)
         return {"test_rmse": error.value, "test_rmse_interval": [error.low, error.high]}
-
-
-def metric_names(sources: Iterable[str]) -> list[str]:
-    """Return the metrics that an evaluation of these sources prints for SageMaker, without intervals and counts."""
-    names = ["test_rmse", *(f"test_hit_rate_at_{k}" for k in CUTS), "test_ndcg_at_10"]
-    return names + [f"{source}_hit_rate_at_{k}" for source in sources for k in CUTS]
 
 
 def rmse_of_squares(squared_error: NDArray[np.float64]) -> Estimate:

@@ -1,6 +1,6 @@
 """Write a finished training as one HTML page that needs no network."""
 
-from recommender.evaluation.evaluate import CUTS
+from recommender.evaluation.metric_names import CUTS
 from recommender.pages.template import render
 from recommender.report.build import Report
 from recommender.report.plots import plots

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
-from recommender.evaluation.evaluate import CUTS
 from recommender.evaluation.intervals import Estimate
+from recommender.evaluation.metric_names import CUTS
 from recommender.pages.plots import ACCENT, FAINT, FAINT_TEXT, INK, MAX_POINTS, SIZE, long_tail, plot, shares
 from recommender.report.activity import Bin
 from recommender.report.build import Report

@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recommender.common.progress import progress
-from recommender.evaluation.evaluate import CUTS, DEPTH, Ranks, Rows
+from recommender.evaluation.evaluate import Ranks, Rows
 from recommender.evaluation.intervals import Estimate, mean_estimate
 from recommender.evaluation.item_neighbours import ItemNeighbours
+from recommender.evaluation.metric_names import CUTS, DEPTH
 from recommender.evaluation.ranking import NOT_RANKED, Rankings, ranks_in
 from recommender.training.training_run import TrainingRun
 

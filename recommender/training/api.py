@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from recommender.common.extras import missing_package
 from recommender.components.fit_context import FitContext
 from recommender.data.frames import checked_ratings, checked_titles
 from recommender.data.interactions import Interactions
@@ -28,6 +29,7 @@ def train(
         ConfigError: a hyper-parameter is unknown, of the wrong type or out of range.
         DataError: a column is missing, or a value is not what the column must hold.
         FitError: the fit did not end in finite numbers.
+        MissingPackageError: a package that training needs is not installed.
     """
     config = TrainConfig.from_hyperparameters(hyperparameters, "train()")
     data = Interactions.from_frame(checked_ratings("ratings", ratings, config.rating_min, config.rating_max))
@@ -36,4 +38,7 @@ def train(
     if validation is not None:
         known = data.known(checked_ratings("validation", validation, config.rating_min, config.rating_max))
     names = titles_of(data, None if titles is None else checked_titles("titles", titles))
-    return Recommender(fit_model(config, FitContext(data, known, names)))
+    try:
+        return Recommender(fit_model(config, FitContext(data, known, names)))
+    except ModuleNotFoundError as error:
+        raise (missing_package(error) or error) from None

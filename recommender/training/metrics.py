@@ -1,6 +1,6 @@
 """The metrics that a training job prints for SageMaker to read."""
 
-from recommender.evaluation.evaluate import metric_names
+from recommender.evaluation.metric_names import metric_names
 from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker import metrics
 

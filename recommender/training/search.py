@@ -10,15 +10,12 @@ from recommender.common.files import write_text
 from recommender.common.progress import say
 from recommender.components.fit_context import FitContext
 from recommender.config import Range
-from recommender.errors import ConfigError, EngineError, FitError
+from recommender.errors import ConfigError, FitError
 from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker.environment import Container
 
 if TYPE_CHECKING:
     import optuna
-
-
-INSTALL = "pip install 'recommender[tune]'"
 
 
 def search(config: TrainConfig, container: Container, trials: int) -> dict[str, float | int]:
@@ -33,7 +30,7 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
     Raises:
         ConfigError: every hyper-parameter of the search is set.
         DataError: a channel is missing or wrong, or there is nothing to validate on.
-        EngineError: Optuna is not installed.
+        ModuleNotFoundError: Optuna is not installed.
         FitError: no trial has ended in a finite error.
     """
     space = config.search_space
@@ -41,10 +38,8 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
         raise ConfigError(
             "every hyper-parameter of the search is set, by the command line or hyperparameters.json: leave one out"
         )
-    try:
-        import optuna
-    except ImportError:
-        raise EngineError(f"the search needs Optuna: {INSTALL}") from None
+    import optuna
+
     from recommender.models.checkpoints import fingerprint  # torch and pandas: two seconds
     from recommender.training.inputs import training_data
 

@@ -1,0 +1,120 @@
+"""The page "Adding a source" is true: one new file, and the source trains, serves, is reported, is refused by name."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.job import ROOT, Job
+
+from recommender.service.process import Server, running_server
+
+PAGE = (ROOT / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
+OPTIONS = ["--candidate_sources", "factorization,newest", "--newest_min_ratings", "2", "--embedding_dim", "4"]
+
+
+@dataclass(frozen=True)
+class House:
+    """A copy of the project with one more file."""
+
+    root: Path
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", *arguments]
+        environment = os.environ | {"PYTHONPATH": str(self.root)}
+        return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    root = tmp_path_factory.mktemp("house")
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("recommender", "tests", "docs"):
+        shutil.copytree(ROOT / name, root / name, ignore=ignored)
+    for name in ("pyproject.toml", "train.py", "serve.py"):
+        shutil.copy(ROOT / name, root)
+    (root / "study").mkdir()
+    (file,) = re.findall(r"Save this as `(recommender/candidates/\w+\.py)`", PAGE)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert not (root / file).exists()
+    (root / file).write_text(code)
+    return House(root)
+
+
+@pytest.fixture(scope="module")
+def job(house: House, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A job that the house has trained with its new source."""
+    job = Job(tmp_path_factory.mktemp("job"))
+    job.write_synthetic(users=120, items=100, ratings=1_500)
+    result = house.run("recommender", "train", "--base-dir", str(job.base_dir), *OPTIONS)
+    assert result.returncode == 0, result.stderr
+    return job
+
+
+@pytest.fixture(scope="module")
+def server(house: House, job: Job) -> Iterator[Server]:
+    command = [sys.executable, "-P", "-m", "recommender", "serve"]  # the house's, not that of this folder
+    with running_server(job.base_dir, {"PYTHONPATH": str(house.root)}, command=command) as server:
+        yield server
+
+
+def test_it_is_trained_and_kept_in_the_model_folder(job: Job) -> None:
+    config = json.loads((job.container.model_dir / "config.json").read_text())
+    assert config["hyperparameters"]["newest_min_ratings"] == 2
+    assert "newest.order.npy" in job.model_files
+
+
+def test_it_is_measured_and_reported(job: Job) -> None:
+    assert 0 <= job.metrics["newest_hit_rate_at_10"] <= 1
+    page = job.container.report_file.read_text(encoding="utf-8")
+    assert "<td>newest</td>" in page
+    assert "newest_min_ratings" in page
+
+
+def test_it_is_served(server: Server) -> None:
+    status, known = server.invoke({"user_id": "nobody", "top_k": 5})
+    assert (status, known["source"], len(known["items"])) == (200, "newest", 5)
+
+
+def test_its_metrics_are_among_those_that_sagemaker_reads(house: House) -> None:
+    code = (
+        "from recommender.training.metrics import metric_definitions as of; from recommender.hyperparameters import "
+        "TrainConfig as C; print(of(C.from_hyperparameters({'candidate_sources': 'newest'}, 'x')))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=house.root, capture_output=True, text=True, check=True)
+    assert "'newest_hit_rate_at_100'" in result.stdout
+
+
+def test_a_wrong_value_of_its_option_is_refused_by_name(house: House, job: Job) -> None:
+    result = house.run("recommender", "train", "--base-dir", str(job.base_dir / "x"), "--newest_min_ratings", "0")
+    assert result.returncode == 1
+    assert "hyper-parameter 'newest_min_ratings': expected" in result.stderr
+    assert "--newest_min_ratings" in house.run("recommender", "train", "--help").stdout
+
+
+def test_a_model_with_it_is_refused_by_name_where_the_source_is_not_there(job: Job) -> None:
+    command = [sys.executable, "-m", "recommender", "score", "--model", str(job.container.model_dir)]
+    command += ["--output", str(job.base_dir / "scores.parquet")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "candidate_sources" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_it_passes_the_contract_suite_and_the_structure_test(house: House) -> None:
+    result = house.run("pytest", "-q", "-p", "no:cacheprovider", "tests/components", "tests/test_structure.py")
+    assert result.returncode == 0, result.stdout[-3_000:]
+    assert "newest" in house.run("pytest", "--collect-only", "-q", "tests/components").stdout
+
+
+def test_documents_are_made_anew_with_its_options(house: House) -> None:
+    shutil.copy(ROOT / "README.md", house.root)
+    assert house.run("docs.generate").returncode == 0
+    assert "| `newest_min_ratings` | 1 | 1 to 1e+06 |" in (house.root / "README.md").read_text()
+    assert "newest" in (house.root / "docs/api/endpoint.yaml").read_text()

@@ -1,0 +1,133 @@
+"""The package: lock files that fit its metadata, and an installation that works in a fresh environment."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from support.job import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+# Lock file -> the extras that it locks.
+LOCKS = {
+    "requirements-serve.txt": ["serve"],
+    "requirements.txt": ["serve", "train", "report", "aws"],
+    "requirements-dev.txt": list(EXTRAS),
+}
+OF_ITS_BUILD = re.compile(r"nvidia-.*|cuda-.*|triton")  # what a build of torch brings and names exactly
+
+
+def locked(name: str) -> dict[str, str]:
+    """Package -> exact version, for this platform."""
+    versions: dict[str, str] = {}
+    for line in (ROOT / name).read_text().splitlines():
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            (specifier,) = requirement.specifier
+            assert specifier.operator == "==", line
+            if requirement.marker is None or requirement.marker.evaluate():
+                versions[canonicalize_name(requirement.name)] = specifier.version
+    return versions
+
+
+def direct(extras: list[str]) -> Iterator[Requirement]:
+    """The requirements of the package with these extras; an extra may name others."""
+    for text in [*PROJECT["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]:
+        requirement = Requirement(text)
+        if requirement.name == PROJECT["name"]:
+            yield from direct(sorted(requirement.extras))
+        else:
+            yield requirement
+
+
+def installed_closure(requirements: list[Requirement]) -> Iterator[str]:
+    """All installed packages that these need, by what the installed metadata say."""
+    seen: set[tuple[str, str]] = set()
+    waiting = [(requirement.name, extra) for requirement in requirements for extra in ["", *requirement.extras]]
+    while waiting:
+        name, extra = waiting.pop()
+        name = canonicalize_name(name)
+        if (name, extra) in seen or OF_ITS_BUILD.fullmatch(name):
+            continue
+        seen.add((name, extra))
+        yield name
+        for text in metadata.requires(name) or ():
+            needed = Requirement(text)
+            environment = {**default_environment(), "extra": extra}
+            if needed.marker is None or needed.marker.evaluate({key: str(value) for key, value in environment.items()}):
+                waiting += [(needed.name, of) for of in ["", *needed.extras]]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_requirement_is_locked_to_a_version_in_its_range(name: str) -> None:
+    versions = locked(name)
+    missing = [
+        str(requirement)
+        for requirement in direct(LOCKS[name])
+        if not requirement.specifier.contains(versions.get(canonicalize_name(requirement.name), ""), prereleases=True)
+    ]
+    assert missing == [], "run make lock"
+
+
+@pytest.mark.parametrize("name", ["requirements-serve.txt", "requirements.txt"])
+def test_the_packages_behind_the_requirements_are_locked_too_and_nothing_else(name: str) -> None:
+    needed = set(installed_closure(list(direct(LOCKS[name]))))
+    assert needed == set(locked(name)), "run make lock"
+
+
+def test_the_lock_files_agree() -> None:
+    everything = locked("requirements-dev.txt")
+    for name in LOCKS:
+        versions = locked(name)
+        assert {package: everything[package] for package in versions} == versions, name
+
+
+def test_what_is_installed_here_is_what_is_locked() -> None:
+    here = {package: metadata.version(package).partition("+")[0] for package in locked("requirements.txt")}
+    assert here == locked("requirements.txt")
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = PROJECT["version"]
+    for document in (ROOT / "docs" / "api").glob("*.yaml"):
+        assert f"\n  version: {version}\n" in document.read_text(), document
+    (newest, *_) = re.findall(r"^## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest == version
+
+
+def test_the_licence_of_the_metadata_is_the_one_that_the_file_names() -> None:
+    assert f"SPDX-License-Identifier: {PROJECT['license']}\n" in (ROOT / "LICENSE").read_text()
+
+
+def test_the_workflow_of_the_code_host_has_the_jobs_of_ci() -> None:
+    commands = (set(re.findall(r"make ([\w-]+)", (ROOT / file).read_text())) for file in
+                (".ci/run", ".github/workflows/ci.yaml"))  # fmt: skip
+    ours, theirs = commands
+    assert ours - theirs == set()
+
+
+@pytest.mark.slow
+def test_in_a_fresh_environment_it_installs_and_every_file_of_a_page_is_there(tmp_path: Path) -> None:
+    """Needs a package index."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "fresh"], check=True)
+    fresh = tmp_path / "fresh" / "bin"
+    options = ["--quiet", "--disable-pip-version-check"]
+    install: list[str | Path] = [fresh / "python", "-m", "pip", "install", *options, str(ROOT)]
+    done = subprocess.run(install, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    shown = subprocess.run([fresh / "recommender", "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "synthesize" in shown.stdout
+    (package,) = (tmp_path / "fresh" / "lib").glob("*/site-packages/recommender")
+    ours = {path.relative_to(ROOT / "recommender") for path in (ROOT / "recommender").rglob("*") if path.is_file()}
+    expected = {path for path in ours if "__pycache__" not in path.parts}
+    assert {path for path in expected if not (package / path).exists()} == set()
+    assert (package / "py.typed").exists()

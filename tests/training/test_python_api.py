@@ -1,0 +1,90 @@
+"""The Python API: a DataFrame in, recommendations out, the same model as train.py's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.job import ROOT, Job
+
+import recommender
+from recommender import Event, Recommender, train
+from recommender.errors import ConfigError, DataError
+
+
+@pytest.fixture(scope="module")
+def ratings(trained: Job) -> pd.DataFrame:
+    return trained.ratings()
+
+
+@pytest.fixture(scope="module")
+def titles(trained: Job) -> pd.DataFrame:
+    return trained.titles()
+
+
+def test_training_from_frames_gives_the_model_of_train_py_to_the_byte(
+    trained: Job, ratings: pd.DataFrame, titles: pd.DataFrame, tmp_path: Path
+) -> None:
+    train(ratings, titles, embedding_dim=16).save(tmp_path / "model")
+    for path in trained.container.model_dir.iterdir():
+        assert (tmp_path / "model" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_what_is_trained_recommends_and_what_is_saved_recommends_the_same(
+    ratings: pd.DataFrame, titles: pd.DataFrame, tmp_path: Path
+) -> None:
+    made = train(ratings, titles, embedding_dim=8)
+    made.save(str(tmp_path))
+    loaded = Recommender.load(str(tmp_path))
+    user = str(ratings["user_id"].iloc[0])
+    history = [Event(str(ratings["item_id"].iloc[5]), 5.0)]
+    assert made.recommend(user) == loaded.recommend(user)
+    assert made.recommend("new", history) == loaded.recommend("new", history)
+    assert len(loaded.recommend(user, top_k=3).items) == 3
+
+
+def test_ids_may_be_numbers_and_a_validation_frame_counts(ratings: pd.DataFrame) -> None:
+    random = np.random.default_rng(0)
+    columns = {"user_id": random.integers(0, 30, 300), "item_id": random.integers(0, 20, 300), "rating": 4}
+    frame = pd.DataFrame(columns)
+    made = train(frame.iloc[:250], validation=frame.iloc[250:], embedding_dim=4)
+    assert made.recommend("7").source == "model"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"rating": 9.0}, r"^ratings: row 1, column 'rating': expected a number from 1 to 5, got 9\.0"),
+        ({"user_id": ""}, r"^ratings: row 1, column 'user_id': expected a text that is not empty"),
+        ({"rating": "good"}, r"^ratings: row 1, column 'rating': expected a number from 1 to 5, got 'good'"),
+        ({"timestamp": None}, r"^ratings: row 1, column 'timestamp': expected a number, got null"),
+    ],
+)
+def test_a_value_that_is_wrong_is_named_by_frame_row_and_column(
+    ratings: pd.DataFrame, change: dict[str, float | str | None], expected: str
+) -> None:
+    with pytest.raises(DataError, match=expected):
+        train(ratings.head(50).assign(**change))
+
+
+def test_a_missing_column_an_empty_frame_and_an_unknown_hyper_parameter_are_named(ratings: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match=r"^ratings: column 'rating' is missing"):
+        train(ratings.drop(columns="rating"))
+    with pytest.raises(DataError, match=r"^ratings: expected at least one row"):
+        train(ratings.head(0))
+    with pytest.raises(ConfigError, match=r"^train\(\): hyper-parameter 'factors': unknown name"):
+        train(ratings, factors=20)
+
+
+def test_the_package_exports_what_it_names_and_nothing_else() -> None:
+    assert [name for name in recommender.__all__ if not hasattr(recommender, name)] == []
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = recommender.nothing
+
+
+def test_without_torch_training_says_which_extra_brings_it() -> None:
+    code = "import sys; sys.modules['torch'] = None; from recommender import train; import pandas as pd; train(pd.DataFrame({'user_id': ['a'], 'item_id': ['b'], 'rating': [1]}))"  # noqa: E501
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.stderr.splitlines()[-1].endswith("torch is not installed: pip install 'recommender[train]'")
