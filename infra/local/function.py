@@ -3,11 +3,9 @@
 import json
 import os
 import platform
-import socket
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
+from recommender.common.processes import NotReadyError, free_port, listens, wait_until
 from recommender.errors import EngineError
-from recommender.service.process import free_port
 
 ROOT = Path(__file__).parents[2]
 HANDLER = "handler.lambda_handler"
@@ -113,7 +111,10 @@ def running_function(code: Path, environment: Mapping[str, str], log: Path) -> I
     with log.open("wb") as file:
         process = _start(command, code, variables, file)
     try:
-        _wait_until_listening(process, port)
+        try:
+            wait_until(lambda: listens("127.0.0.1", port), "Lambda's emulator", START_SECONDS, process, pause=0.005)
+        except NotReadyError as error:
+            raise EngineError(str(error)) from None
         yield Function(port, process, log)
     finally:
         process.terminate()
@@ -122,13 +123,3 @@ def running_function(code: Path, environment: Mapping[str, str], log: Path) -> I
 
 def _start(command: list[str], code: Path, variables: Mapping[str, str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=code, env=variables, stdout=log, stderr=log)  # noqa: S603 - our own command
-
-
-def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.005)
-    raise EngineError(f"Lambda's emulator did not start within {START_SECONDS} s: {process.poll()}")

@@ -5,7 +5,6 @@ import random
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from recommender.common.processes import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -86,23 +87,19 @@ def serving(folder: Path) -> Iterator[S3Server]:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603 - our own command
     try:
         server = S3Server(f"http://127.0.0.1:{s3}")
-        _wait_until_ready(server, process)
+        wait_until(lambda: _takes_objects(server), "the S3 server", START_SECONDS, process, pause=0.2)
         yield server
     finally:
         process.kill()  # it ignores SIGTERM
         process.wait()
 
 
-def _wait_until_ready(server: S3Server, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            server.put("ready", {"probe": b"x"})
-        except (BotoCoreError, ClientError):
-            time.sleep(0.2)
-        else:
-            return
-    raise RuntimeError(f"the S3 server did not start: {process.poll()}")
+def _takes_objects(server: S3Server) -> bool:
+    try:
+        server.put("ready", {"probe": b"x"})
+    except (BotoCoreError, ClientError):
+        return False
+    return True
 
 
 def _free_ports(count: int) -> list[int]:

@@ -57,12 +57,12 @@ class Interactions:
     def without_duplicates(self, keep: Literal["keep", "first", "last", "mean"]) -> "Interactions":
         """One row for each pair of user and item, or with `keep` all of them; O(n log n).
 
-        `first` and `last` go by time, of equal times by the order of the input; `mean` is the mean of the
+        `first` and `last` go by time, of equal times by rating, as in `prepare.steps`; `mean` is the mean of the
         ratings at the place and time of the last one. The rows stay in the order of the input.
         """
         if keep == "keep":
             return self
-        order = np.lexsort((self.time, self.item_num, self.user_num))
+        order = np.lexsort((self.rating, self.time, self.item_num, self.user_num))
         same = (np.diff(self.user_num[order]) == 0) & (np.diff(self.item_num[order]) == 0)
         begins, ends = np.append(True, ~same), np.append(~same, True)
         kept = order[begins] if keep == "first" else order[ends]

@@ -63,14 +63,15 @@ def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
     """Mark each user's last rating, where user and item both occur in what remains.
 
     The paper's section 2.2, step 4: the last rating of every user is set apart; those of them whose item
-    is not rated by anybody in the remainder go back. Of equal times the later row of the input is the
-    last. A user's only rating is never held out, so that nobody becomes unknown. O(n log n).
+    is not rated by anybody in the remainder go back. Of equal times the greater item ID is the last, then the
+    higher rating, as in `prepare.steps`: the result does not depend on input order. A user's only rating is never
+    held out, so that no user becomes unknown. O(n log n).
 
     Returns:
         (num_ratings,) bool, true where held out.
     """
     held_out = np.zeros(len(data), bool)
-    order = np.lexsort((data.time, data.user_num))
+    order = np.lexsort((data.rating, data.item_num, data.time, data.user_num))
     user = data.user_num[order]
     is_last = np.append(user[1:] != user[:-1], True)
     is_first = np.append(True, user[1:] != user[:-1])

@@ -5,8 +5,6 @@ runs of rows that cost about the same, one for each host. The tables are on the 
 """
 
 import os
-import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # not re-exported, but documented
 
+from recommender.common.processes import NotReadyError, listens, wait_until
 from recommender.errors import DataError, FitError
 from recommender.sagemaker.environment import Cluster
 
@@ -61,10 +60,10 @@ class Hosts:
     def _meet(self, first: str, port: int) -> TCPStore:
         """Wait for all hosts, in steps short enough for a stop signal to be heard in between."""
         if self.rank > 0:
-            _wait_until(lambda: _listens(first, port))
+            _wait_for(lambda: listens(first, port), f"host {first}")
         store = TCPStore(first, port, self.size, self.rank == 0, PATIENCE, wait_for_workers=False)
         store.add("arrived", 1)
-        _wait_until(lambda: store.add("arrived", 0) >= self.size)
+        _wait_for(lambda: store.add("arrived", 0) >= self.size, "all hosts")
         return store
 
     def shares(self, cost: NDArray[np.float64]) -> list[slice]:
@@ -127,18 +126,8 @@ class Hosts:
 ALONE = Hosts(Cluster())
 
 
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE.total_seconds()
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.2)
-
-
-def _listens(host: str, port: int) -> bool:
-    """Whether the first host is there; DNS may know its name some time after it has started."""
+def _wait_for(condition: Callable[[], bool], what: str) -> None:
     try:
-        socket.create_connection((host, port), timeout=5).close()
-    except OSError:
-        return False
-    return True
+        wait_until(condition, what, PATIENCE.total_seconds(), pause=0.2)
+    except NotReadyError as error:
+        raise TimeoutError(str(error)) from None

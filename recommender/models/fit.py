@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from recommender.data.interactions import Interactions
@@ -13,6 +12,7 @@ from recommender.models.distributed import ALONE, Hosts
 from recommender.models.factors import Factors
 from recommender.models.iteration import Iteration, Start
 from recommender.models.options import FactorizationOptions
+from recommender.models.patience import Patience
 
 SWEEPS_PATIENCE = 3  # sweeps without a better validation error before the search ends
 PREDICTED_AT_ONCE = 65_536
@@ -68,15 +68,17 @@ def choose_iterations(
     most, patience = limits(config)
     if len(validation) == 0:
         return Choice(most, [], 0)
-    errors = list(errors)
+    progress = Patience(most, patience)
+    for known in errors:
+        progress.take(known)
     iterations = SOLVERS[config.solver](data, config, start, hosts)
-    while len(errors) < most and len(errors) - _best(errors) < patience:
+    while not progress.ended:
         iteration = next(iterations)
         # One host decides: another kind of processor may round another way.
         error = torch.tensor([validation_rmse(iteration.model, validation)], dtype=torch.float64)
-        errors.append(float(hosts.first_says(error)))
-        after(iteration, errors)
-    return Choice(max(1, _best(errors)), errors, len(validation))
+        progress.take(float(hosts.first_says(error)))
+        after(iteration, progress.errors)
+    return Choice(max(1, progress.best), progress.errors, len(validation))
 
 
 def fit(
@@ -114,8 +116,3 @@ def validation_rmse(model: networks.BasicMF, ratings: Interactions) -> float:
     parts = zip(*(torch.split(torch.from_numpy(column), PREDICTED_AT_ONCE) for column in columns), strict=True)
     squares = sum(float((model(user, item) - rating).double().square().sum()) for user, item, rating in parts)
     return float((squares / len(ratings)) ** 0.5)
-
-
-def _best(errors: list[float]) -> int:
-    """The number, from 1, of the lowest error; 0 where there is none yet. A NaN, after an overflow, is never it."""
-    return int(np.nanargmin(errors)) + 1 if np.isfinite(errors).any() else 0

@@ -11,8 +11,8 @@ from typing import Protocol
 from recommender.common.messages import printable
 from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import ConfigError
+from recommender.sagemaker.environment import CHANNELS
 
-CHANNELS = ("train", "validation", "test", "items")
 STAGING = ".prepare-"
 FAILED = "rejects-of-failed-run.csv"  # beside an earlier result, which it says nothing of
 OURS = re.compile(r"part-\d+.*\.parquet|[._].*")  # what the engines write into the folder of a channel

@@ -2,25 +2,20 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from recommender.common.processes import free_port, wait_until
 from recommender.sagemaker.environment import BASE_DIR
 from recommender.sagemaker.server_environment import BIND_TO_PORT
 
 SERVE = (sys.executable, "-m", "recommender", "serve")
 START_SECONDS = 60
-
-
-class ServerFailedError(Exception):
-    """The server ended before it was ready, or was not ready in time."""
 
 
 @contextmanager
@@ -39,7 +34,7 @@ def running_server(
         command: what to run.
 
     Raises:
-        ServerFailedError: it did not get ready.
+        NotReadyError: it did not get ready.
     """
     port = free_port()
     variables = {**os.environ, BASE_DIR: str(base_dir), BIND_TO_PORT: str(port), **environment}
@@ -61,17 +56,18 @@ class Server:
         self.port = port
 
     def wait_until_ready(self) -> None:
-        """Return when /ping answers 200."""
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if (code := self.process.poll()) is not None:
-                raise ServerFailedError(f"the server ended with exit code {code} before it was ready")
-            try:
-                if self.request("GET", "/ping")[0] == 200:
-                    return
-            except ConnectionError:
-                time.sleep(0.05)
-        raise ServerFailedError(f"the server was not ready after {START_SECONDS} s")
+        """Return when /ping answers 200.
+
+        Raises:
+            NotReadyError: the server ended, or took too long.
+        """
+        wait_until(self._answers_ping, "the server", START_SECONDS, self.process)
+
+    def _answers_ping(self) -> bool:
+        try:
+            return self.request("GET", "/ping")[0] == 200
+        except ConnectionError:
+            return False
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
@@ -90,10 +86,3 @@ class Server:
         headers = {"Content-Type": "application/json"}
         status, body = self.request("POST", "/invocations", json.dumps(value).encode(), headers)
         return status, json.loads(body)
-
-
-def free_port() -> int:
-    """A TCP port of this host that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

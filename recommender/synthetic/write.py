@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.common.files import atomic
 from recommender.common.progress import progress
 from recommender.synthetic.generate import Dataset
 from recommender.synthetic.vocabulary import REVIEWS, STYLES
@@ -75,22 +76,18 @@ def _metadata(
 
 def _write_jsonl(path: Path, num_rows: int, rows_of: Callable[[slice], Iterator[dict[str, Any]]], what: str) -> None:
     encode = json.JSONEncoder().encode
-    with _atomic(path) as file:
+    with _gzipped(path) as file:
         for begin in progress(range(0, num_rows, WRITTEN_AT_ONCE), f"writing {what}"):
             file.writelines(encode(row) + "\n" for row in rows_of(slice(begin, begin + WRITTEN_AT_ONCE)))
 
 
 @contextmanager
-def _atomic(path: Path) -> Iterator[IO[str]]:
+def _gzipped(path: Path) -> Iterator[IO[str]]:
     """A gzipped text file that appears under its name only when it is complete; it does not say when it was made."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with (
-            temporary.open("wb") as file,
-            gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as compressed,
-            io.TextIOWrapper(compressed, encoding="utf-8", newline="") as text,
-        ):
-            yield text
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        atomic(path) as temporary,
+        temporary.open("wb") as file,
+        gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as compressed,
+        io.TextIOWrapper(compressed, encoding="utf-8", newline="") as text,
+    ):
+        yield text

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from recommender.common.progress import say
 from recommender.data.interactions import Interactions
 from recommender.data.splits import split_leave_one_out
+from recommender.models.patience import Patience
 from study.cache import Cache, code_digest
 from study.data import DATA, Data
 from study.table5 import contestants
@@ -57,7 +58,7 @@ def run_cell(data: Data, cell: Cell) -> dict[str, Chosen]:
     number = best_number(contestant, data)
     choosing = time.process_time() - began
     result: dict[str, Chosen] = {}
-    least = Least(contestant)
+    least = Patience(contestant.most, contestant.patience)
     for place, (step, seconds) in enumerate(timed(contestant.steps(data.train, data.test)), 1):
         if step.number == contestant.default:
             result[DEFAULTS] = chosen(step, seconds)
@@ -75,12 +76,12 @@ def run_cell(data: Data, cell: Cell) -> dict[str, Chosen]:
 def best_number(contestant: Contestant, data: Data) -> int:
     """Which step, from 1, predicts the held-out train ratings best."""
     split = split_leave_one_out(data.train)
-    least = Least(contestant)
+    least = Patience(contestant.most, contestant.patience)
     for step in contestant.steps(split.train, split.test):
         least.take(_rmse(step, split.test))
         if least.ended:
             break
-    return least.place
+    return max(1, least.best)
 
 
 def timed(steps: Iterator[Step]) -> Iterator[tuple[Step, float]]:
@@ -93,30 +94,6 @@ def timed(steps: Iterator[Step]) -> Iterator[tuple[Step, float]]:
 def chosen(step: Step, seconds: float) -> Chosen:
     """A step as what was chosen."""
     return Chosen(step.number, step.predicted, step.plain, seconds)
-
-
-class Least:
-    """The place, from 1, of the least of the errors so far, until as many were no less as the patience allows.
-
-    Attributes:
-        place: of the least error.
-        ended: whether patience, or the most that a contestant takes, is reached.
-    """
-
-    def __init__(self, contestant: Contestant) -> None:
-        self._contestant = contestant
-        self._error, self._taken = np.inf, 0
-        self.place = 1
-        self.ended = False
-
-    def take(self, error: float) -> bool:
-        """Take the next error; whether it is the least so far."""
-        self._taken += 1
-        least = error < self._error
-        if least:
-            self.place, self._error = self._taken, error
-        self.ended = self._taken - self.place >= self._contestant.patience or self._taken >= self._contestant.most
-        return least
 
 
 def fit_all(name: str, cells: list[Cell], cache: Cache) -> dict[Cell, dict[str, Chosen]]:

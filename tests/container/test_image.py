@@ -23,10 +23,11 @@ from support.image import HOST_NETWORK, NAME, NO_NETWORK, Image, as_user, docker
 from support.job import ROOT, Job
 
 from infra.local.s3 import S3Server
+from recommender.common.processes import free_port
 from recommender.models.options import FactorizationOptions
 from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.server_environment import available_cores
-from recommender.service.process import Server, free_port
+from recommender.service.process import Server
 from recommender.training.metrics import metric_definitions
 
 pytestmark = pytest.mark.container

@@ -19,7 +19,7 @@ from support.image import docker
 from infra import image
 from infra.aws import Aws
 from infra.stacks import Base
-from recommender.service.process import free_port
+from recommender.common.processes import free_port
 
 pytestmark = [
     pytest.mark.container,

@@ -18,10 +18,10 @@ def held_out_rows(rows: list[Row]) -> list[int]:
 
 
 def reference(rows: list[Row]) -> list[int]:
-    """The paper's words, one by one, in plain Python."""
+    """The paper's words, one by one, in plain Python; of equal times the greater item ID is the last."""
     last: dict[str, int] = {}
-    for row, (user, _, time) in enumerate(rows):
-        if user not in last or time >= rows[last[user]][2]:
+    for row, (user, item, time) in enumerate(rows):
+        if user not in last or (time, item) >= (rows[last[user]][2], rows[last[user]][1]):
             last[user] = row
     ratings_of = Counter(user for user, _, _ in rows)
     candidates = {row for user, row in last.items() if ratings_of[user] > 1}

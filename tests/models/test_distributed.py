@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from support.job import Job
 from support.model import factors_of
 
+from recommender.common.processes import free_port
 from recommender.models.distributed import Hosts
 from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.environment import Cluster
-from recommender.service.process import free_port
 
 HOSTS = ["127.0.0.1", "127.0.0.2"]
 

@@ -13,9 +13,10 @@ from http.client import HTTPConnection
 import pytest
 from support.job import ROOT, Job
 
+from recommender.common.processes import free_port
 from recommender.sagemaker.environment import BASE_DIR
 from recommender.sagemaker.server_environment import BIND_TO_PORT, MODEL_SERVER_WORKERS
-from recommender.service.process import Server, free_port, running_server
+from recommender.service.process import Server, running_server
 
 
 def start(job: Job, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -14,11 +14,12 @@ from torch import nn
 
 from recommender.data.splits import split_leave_one_out
 from recommender.models.options import FactorizationOptions
+from recommender.models.patience import Patience
 from study.cache import Cache
 from study.data import Data, sample
 from study.table5 import rows, table
 from study.table5.biases import DAMPINGS
-from study.table5.cells import TEST, VALIDATION, Chosen, Least, run_cell
+from study.table5.cells import TEST, VALIDATION, Chosen, run_cell
 from study.table5.contestants import create
 from study.table5.factorizations import PAPER
 from study.table5.plan import SAMPLE, WHOLE, Cell, in_order
@@ -110,12 +111,12 @@ def test_plain_predictions_are_those_of_embeddings_of_zero(data: Data, model: st
 def test_the_least_error_before_patience_ends_is_chosen(
     errors: list[float], patience: int, place: int, taken: int
 ) -> None:
-    least = Least(Contestant(lambda *_: iter(()), len(errors), patience))
+    least = Patience(len(errors), patience)
     count = 0
     while not least.ended:
         least.take(errors[count])
         count += 1
-    assert (least.place, count) == (place, taken)
+    assert (least.best, count) == (place, taken)
 
 
 def test_both_ways_are_iterations_of_one_fit(data: Data) -> None:

@@ -23,7 +23,7 @@ from moto.sagemaker.responses import SageMakerResponse
 from moto.server import main
 from support.job import ROOT
 
-from recommender.service.process import free_port
+from recommender.common.processes import free_port
 
 REGION = "eu-west-1"
 

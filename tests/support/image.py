@@ -14,7 +14,8 @@ from urllib.error import URLError
 
 from support.job import ROOT, Job
 
-from recommender.service.process import Server, free_port, running_server
+from recommender.common.processes import free_port
+from recommender.service.process import Server, running_server
 
 NAME = "recommender-under-test"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"

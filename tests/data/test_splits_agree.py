@@ -1,0 +1,94 @@
+"""The SQL of `prepare` and the numpy protocols hold out the same ratings, ties in time included."""
+
+from collections.abc import Sequence
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.data.interactions import Interactions
+from recommender.data.splits import split_at_time, split_leave_one_out
+from recommender.prepare.config import PrepareConfig
+from recommender.prepare.steps import Step, before, split, unique_reviews
+
+Row = tuple[str, str, float, int]
+COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
+TIME = "1970-01-01T00:00:00.003"  # in the midst of the times below
+
+names = st.sampled_from(["a", "b", "B", "é", "10", "9"])
+rows = st.lists(
+    st.tuples(names, names, st.sampled_from([1.0, 3.0, 5.0]), st.integers(1, 5)), min_size=1, max_size=40, unique=True
+)
+
+
+def by_sql(table: str, ratings: Sequence[Row], steps: Sequence[Step]) -> duckdb.DuckDBPyConnection:
+    """The tables of the steps, in an order of the input that is not that of the rows."""
+    database = duckdb.connect()
+    database.execute(f"CREATE TABLE {table} (user_id VARCHAR, item_id VARCHAR, rating FLOAT, timestamp BIGINT)")
+    database.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", [list(row) for row in reversed(ratings)])
+    for step in steps:
+        database.execute(f"CREATE TABLE {step.table} AS {step.query}")
+    return database
+
+
+def part_of(database: duckdb.DuckDBPyConnection, part: str) -> list[Row]:
+    found = database.execute(f"SELECT {', '.join(COLUMNS)} FROM split WHERE part = '{part}'").fetchall()
+    return sorted((user, item, float(rating), time) for user, item, rating, time in found)
+
+
+def rows_of(data: Interactions) -> list[Row]:
+    columns = (data.user_num, data.item_num, data.rating, data.time)
+    return sorted(
+        (data.users.id(user), data.items.id(item), rating, time)
+        for user, item, rating, time in zip(*(column.tolist() for column in columns), strict=True)
+    )
+
+
+def interactions(ratings: Sequence[Row]) -> Interactions:
+    return Interactions.from_frame(pd.DataFrame(ratings, columns=COLUMNS).astype({"rating": "float32"}))
+
+
+@given(rows, st.booleans())
+def test_leave_one_out_is_the_same_in_both(ratings: list[Row], validation: bool) -> None:
+    config = PrepareConfig(split="leave-one-out-validation" if validation else "leave-one-out")
+    database = by_sql("ratings", ratings, split(config, before(config)))
+    found = split_leave_one_out(interactions(ratings), validation=validation)
+    assert rows_of(found.train) == part_of(database, "train")
+    assert rows_of(found.validation) == part_of(database, "validation")
+    assert rows_of(found.test) == part_of(database, "test")
+
+
+@given(rows)
+def test_a_point_in_time_is_the_same_in_both(ratings: list[Row]) -> None:
+    """SQL keeps users that are unknown at the point out before it splits; they are left out here."""
+    config = PrepareConfig.from_layers([("test", {"split": "time", "split_time": TIME})])
+    until = before(config)
+    known = {user for user, _, _, time in ratings if time < until}
+    kept = [row for row in ratings if row[0] in known]
+    if kept:
+        database = by_sql("ratings", kept, split(config, until))
+        found = split_at_time(interactions(kept), until)
+        assert rows_of(found.train) == part_of(database, "train")
+        assert rows_of(found.test) == part_of(database, "test")
+
+
+@pytest.mark.parametrize("keep", ["first", "last"])
+@given(ratings=rows)
+def test_one_rating_of_each_pair_is_the_same_in_both(keep: str, ratings: list[Row]) -> None:
+    config = PrepareConfig.from_layers([("test", {"duplicates": keep})])
+    database = by_sql("of_known_items", ratings, unique_reviews(config, before(config)))
+    found = database.execute(f"SELECT {', '.join(COLUMNS)} FROM unique_reviews").fetchall()
+    expected = sorted((user, item, float(rating), time) for user, item, rating, time in found)
+    assert rows_of(interactions(ratings).without_duplicates(config.duplicates)) == expected
+
+
+@given(rows, st.randoms())
+def test_neither_depends_on_the_order_of_the_input(ratings: list[Row], random: "st.DrawFn") -> None:
+    shuffled = list(ratings)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    for protocol in (split_leave_one_out, lambda data: split_leave_one_out(data, validation=True)):
+        one, other = protocol(interactions(ratings)), protocol(interactions(shuffled))
+        assert rows_of(one.test) == rows_of(other.test)
+        assert rows_of(one.validation) == rows_of(other.validation)
