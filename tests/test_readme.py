@@ -90,16 +90,27 @@ def test_every_figure_of_the_results_is_one_that_a_benchmark_has_written() -> No
     assert [row for row in rows if row not in written] == []
 
 
-def test_the_example_of_measuring_runs(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def run_example(number: int, folder: Path) -> str:
+    """Run a Python example of the README on random ratings; returns what it prints."""
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[number]
     random = np.random.default_rng(0)
     columns = {"user_id": random.integers(0, 40, 400), "item_id": random.integers(0, 60, 400), "rating": 5,
                "timestamp": np.arange(400)}  # fmt: skip
-    pd.DataFrame(columns).to_csv(tmp_path / "ratings.csv", index=False)
+    pd.DataFrame(columns).to_csv(folder / "ratings.csv", index=False)
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Estimate(value=") == 7
+    return done.stdout
+
+
+def test_the_example_of_the_python_api_runs(tmp_path: Path) -> None:
+    items, source = run_example(0, tmp_path).splitlines()[-2:]
+    assert items.count("'") == 6
+    assert source == "fold_in"
+
+
+def test_the_example_of_measuring_runs(tmp_path: Path) -> None:
+    assert run_example(1, tmp_path).count("Estimate(value=") == 7
 
 
 def test_every_make_target_that_is_named_exists() -> None:

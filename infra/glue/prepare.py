@@ -1,4 +1,4 @@
-"""The script of an AWS Glue job: python -m recommender prepare on Glue's Spark, with the job's arguments.
+"""The script of an AWS Glue job: `recommender prepare` on Glue's Spark, with the job's arguments.
 
 Glue hands a script its own arguments beside those of the job; what is no option of the command is left to it.
 """
