@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from recommender.pipeline.recommender import Event, Recommendations, RecommendedItem, Recommender
     from recommender.training.api import train
 
+__version__ = "0.2.0"
+
 __all__ = ["Event", "Recommendations", "RecommendedItem", "Recommender", "train"]
 
 

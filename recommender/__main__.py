@@ -5,6 +5,7 @@ from importlib import import_module
 
 import click
 
+from recommender import __version__
 from recommender.common.extras import missing_package
 
 COMMANDS = {
@@ -48,7 +49,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, help="A two-stage product recommender. Each command has --help.")
-@click.version_option(package_name="recommender")
+@click.version_option(__version__)
 def main() -> None:
     """Run a sub-command."""
 

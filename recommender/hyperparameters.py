@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from recommender.candidates import SOURCES
+from recommender.candidates.base import Role
 from recommender.common.messages import first_problem
 from recommender.components.base import Component
 from recommender.config import Range
@@ -18,14 +19,19 @@ O = TypeVar("O", bound=SharedOptions)  # noqa: E741 - the options of a component
 COMPONENTS: dict[str, type[Component]] = {**SOURCES, **FEATURES}
 
 
+def default_sources(role: Role) -> str:
+    """Return the names of the sources that have this role by default, separated by commas."""
+    return ",".join(name for name, source in SOURCES.items() if source.default_role is role)
+
+
 class JobOptions(SharedOptions):
     """The options of the job itself; `TrainConfig` has those of all components as well."""
 
     candidate_sources: str = Field(
-        "factorization", description="sources whose candidates are ranked, separated by commas"
+        default_sources(Role.CANDIDATES), description="sources whose candidates are ranked, separated by commas"
     )
     fallback_sources: str = Field(
-        "popularity",
+        default_sources(Role.FALLBACK),
         description="sources for users of whom the candidate sources know nothing, separated by commas; the first "
         "that has items answers",
     )

@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from support.job import ROOT
 
+import recommender
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 # Lock file -> the extras that it locks.
@@ -96,7 +98,7 @@ def test_what_is_installed_here_is_what_is_locked() -> None:
 
 
 def test_the_version_is_the_same_everywhere() -> None:
-    version = PROJECT["version"]
+    version = recommender.__version__
     for document in (ROOT / "docs" / "api").glob("*.yaml"):
         assert f"\n  version: {version}\n" in document.read_text(), document
     (newest, *_) = re.findall(r"^## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.M)

@@ -26,7 +26,7 @@ def imported_rooms(module: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == "recommender":
-            names |= {f"recommender.{alias.name}" for alias in node.names}
+            names |= {f"recommender.{alias.name}" for alias in node.names if alias.name != "__version__"}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module or "")
     return {name.split(".")[1] for name in names if name.startswith("recommender.")}

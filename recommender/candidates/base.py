@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,13 +33,22 @@ class Candidates:
         return Candidates(self.item_num[:count], self.score[:count], self.origin)
 
 
+class Role(StrEnum):
+    """What a source does if the configuration names none."""
+
+    CANDIDATES = "candidates"  # its items are ranked
+    FALLBACK = "fallback"  # its items are for users of whom the candidate sources know nothing
+
+
 class Source(Component):
     """A candidate source: proposes items for a user out of the whole catalogue.
 
     Attributes:
+        default_role: what it does if the configuration names no sources; None: it is not in use then.
         origins: the values that its `Candidates.origin` may have -> what they say; by default its name alone.
     """
 
+    default_role: ClassVar[Role | None] = None
     origins: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls) -> None:

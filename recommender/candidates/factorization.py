@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.candidates.base import Candidates, Source
+from recommender.candidates.base import Candidates, Role, Source
 from recommender.candidates.exact_search import ExactSearch
 from recommender.components.base import Array, Arrays, Values
 from recommender.components.fit_context import FitContext
@@ -37,6 +37,7 @@ class Factorization(Source):
     """
 
     name = "factorization"
+    default_role = Role.CANDIDATES
     Options = FactorizationOptions
     hyperparameters = {name: name for name in FactorizationOptions.model_fields}
     origins = {

@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.candidates.base import Candidates, Source
+from recommender.candidates.base import Candidates, Role, Source
 from recommender.candidates.topk import first_allowed, top_k
 from recommender.components.base import Array, Arrays, Values
 from recommender.components.fit_context import FitContext
@@ -19,6 +19,7 @@ class Popularity(Source):
     """Items by number of training ratings, ties by item number; the score is the share of the largest number."""
 
     name = "popularity"
+    default_role = Role.FALLBACK
     origins = {POPULAR: "the items with most ratings, for a user of whom nothing is known"}
     arrays = {"item_count": Array(np.int32, ("items",))}
 
