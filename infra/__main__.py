@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from infra import image, models, service, stacks, teardown, training
-from infra.aws import Aws, connect, told
+from infra.aws import Aws, connect, translate_errors
 from infra.dry_run import DryRun
 from infra.names import BASE_STACK, BASE_TEMPLATE, NAME
 from recommender.cli.options import options_of, run
@@ -48,7 +48,7 @@ class Ordered(click.Group):
         Raises:
             LaunchError: in the place of every error of botocore.
         """
-        with told():
+        with translate_errors():
             return super().invoke(ctx)
 
 
@@ -114,7 +114,7 @@ def add_hyperparameters(command: click.Command) -> None:
     command.params.extend(options_of(TrainConfig))
 
 
-def job_of(options: dict[str, Any], data: str, image_uri: str | None) -> training.Job:
+def job_from_options(options: dict[str, Any], data: str, image_uri: str | None) -> training.Job:
     """The training job that the options describe."""
     machines = {field: options.pop(field) for field in training.Machines.__dataclass_fields__}
     given = {name: value for name, value in options.items() if value is not None}
@@ -178,7 +178,7 @@ def upload(folder: Path, name: str, dry_run: bool) -> None:
 @dry
 def train(name: str, image_uri: str | None, wait: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
     """(4) Train on the channels of that name; each hyper-parameter is an option."""
-    job = job_of(options, name, image_uri)
+    job = job_from_options(options, name, image_uri)
     job.checked()
     print(TRAINING_BILLS)
     training.train(account(dry_run, BASE_STACK, channels=name), job, wait)
@@ -202,7 +202,7 @@ def tune(
     **options: Any,  # noqa: ANN401
 ) -> None:
     """(5) Search for the hyper-parameters that are not set, by many trainings."""
-    job = job_of(options, name, image_uri)
+    job = job_from_options(options, name, image_uri)
     job.checked()
     print(TRAINING_BILLS)
     training.tune(account(dry_run, BASE_STACK, channels=name), job, max_jobs, max_parallel, wait)
@@ -266,7 +266,7 @@ def up(folder: Path, name: str, parameters: tuple[str, ...], dry_run: bool, **op
 
     FOLDER has the channels: train/, validation/, test/, items/.
     """
-    job, given = job_of(options, name, None), assigned(parameters)
+    job, given = job_from_options(options, name, None), assigned(parameters)
     job.checked()
     training.files(folder)
     print(TRAINING_BILLS)

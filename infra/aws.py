@@ -72,7 +72,7 @@ def connect(dry_run: DryRun | None) -> Aws:
         dry_run.watch(session)
         print("dry run: nothing below is sent, and what answers the calls is made up")
         return Aws(session, dry_run)
-    with told():
+    with translate_errors():
         session = boto3.Session(region_name=region)
         if not session.region_name:
             raise exceptions.NoRegionError
@@ -80,7 +80,7 @@ def connect(dry_run: DryRun | None) -> Aws:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn what AWS refuses into one line.
 
     Raises:

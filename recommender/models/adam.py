@@ -132,7 +132,7 @@ def train_batch(
     error = (predicted - rating[own]).square().sum() / len(rating)
     gradients = torch.autograd.grad(error, list(gathered.values()))
     for (name, table), gradient in zip(tables.items(), gradients, strict=True):
-        hosts.add_up(gradient)
+        hosts.all_reduce(gradient)
         table.update(row_of[name], gradient, learning_rate, weight_decay)
 
 

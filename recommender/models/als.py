@@ -32,7 +32,7 @@ from recommender.models import networks
 from recommender.models.distributed import ALONE, Hosts
 from recommender.models.iteration import Iteration, Start
 from recommender.models.options import FactorizationOptions
-from recommender.models.parallel import side_by_side
+from recommender.models.parallel import parallel_map
 
 INITIAL_STD = 0.1
 BATCH_FLOATS = 500_000  # gathered numbers in one batch: 2 MB stay in the cache, and malloc uses them again
@@ -85,9 +85,9 @@ def sweeps(
     user_bias_reg, item_bias_reg = config.bias_regularizations
     for number in count(1 if start is None else start.number + 1):
         half_step(items, users, by_item, config.regularization, item_bias_reg)
-        exchange(hosts, items, item_shares)
+        all_gather(hosts, items, item_shares)
         half_step(users, items, by_user, config.regularization, user_bias_reg)
-        exchange(hosts, users, user_shares)
+        all_gather(hosts, users, user_shares)
         yield Iteration(number, model, {"user_embedding": users.embedding, "user_bias": users.bias})
 
 
@@ -98,10 +98,10 @@ def initialize(users: Side, data: Interactions, seed: int) -> None:
     users.embedding[without_ratings] = 0
 
 
-def exchange(hosts: Hosts, side: Side, shares: list[slice]) -> None:
+def all_gather(hosts: Hosts, side: Side, shares: list[slice]) -> None:
     """After a half-step every host has all rows."""
-    hosts.exchange(side.embedding, shares)
-    hosts.exchange(side.bias, shares)
+    hosts.all_gather(side.embedding, shares)
+    hosts.all_gather(side.bias, shares)
 
 
 def row_costs(row: np.ndarray, num_rows: int, embedding_dim: int) -> np.ndarray:
@@ -145,7 +145,7 @@ def half_step(target: Side, other: Side, batched: list[Batch], reg: float, bias_
         target.bias.index_copy_(0, batch.row, bias)
 
     try:
-        side_by_side(solve_batch, batched)
+        parallel_map(solve_batch, batched)
     except LinAlgError:
         raise FitError(f"the fit met numbers that are not finite: {networks.FINITE}") from None
 

@@ -131,11 +131,11 @@ def _sent(own: Checkpoint | None, hosts: Hosts) -> Checkpoint | None:
         shapes = {name: list(array.shape) for name, array in own.start.arrays.items()}
         header = [own.phase, own.start.number, own.errors, shapes]
     text = json.dumps(header).encode()
-    length = int(hosts.first_says(torch.tensor([len(text)])))
+    length = int(hosts.broadcast(torch.tensor([len(text)])))
     received = torch.tensor(list(text if hosts.rank == 0 else bytes(length)), dtype=torch.uint8)
-    values = json.loads(bytes(hosts.first_says(received).tolist()))
+    values = json.loads(bytes(hosts.broadcast(received).tolist()))
     if not values:
         return None
     phase, number, errors, shapes = values
     arrays = own.start.arrays if own else {name: torch.empty(shape) for name, shape in shapes.items()}
-    return Checkpoint(Phase(phase), Start(number, {name: hosts.first_says(arrays[name]) for name in shapes}), errors)
+    return Checkpoint(Phase(phase), Start(number, {name: hosts.broadcast(arrays[name]) for name in shapes}), errors)

@@ -49,7 +49,7 @@ class Hosts:
         if self._cluster.network_interface:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", self._cluster.network_interface)
         first = self._cluster.hosts[0]
-        with self._all_there():
+        with self._explain_lost_host():
             store = self._meet(first, self._cluster.port)
             dist.init_process_group("gloo", store=store, timeout=PATIENCE, world_size=self.size, rank=self.rank)
         try:
@@ -71,25 +71,25 @@ class Hosts:
         ends = np.searchsorted(np.cumsum(cost), cost.sum() * np.arange(1, self.size) / self.size)
         return [slice(int(begin), int(end)) for begin, end in pairwise([0, *ends, len(cost)])]
 
-    def exchange(self, table: Tensor, shares: list[slice]) -> None:
+    def all_gather(self, table: Tensor, shares: list[slice]) -> None:
         """Give the others this host's rows and take theirs, in place."""
         if self.size == 1:
             return
-        with self._all_there():
+        with self._explain_lost_host():
             for rank, rows in enumerate(shares):
                 if rows.stop > rows.start:
                     dist.broadcast(table[rows], src=rank)
 
-    def add_up(self, values: Tensor) -> None:
+    def all_reduce(self, values: Tensor) -> None:
         """Replace the values by their sum over the hosts, which is the same on all of them."""
         if self.size > 1:
-            with self._all_there():
+            with self._explain_lost_host():
                 dist.all_reduce(values)
 
-    def first_says(self, values: Tensor) -> Tensor:
+    def broadcast(self, values: Tensor) -> Tensor:
         """The first host's values, in place."""
         if self.size > 1:
-            with self._all_there():
+            with self._explain_lost_host():
                 dist.broadcast(values, src=0)
         return values
 
@@ -103,7 +103,7 @@ class Hosts:
             return
         mine = torch.tensor(list(bytes.fromhex(job)), dtype=torch.uint8)
         all_of_them = [torch.empty_like(mine) for _ in range(self.size)]
-        with self._all_there():
+        with self._explain_lost_host():
             dist.all_gather(all_of_them, mine)
         if any(not torch.equal(other, mine) for other in all_of_them):
             raise DataError(
@@ -112,7 +112,7 @@ class Hosts:
             )
 
     @contextmanager
-    def _all_there(self) -> Iterator[None]:
+    def _explain_lost_host(self) -> Iterator[None]:
         try:
             yield
         except (RuntimeError, OSError) as error:  # all errors of torch.distributed are RuntimeErrors

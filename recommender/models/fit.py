@@ -76,7 +76,7 @@ def choose_iterations(
         iteration = next(iterations)
         # One host decides: another kind of processor may round another way.
         error = torch.tensor([validation_rmse(iteration.model, validation)], dtype=torch.float64)
-        progress.take(float(hosts.first_says(error)))
+        progress.take(float(hosts.broadcast(error)))
         after(iteration, progress.errors)
     return Choice(max(1, progress.best), progress.errors, len(validation))
 

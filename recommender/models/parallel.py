@@ -25,7 +25,7 @@ def one_thread_for_small(numbers: int, small: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def side_by_side(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
+def parallel_map(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
     """Independent tasks, each done by one of as many threads as torch has; an error of one of them is raised.
 
     Threads of torch's own meet after every operation, and one that has to wait for a busy core holds up all

@@ -47,7 +47,7 @@ def settings(config: TrainConfig) -> list[Setting]:
     ]  # fmt: skip
 
 
-def places(finished: TrainingRun) -> list[str]:
+def location_arguments(finished: TrainingRun) -> list[str]:
     """Where the training lies, as options of a command line."""
     container = finished.container
     given = {"base-dir": str(container.base_dir), **container.locations}
@@ -56,14 +56,14 @@ def places(finished: TrainingRun) -> list[str]:
 
 def report_command(finished: TrainingRun) -> str:
     """The command that makes the page again, with everything on it."""
-    return shlex.join(["python", "-m", "recommender", "report", *places(finished)])
+    return shlex.join(["python", "-m", "recommender", "report", *location_arguments(finished)])
 
 
 def commands(finished: TrainingRun) -> list[Command]:
     """What can be done next, ready to be typed in the project's folder."""
     container, users = finished.container, finished.recommender.model.users
     changed = [(f"--{one.name}", one.value) for one in settings(finished.config) if one.changed]
-    options = [*places(finished), *(word for pair in changed for word in pair)]
+    options = [*location_arguments(finished), *(word for pair in changed for word in pair)]
     question = shlex.quote(json.dumps({"user_id": users.id(0)}))
     base, model = shlex.quote(str(container.base_dir)), str(container.model_dir)
     scores = str(container.metrics_file.with_name("scores.parquet"))
@@ -73,6 +73,7 @@ def commands(finished: TrainingRun) -> list[Command]:
         Command("ask it", "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + question),
         Command("recommend to everybody",
                 shlex.join(["python", "-m", "recommender", "score", "--model", model, "--output", scores])),
-        Command("search for better settings", shlex.join(["python", "-m", "recommender", "tune", *places(finished)])),
+        Command("search for better settings",
+                shlex.join(["python", "-m", "recommender", "tune", *location_arguments(finished)])),
         Command("make this page again, with every size of the embeddings", report_command(finished)),
     ]  # fmt: skip

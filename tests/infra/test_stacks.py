@@ -16,7 +16,7 @@ from botocore.stub import ANY, Stubber
 from support.job import ROOT
 
 from infra import image, package, service, stacks
-from infra.aws import Aws, LaunchError, told
+from infra.aws import Aws, LaunchError, translate_errors
 from infra.names import BASE_STACK, NAME
 from infra.stacks import Base
 
@@ -214,7 +214,7 @@ def test_a_stack_that_can_not_be_removed_names_what_is_in_the_way(
 )
 def test_what_aws_refuses_is_one_line(aws: Stubbed, code: str, expected: str) -> None:
     aws.stub.add_client_error("describe_stacks", code, "no\nway")
-    with pytest.raises(LaunchError) as error, told():
+    with pytest.raises(LaunchError) as error, translate_errors():
         stacks.find(aws, NAME)
     assert str(error.value) == expected
 
