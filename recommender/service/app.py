@@ -1,4 +1,4 @@
-"""HTTP only: routes, media types, status codes, a line in the log for each request. Contract S4, S6 to S10, S18."""
+"""HTTP only: routes, media types, status codes and one log line per request. Contract S4, S6 to S10, S18."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from recommender.common.messages import shown
 from recommender.errors import RequestError
 from recommender.pipeline.recommender import Recommendations, Recommender
 from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MediaType, ServerSettings
-from recommender.service.media import Answer, Question, as_json, read, write
+from recommender.service.media import Record, Result, as_json, read, write
 from recommender.service.requests import RecommendRequest, check_work
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -31,21 +31,21 @@ log = logging.getLogger("recommender.requests")
 
 
 def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, turn: Turn = nullcontext) -> Flask:
-    """The WSGI application around a loaded recommender.
+    """Return the WSGI application around a loaded recommender.
 
     Args:
-        recommender: answers the questions.
-        settings: of the server.
-        turn: entered for each answer; a server whose worker handles many connections can see to it here
-            that they take turns.
+        recommender: makes the recommendations.
+        settings: the settings of the server.
+        turn: entered while one recommendation is made. A worker with many connections can use it to let them
+            take turns.
     """
     app = Flask(__name__)
-    # One more than allowed: a chunked body has no length, it is known to be too long when that much was read.
+    # One more than allowed: a chunked body has no length, so it is too long once that much has been read.
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1
 
     @app.get("/ping")
     def ping() -> Response:
-        # The model is loaded before the server listens, so to be asked is to be ready.
+        # The model is loaded before the server listens, so a server that gets this request is ready.
         return Response(status=200)
 
     @app.get("/execution-parameters")
@@ -75,21 +75,21 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, tu
 
 
 def _invoke(recommender: Recommender, settings: ServerSettings, turn: Turn) -> Response:
-    asked_in = _content_type()
-    answered_in = _accepted(settings.accept or asked_in)
+    request_type = _content_type()
+    response_type = _accepted(settings.accept or request_type)
     body = request.get_data()
     if len(body) > settings.max_body_bytes:
         raise RequestEntityTooLarge
-    asked = read(body, asked_in)
+    parsed = read(body, request_type)
     if not settings.is_batch:
-        check_work(asked.questions)
-    g.questions = asked.questions
-    answers: Iterable[Answer] = _answers(recommender, turn, asked.questions)
-    if asked.is_single:  # what becomes of it is the status of the whole
-        alone = [question for question in asked.questions if isinstance(question, RecommendRequest)]
-        answers = [_answer(recommender, turn, question) for question in alone]
-    kind = MediaType.of(answered_in) or MediaType.JSON
-    return Response(write(answers, kind, is_single=asked.is_single), mimetype=answered_in)
+        check_work(parsed.records)
+    g.records = parsed.records
+    results: Iterable[Result] = _results(recommender, turn, parsed.records)
+    if parsed.is_single:  # an error of the only record is the error of the request
+        valid = [record for record in parsed.records if isinstance(record, RecommendRequest)]
+        results = [_recommend(recommender, turn, record) for record in valid]
+    kind = MediaType.of(response_type) or MediaType.JSON
+    return Response(write(results, kind, is_single=parsed.is_single), mimetype=response_type)
 
 
 def _content_type() -> MediaType:
@@ -102,39 +102,39 @@ def _content_type() -> MediaType:
 
 
 def _accepted(default: str) -> str:
-    """The media type to answer in, by the name that the client has for it; `default` where it takes any."""
+    """Return the media type of the response, by the client's name for it; `default` if the client accepts any."""
     if not request.accept_mimetypes:
         return default
-    # Of types that are as welcome the first one counts.
+    # Of types that the client likes equally, the first one wins.
     best = request.accept_mimetypes.best_match(dict.fromkeys([default, *MediaType, *MEDIA_TYPE_ALIASES]))
     if best is None:
-        raise NotAcceptable(f"Accept: this endpoint answers {TYPES}, got {shown(request.headers['Accept'])}")
+        raise NotAcceptable(f"Accept: expected {TYPES}, got {shown(request.headers['Accept'])}")
     return best
 
 
-def _answer(recommender: Recommender, turn: Turn, question: RecommendRequest) -> Recommendations:
+def _recommend(recommender: Recommender, turn: Turn, record: RecommendRequest) -> Recommendations:
     with turn():
         return recommender.recommend(
-            question.user_id,
-            question.events,
-            top_k=question.top_k,
-            num_candidates=question.candidates,
-            exclude_seen=question.exclude_seen,
+            record.user_id,
+            record.events,
+            top_k=record.top_k,
+            num_candidates=record.candidates,
+            exclude_seen=record.exclude_seen,
         )
 
 
-def _answers(recommender: Recommender, turn: Turn, questions: Sequence[Question]) -> Iterator[Answer]:
-    """One for each question, whatever becomes of the others."""
-    for question in questions:
-        if isinstance(question, RequestError):
-            yield question
+def _results(recommender: Recommender, turn: Turn, records: Sequence[Record]) -> Iterator[Result]:
+    """Yield one result for each record; an error of one record does not affect the others."""
+    for record in records:
+        if isinstance(record, RequestError):
+            yield record
             continue
         try:
-            yield _answer(recommender, turn, question)
+            yield _recommend(recommender, turn, record)
         except RequestError as error:
             yield error
         except Exception as error:
-            log.error("failed to answer a record of a request", exc_info=error)
+            log.error("failed to process a record of a request", exc_info=error)
             yield RequestError("", INTERNAL)
 
 
@@ -143,26 +143,26 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    """Give back what the caller wants back (contract S9), and leave a line in the log when all is sent."""
+    """Return the client's custom attributes to it (contract S9); log the request when the response is sent."""
     attributes = request.headers.get(CUSTOM_ATTRIBUTES, "")
     if attributes and len(attributes) <= MAX_CUSTOM_ATTRIBUTES and attributes.isascii() and attributes.isprintable():
         response.headers[CUSTOM_ATTRIBUTES] = attributes
-    level = logging.DEBUG if request.path == "/ping" else logging.INFO  # asked every few seconds
+    level = logging.DEBUG if request.path == "/ping" else logging.INFO  # requested every few seconds
     if log.isEnabledFor(level):
-        line = {"method": request.method, "path": request.path, "status": response.status_code, **_asked()}
+        line = {"method": request.method, "path": request.path, "status": response.status_code, **_log_fields()}
         began = g.began
         response.call_on_close(lambda: log.log(level, "%s", json.dumps({**line, "ms": _milliseconds_since(began)})))
     return response
 
 
-def _asked() -> dict[str, Any]:
-    """Of whom and how much was asked, and the name that the caller gave to it."""
-    questions: Sequence[Question] = g.get("questions", ())
-    asked: dict[str, Any] = {"records": len(questions)} if questions else {}
-    if len(questions) == 1 and isinstance(questions[0], RecommendRequest):
-        asked["user_id"] = questions[0].user_id
+def _log_fields() -> dict[str, Any]:
+    """Return the number of records, the user ID of a single record and the client's inference ID, for the log."""
+    records: Sequence[Record] = g.get("records", ())
+    logged: dict[str, Any] = {"records": len(records)} if records else {}
+    if len(records) == 1 and isinstance(records[0], RecommendRequest):
+        logged["user_id"] = records[0].user_id
     inference_id = request.headers.get(INFERENCE_ID)
-    return asked | ({"inference_id": inference_id[:MAX_INFERENCE_ID]} if inference_id else {})
+    return logged | ({"inference_id": inference_id[:MAX_INFERENCE_ID]} if inference_id else {})
 
 
 def _milliseconds_since(began: float) -> float:
@@ -170,7 +170,7 @@ def _milliseconds_since(began: float) -> float:
 
 
 def refuse(error: RequestError) -> Response:
-    """The answer to a bad request."""
+    """Return the response to an invalid request, with status 400."""
     return _json(as_json(error), 400)
 
 
@@ -193,5 +193,5 @@ _DESCRIPTIONS = {
 
 
 def _bug(error: Exception) -> Response:
-    log.error("failed to answer %s %s", request.method, request.path, exc_info=error)
+    log.error("failed to process %s %s", request.method, request.path, exc_info=error)
     return _json(as_json(RequestError("", INTERNAL)), 500)

@@ -1,4 +1,4 @@
-"""Run serve.py as its users do, in a process of its own: for the demo, the tests and the benchmarks."""
+"""Run serve.py in its own process, as users do: for the demo, the tests and the benchmarks."""
 
 import json
 import os
@@ -25,13 +25,13 @@ def running_server(
     prefix: Sequence[str] = (),
     command: Sequence[str] = SERVE,
 ) -> Iterator["Server"]:
-    """A server that answers /ping; it gets SIGTERM at the end of the block.
+    """Start a server and yield it when /ping succeeds; it gets SIGTERM at the end of the block.
 
     Args:
         base_dir: its SAGEMAKER_BASE_DIR.
-        environment: more variables.
-        prefix: put before the command, such as `taskset -c 0`.
-        command: what to run.
+        environment: additional environment variables.
+        prefix: words in front of the command, such as `taskset -c 0`.
+        command: the command to run.
 
     Raises:
         NotReadyError: it did not get ready.
@@ -49,7 +49,7 @@ def running_server(
 
 
 class Server:
-    """A running server: its process and what to ask it."""
+    """A running server: its process, and requests to it."""
 
     def __init__(self, process: "subprocess.Popen[Any]", port: int) -> None:
         self.process = process
@@ -72,7 +72,7 @@ class Server:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
     ) -> tuple[int, bytes]:
-        """One request on a connection of its own: status and body."""
+        """Send one request on its own connection; return status and body."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers))
@@ -82,7 +82,7 @@ class Server:
             connection.close()
 
     def invoke(self, value: object) -> tuple[int, Any]:
-        """POST a JSON value to /invocations: status and the decoded answer."""
+        """POST a JSON value to /invocations; return status and the decoded response."""
         headers = {"Content-Type": "application/json"}
         status, body = self.request("POST", "/invocations", json.dumps(value).encode(), headers)
         return status, json.loads(body)

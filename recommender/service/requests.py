@@ -1,4 +1,4 @@
-"""The body of a request -> checked values."""
+"""Request body -> checked values."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
@@ -25,7 +25,7 @@ class HistoryEvent(BaseModel):
 
 
 class RecommendRequest(BaseModel):
-    """One question: for whom, and how many."""
+    """One request: the user, the history and the number of recommendations."""
 
     model_config = _STRICT
 
@@ -38,10 +38,10 @@ class RecommendRequest(BaseModel):
     @field_validator("top_k", "num_candidates", mode="before")
     @classmethod
     def _whole(cls, value: object) -> object:
-        """5.0 is a whole number to JSON, and what some languages write for 5."""
+        """Accept 5.0 as 5: it is a whole number in JSON, and some languages write it so."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    @field_validator("num_candidates")  # called only where it was given
+    @field_validator("num_candidates")  # called only if the field was given
     @classmethod
     def _candidates_suffice(cls, num_candidates: int, info: ValidationInfo) -> int:
         if num_candidates < info.data.get("top_k", 1):
@@ -50,7 +50,7 @@ class RecommendRequest(BaseModel):
 
     @classmethod
     def parse(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value
-        """From a decoded JSON value.
+        """Return the request of a decoded JSON value.
 
         Raises:
             RequestError: names the field and what was expected.
@@ -70,12 +70,12 @@ class RecommendRequest(BaseModel):
 
     @property
     def candidates(self) -> int:
-        """`num_candidates`, where it is left out at least `top_k`."""
+        """`num_candidates`; at least `top_k` if the request leaves it out."""
         return max(self.num_candidates, self.top_k)
 
 
 def decode(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON value of a body; depth is bounded and NaN and Infinity are refused.
+    """Return the JSON value of a body; depth is bounded, NaN and Infinity are refused.
 
     Raises:
         RequestError: the body is empty or not JSON.
@@ -87,10 +87,10 @@ def decode(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value
-    """The entries of `{"instances": [...]}`; None where the value is not of that form.
+    """Return the entries of `{"instances": [...]}`; None if the value is not of that form.
 
     Raises:
-        RequestError: they are no list, or something stands beside them.
+        RequestError: the entries are not a list, or there are other fields next to them.
     """
     if not (isinstance(value, dict) and "instances" in value):
         return None
@@ -98,24 +98,24 @@ def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value
     if not isinstance(entries, list):
         raise RequestError("instances", f"expected a list, got {shown(entries)}")
     if others := sorted(value.keys() - {"instances"}):
-        raise RequestError(_shown_name(others[0]), "expected no field beside 'instances': each instance has its own")
+        raise RequestError(_shown_name(others[0]), "expected no field next to 'instances': each instance has its own")
     return entries
 
 
 def _shown_name(field: str) -> str:
-    """The field, whose name the caller may have made up, so that a message stays one short line."""
+    """Return the name of a field, shortened if needed: a client may send any name, a message is one short line."""
     return field if field.isprintable() and len(field) <= MAX_SHOWN else shown(field)
 
 
-def check_work(questions: Sequence[RecommendRequest | RequestError]) -> None:
-    """Bound what one request can ask for, so that it is answered in time and starves nobody.
+def check_work(records: Sequence[RecommendRequest | RequestError]) -> None:
+    """Bound the work of one request: it must finish in time and leave room for others.
 
     Raises:
-        RequestError: the records are too many, or the candidates of all of them together.
+        RequestError: there are too many records, or too many candidates in all records together.
     """
-    if len(questions) > LIMITS.max_instances:
-        raise RequestError("instances", f"expected at most {LIMITS.max_instances} records, got {len(questions)}")
-    total = sum(question.candidates for question in questions if isinstance(question, RecommendRequest))
+    if len(records) > LIMITS.max_instances:
+        raise RequestError("instances", f"expected at most {LIMITS.max_instances} records, got {len(records)}")
+    total = sum(record.candidates for record in records if isinstance(record, RecommendRequest))
     if total > LIMITS.max_candidates_in_all:
         raise RequestError(
             "instances", f"expected num_candidates of at most {LIMITS.max_candidates_in_all} in all, got {total}"

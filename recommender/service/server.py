@@ -32,9 +32,9 @@ STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with the settings of a SageMaker container.
 
-    The app, and with it the model, is loaded once before the workers are forked, which share its
-    memory; it listens only then, so /ping is never answered too early. One worker a core, one BLAS
-    thread a worker. Workers are cooperative (gevent): a slow client or a long batch holds up no other.
+    The app and its model are loaded once, before the workers are forked, so that they share its memory.
+    The server listens only then, so /ping never succeeds too early. There is one worker per core, and one
+    BLAS thread per worker. Workers are cooperative (gevent): a slow client or a long batch blocks no other.
     """
 
     def __init__(self, app: Flask, settings: ServerSettings) -> None:
@@ -50,7 +50,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_class": "gevent",
             "preload_app": True,
             "timeout": self._settings.timeout,
-            "graceful_timeout": 25,  # and a container 30 s between SIGTERM and SIGKILL (S12)
+            "graceful_timeout": 25,  # a container has 30 s between SIGTERM and SIGKILL (S12)
             "keepalive": 75,
             "control_socket_disable": True,
             "loglevel": logging.getLevelName(max(logging.WARNING, self._settings.log_level)).lower(),
@@ -62,7 +62,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """The app."""
+        """Return the app."""
         return self._flask_app
 
     def run(self) -> None:
@@ -73,12 +73,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's master, whose workers cannot miss a stop signal while they start.
 
-    A worker inherits the master's signal handlers, so a SIGTERM before it has its own is lost, and the
-    master waits for that worker until `graceful_timeout`. Blocked signals stay pending instead.
+    A worker inherits the master's signal handlers. A SIGTERM before it has its own handlers is lost, and
+    the master waits for that worker until `graceful_timeout`. Blocked signals stay pending instead.
     """
 
     def spawn_worker(self) -> int:
-        """Fork a worker, in which the stop signals are blocked until it is up."""
+        """Fork a worker; stop signals are blocked in it until it is ready."""
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             return int(super().spawn_worker())
@@ -86,26 +86,26 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def handle_int(self) -> None:
-        """Stop on Ctrl-C as on SIGTERM: answers under way are finished."""
+        """Stop on Ctrl-C as on SIGTERM: finish the responses in progress."""
         self.handle_term()
 
 
 def _hear_stop_signals(_worker: object) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the master passes on what it means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the master stops the workers
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def _unreadable(error: Exception) -> Response:
     response = refuse(RequestError("", f"expected a body that can be read: {error}"))
-    response.headers["Connection"] = "close"  # where the next request begins is not known
+    response.headers["Connection"] = "close"  # the start of the next request is unknown
     return response
 
 
 def check_port_is_free(port: int) -> None:
-    """Say in one line what gunicorn would say ten times in five seconds.
+    """Check that the port is free: gunicorn would report it ten times in five seconds.
 
     Raises:
-        ConfigError: the port cannot be listened on.
+        ConfigError: the server cannot listen on the port.
     """
     with socket() as probe:
         probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
@@ -113,52 +113,52 @@ def check_port_is_free(port: int) -> None:
             probe.bind(("0.0.0.0", port))  # noqa: S104 - a container is reached from outside
         except OSError as error:
             raise ConfigError(
-                f"port {port}: can't be listened on: {error.strerror}. Set {BIND_TO_PORT} to another"
+                f"port {port}: the server can't listen on it: {error.strerror}. Set {BIND_TO_PORT} to another port"
             ) from None
 
 
 class Turns:
-    """Lets a worker compute one answer at a time, first come first served, and look at its connections before each.
+    """A queue for the CPU of a worker: one recommendation at a time, first come, first served.
 
-    So /ping waits for an answer or two, however many are wanted and however long the batches are.
-    `gevent.sleep(0)` would not do (gevent looks at the connections after 50 such switches only), nor a
-    semaphore of gevent's (who asks again gets it before those who wait).
+    Before each turn the worker handles its connections. So /ping waits for one or two recommendations, however
+    many requests wait and however long the batches are. `gevent.sleep(0)` does not suffice: gevent handles
+    connections only after 50 such switches. A semaphore of gevent does not suffice either: it is not fair.
     """
 
     def __init__(self) -> None:
         self._busy = False
         self._waiting: deque[Event] = deque()
-        self._pair = socketpair()  # an end of it can always be written to
+        self._pair = socketpair()  # one end is always writable
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Wait for one's turn, and have it."""
+        """Wait for a turn, and hold it for the length of the block."""
         if self._busy:
             called = Event()
             self._waiting.append(called)
             called.wait()
         self._busy = True
         try:
-            wait_write(self._pair[0].fileno())  # back after the next poll and all that is ready then
+            wait_write(self._pair[0].fileno())  # returns after the next poll, when ready connections have been handled
             yield
         finally:
             if self._waiting:
-                self._waiting.popleft().set()  # still busy: nobody comes between
+                self._waiting.popleft().set()  # still busy: no other can get in between
             else:
                 self._busy = False
 
 
 def run(recommender: Recommender, settings: ServerSettings) -> None:
-    """Serve until SIGTERM; answers under way are finished.
+    """Serve until SIGTERM; finish the responses in progress.
 
     Raises:
-        ConfigError: the port cannot be listened on.
+        ConfigError: the server cannot listen on the port.
     """
     check_port_is_free(settings.port)
-    # Whoever has loaded the model from S3 has imported ssl, which gevent's workers then patch late. They speak no TLS.
+    # Loading the model from S3 imports ssl, so gevent's workers patch it late. That is harmless: they use no TLS.
     warnings.simplefilter("ignore", MonkeyPatchWarning)
     app = create_app(recommender, settings, Turns())
     app.register_error_handler(ParseException, _unreadable)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level)
-    with threadpool_limits(1, user_api="blas"):  # forked workers inherit it
+    with threadpool_limits(1, user_api="blas"):  # forked workers inherit the limit
         Server(app, settings).run()

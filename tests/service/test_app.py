@@ -130,7 +130,7 @@ EVENT = {"item_id": "a", "rating": 5}
             "instances",
             "at most 500000 in all, got 510000",
         ),
-        ({"instances": [], "top_k": 3}, "top_k", "no field beside 'instances'"),
+        ({"instances": [], "top_k": 3}, "top_k", "no field next to 'instances'"),
     ],
 )
 def test_a_bad_value_is_a_400_that_names_the_field(
