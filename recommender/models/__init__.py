@@ -1,1 +1,1 @@
-"""Interactions -> factors, with torch; `factors` alone does without, since serving shares it."""
+"""Interactions -> factors, with torch; `factors` does not import torch, since serving shares it."""

@@ -1,15 +1,15 @@
-"""The paper's recipe: mini-batches of ratings, mean squared error, Adam; but only rows of the batch are touched.
+"""The paper's recipe: mini-batches of ratings, mean squared error, Adam; but a step updates the batch's rows only.
 
 The paper's loop lets torch update whole tables at each step, 62,185 rows for a batch of 128 ratings. Here a
-batch gathers its own rows, takes the gradient of the model's own equation for them by autograd, and writes them
-back: an epoch costs O(num_ratings x embedding_dim) and nothing that grows with the tables.
+batch gathers its own rows, computes their gradient by autograd and writes them back. An epoch costs
+O(num_ratings x embedding_dim) and nothing that grows with the tables.
 
-What that changes, and not only in time (docs/experiments.md has the figures): with dense updates a row goes on
-moving when it is in no batch, by the momentum of its last one (some 30 steps of the learning rate in all) and by the
-weight decay, which Adam normalises to steps of up to the learning rate, however small the weight. Here a row that
-is not in the batch stays where it is, weight decay acts on the rows of the batch, and the bias correction goes by
-the number of a row's own updates, not by that of all batches. So a row is moved less for each of its ratings, and
-the defaults of learning rate and weight decay are larger than the paper's 0.001 and 0.00001.
+This changes results as well as time (measurements: docs/experiments.md). With dense updates a row keeps moving
+while it is in no batch. The momentum of its last batch moves it by about 30 steps of the learning rate in all.
+Weight decay moves it too: Adam normalises it to steps of up to the learning rate, however small the weight. Here a
+row outside of the batch does not move, and weight decay acts on the rows of the batch. The bias correction counts
+a row's own updates, not all batches. So each rating moves a row less, and the defaults of learning rate and weight
+decay are larger than the paper's 0.001 and 0.00001.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ INITIAL_STD = 0.01
 EPOCHS_PER_HALVING = 20
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-SMALL_BATCH = 1_000_000  # ratings x dimension that one thread does
+SMALL_BATCH = 1_000_000  # ratings x embedding size that one thread handles
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class AdamTable:
     Attributes:
         values: the parameter, (num_rows, ...), changed in place.
         mean, square: running means of gradient and squared gradient, of the same shape.
-        updates: (num_rows,) float32, how often each row was updated.
+        updates: (num_rows,) float32, the number of updates of each row.
     """
 
     values: Tensor
@@ -53,11 +53,11 @@ class AdamTable:
 
     @classmethod
     def of(cls, values: Tensor) -> "AdamTable":
-        """A table that has not been updated yet."""
+        """Return a table without updates so far."""
         return cls(values, torch.zeros_like(values), torch.zeros_like(values), torch.zeros(len(values)))
 
     def update(self, row: Tensor, gradient: Tensor, learning_rate: float, weight_decay: float) -> None:
-        """One Adam step of distinct rows, the weight decay added to the gradient as torch's Adam does."""
+        """Take one Adam step on distinct rows; like torch's Adam, add the weight decay to the gradient."""
         values = self.values.index_select(0, row)
         gradient = gradient.add(values, alpha=weight_decay)
         mean = self.mean.index_select(0, row).lerp_(gradient, 1 - BETA1)
@@ -74,23 +74,23 @@ class AdamTable:
 def epochs(
     data: Interactions, config: FactorizationOptions, start: Start | None = None, hosts: Hosts = ALONE
 ) -> Iterator[Iteration]:
-    """What is there after each epoch, for ever; the tables of its model go on changing with the next.
+    """Yield the state after every epoch, without end. The next epoch updates the yielded tensors in place.
 
-    Every epoch goes once through the ratings in an order that seed and epoch alone decide. The learning
+    Every epoch uses each rating once, in an order that depends on seed and epoch only. The learning
     rate is halved every 20 epochs. The same seed, data and thread count give the same bytes.
 
     Args:
         data: the ratings.
         config: the hyper-parameters.
-        start: go on from here.
-        hosts: those who share each batch's gradient, all of them with the same data, configuration and start.
+        start: resume from here.
+        hosts: the hosts that share each batch's gradient, all with the same data, configuration and start.
     """
     mean = float(data.rating.mean(dtype=np.float64))
     model = networks.create(config, len(data.users), len(data.items), mean)
     generator = torch.Generator().manual_seed(config.seed)
     for table in (model.user_embedding, model.item_embedding):
         table.data.normal_(std=INITIAL_STD, generator=generator)
-    # A single number is a table of one row.
+    # The global bias is a table of one row.
     tables = {name: AdamTable.of(_rows(parameter.data)) for name, parameter in model.named_parameters()}
     arrays = {f"{name}.{part}": tensor for name, table in tables.items() for part, tensor in vars(table).items()}
     if start is not None:
@@ -117,16 +117,16 @@ def train_batch(
     weight_decay: float,
     hosts: Hosts = ALONE,
 ) -> None:
-    """One step on a batch of ratings; touches its users' and items' rows only.
+    """Take one step on a batch of ratings; update the rows of its users and items only.
 
-    Of several hosts each takes the gradient of its part of the ratings; the sum is what all of them go by.
+    With several hosts, each computes the gradient of its part of the ratings; all of them apply the sum.
     """
     users, user_num = torch.unique(user, return_inverse=True)
     items, item_num = torch.unique(item, return_inverse=True)
     rows = {"user": users, "item": items, "global": torch.zeros(1, dtype=torch.int64)}
     row_of = {name: rows[name.partition("_")[0]] for name in tables}
     gathered = {name: table.values.index_select(0, row_of[name]).requires_grad_() for name, table in tables.items()}
-    # The model's own equation, on the rows of the batch instead of its tables.
+    # The model's own equation, on the rows of the batch instead of the whole tables.
     own = slice(hosts.rank, None, hosts.size)
     predicted = functional_call(model, gathered, (user_num[own], item_num[own]))
     error = (predicted - rating[own]).square().sum() / len(rating)

@@ -11,9 +11,9 @@ exactly, embedding and bias together. With n ratings x_1..x_n (rows of X, n x d)
     (X X'/reg + 11'/bias_reg + I) a = y,    p = X'a / reg,    b = 1'a / bias_reg     n x n, for n <= d
     the normal equations of the same problem                                       (d+1) x (d+1), for n > d
 
-A sweep costs O(sum over rows of n d min(n, d)) and rows of equal n are solved as batches, each by one
-thread, so that threads meet twice a sweep and the result does not depend on their number. Always by
-Cholesky: the systems are symmetric positive definite, and torch's batched LU hangs at 151 and more.
+A sweep costs O(sum over rows of n d min(n, d)). Rows of equal n are solved in batches, each by one thread:
+threads synchronize twice per sweep, and the result does not depend on their number. Systems are solved by
+Cholesky: they are symmetric positive definite, and torch's batched LU hangs at 151 rows and more.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ from recommender.models.options import FactorizationOptions
 from recommender.models.parallel import parallel_map
 
 INITIAL_STD = 0.1
-BATCH_FLOATS = 500_000  # gathered numbers in one batch: 2 MB stay in the cache, and malloc uses them again
+BATCH_FLOATS = 500_000  # gathered numbers per batch: 2 MB stay in the cache, and malloc reuses them
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class Batch:
 def sweeps(
     data: Interactions, config: FactorizationOptions, start: Start | None = None, hosts: Hosts = ALONE
 ) -> Iterator[Iteration]:
-    """What is there after each sweep, for ever; the tables of its model go on changing with the next.
+    """Yield the state after every sweep, without end. The next sweep updates the yielded tensors in place.
 
-    A sweep ends with the users, so that every user is the exact answer to the user's own ratings, which
-    is what `factors.fold_in` gives for them. The same seed and data give the same bytes.
+    A sweep ends with the users. So every user is the exact solution for the user's own ratings, as
+    `factors.fold_in` computes it. The same seed and data give the same bytes.
 
     Args:
         data: the ratings.
         config: the hyper-parameters.
-        start: go on from here: its users decide all that follows.
-        hosts: those who share the work, all of them with the same data, configuration and start.
+        start: resume from here; its users determine all that follows.
+        hosts: the hosts that share the work, all with the same data, configuration and start.
     """
     mean = float(data.rating.mean(dtype=np.float64)) if config.has_bias else 0.0
     rating = data.rating - np.float32(mean)
@@ -92,26 +92,26 @@ def sweeps(
 
 
 def initialize(users: Side, data: Interactions, seed: int) -> None:
-    """Small random embeddings; a user without ratings keeps zeros, which no sweep would change."""
+    """Draw small random embeddings; a user without ratings keeps zeros, which no sweep changes."""
     users.embedding.normal_(std=INITIAL_STD, generator=torch.Generator().manual_seed(seed))
     without_ratings = torch.from_numpy(np.bincount(data.user_num, minlength=len(data.users)) == 0)
     users.embedding[without_ratings] = 0
 
 
 def all_gather(hosts: Hosts, side: Side, shares: list[slice]) -> None:
-    """After a half-step every host has all rows."""
+    """Give every host all rows after a half-step."""
     hosts.all_gather(side.embedding, shares)
     hosts.all_gather(side.bias, shares)
 
 
 def row_costs(row: np.ndarray, num_rows: int, embedding_dim: int) -> np.ndarray:
-    """What it costs to solve each row, (num_rows,) float64: the same for rows of one length."""
+    """Return the cost of solving each row, (num_rows,) float64; it depends on the row's number of ratings only."""
     length = np.bincount(row, minlength=num_rows).astype(np.float64)
     return length * embedding_dim * np.minimum(length, embedding_dim)
 
 
 def batches(row: np.ndarray, other: np.ndarray, rating: np.ndarray, share: slice, embedding_dim: int) -> list[Batch]:
-    """Group the ratings by row, and the rows of the share by their number of ratings; rows without any are left out."""
+    """Group the ratings by row, and the rows of the share by number of ratings; leave out rows without ratings."""
     order = np.argsort(row, kind="stable")
     offsets = row_offsets(row, share.stop)
     counts = np.diff(offsets)
@@ -130,7 +130,7 @@ def half_step(target: Side, other: Side, batched: list[Batch], reg: float, bias_
     """Solve every row of `target` for a fixed `other`, in place.
 
     Raises:
-        FitError: numbers have grown beyond what float32 holds.
+        FitError: numbers have overflowed float32.
     """
 
     def solve_batch(batch: Batch) -> None:
@@ -147,11 +147,11 @@ def half_step(target: Side, other: Side, batched: list[Batch], reg: float, bias_
     try:
         parallel_map(solve_batch, batched)
     except LinAlgError:
-        raise FitError(f"the fit met numbers that are not finite: {networks.FINITE}") from None
+        raise FitError(f"the fit reached numbers that are not finite: {networks.FINITE}") from None
 
 
 def _solve_one(design: Tensor, residual: Tensor, reg: float, bias_reg: float) -> tuple[Tensor, Tensor]:
-    """The closed form for rows with a single rating, nine items in ten."""
+    """Solve rows with a single rating, nine items in ten, in closed form."""
     vector = design[:, 0]
     dual = residual[:, 0] / (1 + 1 / bias_reg + vector.square().sum(dim=1) / reg)
     return vector * (dual / reg)[:, None], dual / bias_reg

@@ -1,6 +1,6 @@
-"""Where a training stands, on disk: a process that ends is followed by one that goes on as if nothing had been.
+"""Training checkpoints: a restarted job resumes where the previous one stopped.
 
-Each checkpoint is a folder of `storage`, so one that was cut short or altered is refused, and the newest good one
+Each checkpoint is a folder of `array_folder`, so a truncated or altered one is refused. The newest valid one
 counts. SageMaker copies the folder to S3 and back (contract T10).
 """
 
@@ -25,11 +25,11 @@ from recommender.models.iteration import Iteration, Start
 
 FORMAT = "two-stage-recommender-checkpoint"
 FORMAT_VERSION = 1
-KEPT = 2  # the newest, and one before it should the newest be damaged
+KEPT = 2  # the newest, and the one before it in case the newest is damaged
 
 
 class Phase(StrEnum):
-    """The two fits of a training, in this order: one chooses the number of iterations, the other is the result."""
+    """The two fits of a training, in order: the first chooses the number of iterations, the second is the result."""
 
     CHOOSE = "choose"
     FIT = "fit"
@@ -37,11 +37,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stands.
+    """The state of a training.
 
     Attributes:
-        phase: which of its fits.
-        start: where that fit goes on.
+        phase: which of its two fits.
+        start: where that fit resumes.
         errors: validation RMSE after each iteration of the first fit.
     """
 
@@ -64,7 +64,7 @@ def fingerprint(options: Mapping[str, object], data: Interactions, validation: I
 
 
 class Checkpoints:
-    """The checkpoints of one job in a folder that others may use too; of several hosts the first one's count."""
+    """The checkpoints of one job, in a folder that other jobs may share; the first host's checkpoints count."""
 
     def __init__(self, folder: Path | None, job: str, hosts: Hosts = ALONE) -> None:
         self._folder = folder
@@ -73,7 +73,7 @@ class Checkpoints:
         self._works = hosts.rank == 0 and folder is not None
 
     def save(self, phase: Phase, iteration: Iteration, errors: list[float]) -> None:
-        """Keep this moment. Where nothing can be written, say so once and go on without."""
+        """Write a checkpoint. If it can't be written, say so once and continue without checkpoints."""
         if not self._works or self._folder is None:
             return
         path = self._folder / f"{self._job}-{list(Phase).index(phase)}-{phase}-{iteration.number:06d}"
@@ -92,11 +92,11 @@ class Checkpoints:
             self._works = False
             return
         for older in self._own()[KEPT:]:
-            with contextlib.suppress(OSError):  # it only takes space
+            with contextlib.suppress(OSError):  # a leftover only takes space
                 shutil.rmtree(older)
 
     def newest(self) -> Checkpoint | None:
-        """The newest good one of this job, the same on all hosts; damaged ones are named and passed over."""
+        """Return the newest valid checkpoint of this job, the same on all hosts; report and skip damaged ones."""
         own = self._newest_here() if self._hosts.rank == 0 else None
         return own if self._hosts.size == 1 else _sent(own, self._hosts)
 
@@ -105,16 +105,16 @@ class Checkpoints:
             try:
                 checkpoint = _load(path)
             except ArtifactError as error:
-                say(f"{error}; an older checkpoint is tried")
+                say(f"{error}; trying an older checkpoint")
             else:
-                say(f"going on after iteration {checkpoint.start.number} of phase {checkpoint.phase}: {path}")
+                say(f"resuming after iteration {checkpoint.start.number} of phase {checkpoint.phase}: {path}")
                 return checkpoint
         if self._folder is not None and self._folder.is_dir() and any(self._folder.iterdir()):
-            say(f"{self._folder}: no checkpoint of these data and hyper-parameters, starting from the beginning")
+            say(f"{self._folder}: no checkpoint for this data and these hyper-parameters; starting from the beginning")
         return None
 
     def _own(self) -> list[Path]:
-        """Newest first: the names of one job have the order in which it made them."""
+        """Return the checkpoints of this job, newest first: their names sort by age."""
         return [] if self._folder is None else sorted(self._folder.glob(f"{self._job}-*"), reverse=True)
 
 
@@ -125,7 +125,7 @@ def _load(path: Path) -> Checkpoint:
 
 
 def _sent(own: Checkpoint | None, hosts: Hosts) -> Checkpoint | None:
-    """What the first host has."""
+    """Return the checkpoint of the first host, on every host."""
     header: list[object] = []
     if own is not None:
         shapes = {name: list(array.shape) for name, array in own.start.arrays.items()}

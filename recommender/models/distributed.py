@@ -1,7 +1,7 @@
-"""Several hosts that fit one model (contract T22): each solves its share of the rows, then all have all of them.
+"""Several hosts that fit one model (contract T22): each solves its share of the rows, then all exchange them.
 
-Every host reads all ratings and keeps whole tables; what is shared out is the work. Users and items are cut into
-runs of rows that cost about the same, one for each host. The tables are on the CPU, hence gloo.
+Every host reads all ratings and keeps whole tables; only the work is divided. Users and items are split into
+consecutive rows of about equal cost, one share for each host. The tables are on the CPU, hence gloo.
 """
 
 import os
@@ -21,14 +21,14 @@ from recommender.common.processes import NotReadyError, listens, wait_until
 from recommender.errors import DataError, FitError
 from recommender.sagemaker.environment import Cluster
 
-PATIENCE = timedelta(minutes=10)  # the longest that a host waits for another's start or its share of a half-step
+PATIENCE = timedelta(minutes=10)  # longest wait for another host's start or its share of a half-step
 
 
 class Hosts:
-    """This host among those that fit together; where it is alone all of this does nothing.
+    """This host among those that fit together; if it is alone, the methods do nothing.
 
     Attributes:
-        rank: place of this host; the first, 0, decides and writes.
+        rank: position of this host; the first host, 0, decides and writes.
         size: number of hosts.
     """
 
@@ -41,7 +41,7 @@ class Hosts:
         """Connect the hosts for as long as the block lasts.
 
         Raises:
-            FitError: a host does not come; so do the other methods where one was lost since.
+            FitError: a host did not connect. The other methods raise it if a host was lost since.
         """
         if self.size == 1:
             yield
@@ -58,7 +58,7 @@ class Hosts:
             dist.destroy_process_group()
 
     def _meet(self, first: str, port: int) -> TCPStore:
-        """Wait for all hosts, in steps short enough for a stop signal to be heard in between."""
+        """Wait for all hosts, in short steps, so that a stop signal is handled in between."""
         if self.rank > 0:
             _wait_for(lambda: listens(first, port), f"host {first}")
         store = TCPStore(first, port, self.size, self.rank == 0, PATIENCE, wait_for_workers=False)
@@ -67,12 +67,12 @@ class Hosts:
         return store
 
     def shares(self, cost: NDArray[np.float64]) -> list[slice]:
-        """The rows of each host, in order of rank, so that the sums of their costs are about equal."""
+        """Return the rows of each host, in order of rank, so that the sums of their costs are about equal."""
         ends = np.searchsorted(np.cumsum(cost), cost.sum() * np.arange(1, self.size) / self.size)
         return [slice(int(begin), int(end)) for begin, end in pairwise([0, *ends, len(cost)])]
 
     def all_gather(self, table: Tensor, shares: list[slice]) -> None:
-        """Give the others this host's rows and take theirs, in place."""
+        """Send this host's rows to all others and receive theirs, in place."""
         if self.size == 1:
             return
         with self._explain_lost_host():
@@ -81,23 +81,23 @@ class Hosts:
                     dist.broadcast(table[rows], src=rank)
 
     def all_reduce(self, values: Tensor) -> None:
-        """Replace the values by their sum over the hosts, which is the same on all of them."""
+        """Replace the values by their sum over all hosts, in place."""
         if self.size > 1:
             with self._explain_lost_host():
                 dist.all_reduce(values)
 
     def broadcast(self, values: Tensor) -> Tensor:
-        """The first host's values, in place."""
+        """Replace the values by those of the first host, in place; return them."""
         if self.size > 1:
             with self._explain_lost_host():
                 dist.broadcast(values, src=0)
         return values
 
     def agree(self, job: str) -> None:
-        """Check that all hosts do the same.
+        """Check that all hosts have the same job, by its fingerprint.
 
         Raises:
-            DataError: their data or hyper-parameters differ.
+            DataError: data or hyper-parameters differ between hosts.
         """
         if self.size == 1:
             return
@@ -108,7 +108,7 @@ class Hosts:
         if any(not torch.equal(other, mine) for other in all_of_them):
             raise DataError(
                 "the hosts have read different data or hyper-parameters: expected S3DistributionType FullyReplicated "
-                "and the same hyperparameters.json for each of them"
+                "and the same hyperparameters.json on each host"
             )
 
     @contextmanager

@@ -1,11 +1,11 @@
-"""What a fit leaves behind, in plain arrays: the only thing that training and serving share of a model.
+"""The result of a fit, in plain arrays: the only part of a model that training and serving share.
 
 Predicted rating (the paper's Bias MF, section 3.2.1):
 
     r_ui = global_mean + user_bias_u + item_bias_i + user_embedding_u . item_embedding_i
 
-Basic MF is the same with zeros for the first three; Sigmoid MF puts the sum through a sigmoid, which keeps
-the order, so that recall needs no case for it.
+Basic MF is the same with zeros for the first three. Sigmoid MF applies a sigmoid to the sum; it keeps the
+order, so that the candidate search needs no special case.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ Floats = NDArray[np.float32]
 class Factors:
     """A fitted biased matrix factorization.
 
-    Item embeddings are kept as `item_scale[i] * item_direction[item_direction_num[i]]`. Least squares
-    leaves every item with a single rating on the line through its rater's embedding, and nine items in
-    ten have a single rating (measured on the paper's split), so there are far fewer lines than items:
-    14 thousand for 52 thousand. Recall multiplies by the lines and is 3.6 times shorter for it. A model
-    without such structure has one line for every item and loses nothing but 8 bytes an item.
+    Item embeddings are kept as `item_scale[i] * item_direction[item_direction_num[i]]`. Least squares puts
+    every item with a single rating on the line through its rater's embedding. Nine items in ten have a
+    single rating (measured on the paper's split), so there are far fewer lines than items: 14 thousand for
+    52 thousand. The candidate search multiplies by the lines, which takes 3.6 times less time. A model
+    without such structure has one line for every item and loses only 8 bytes per item.
 
     Attributes:
         global_mean: mean of the training ratings.
@@ -48,30 +48,31 @@ class Factors:
 
     @property
     def num_users(self) -> int:
-        """Rows of the user tables."""
+        """The number of rows of the user tables."""
         return len(self.user_bias)
 
     @property
     def num_items(self) -> int:
-        """Rows of the item tables."""
+        """The number of rows of the item tables."""
         return len(self.item_bias)
 
     def item_embedding(self, item_num: NDArray[np.integer]) -> NDArray[np.float64]:
-        """(len(item_num), embedding_dim) float64."""
+        """Return the embeddings of items, (len(item_num), embedding_dim) float64."""
         return self.item_direction[self.item_direction_num[item_num]] * self.item_scale[item_num, None].astype(float)
 
     def item_score(self, user_embedding: Floats, item_num: NDArray[np.integer]) -> NDArray[np.float64]:
-        """What of the predicted rating depends on the item: item_bias + the inner product, (n,) float64.
+        """Return the part of the predicted rating that depends on the item, (n,) float64.
 
-        Every row is summed in the same order wherever it stands, so equal items have equal scores to the bit.
+        It is item_bias + the inner product. Every row is summed in the same order, so that equal items have
+        equal scores, bit for bit.
         """
         product = self.item_embedding(item_num) * user_embedding
         return product.sum(axis=1) + self.item_bias[item_num]
 
     def predict(self, user_num: NDArray[np.integer], item_num: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Predicted ratings of pairs, not clipped to the scale, (n,) float64.
+        """Return the predicted ratings of pairs, not clipped to the scale, (n,) float64.
 
-        A number of -1 stands for an unknown user or item, whose bias and embedding are 0.
+        A number of -1 stands for an unknown user or item; its bias and embedding are 0.
         """
         user_bias = np.where(user_num < 0, 0, self.user_bias[user_num]).astype(float)
         item_bias = np.where(item_num < 0, 0, self.item_bias[item_num]).astype(float)
@@ -80,7 +81,7 @@ class Factors:
         return self.rating(user_bias + item_bias + np.where(known, product, 0))
 
     def rating(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The predicted rating for user_bias + `item_score`, (n,) float64."""
+        """Return the predicted rating for user_bias + `item_score`, (n,) float64."""
         if self.rating_range is None:
             return self.global_mean + score
         low, high = self.rating_range
@@ -90,9 +91,9 @@ class Factors:
 def factorize_items(item_embedding: Floats) -> tuple[Floats, NDArray[np.int32], Floats]:
     """Find the rows that lie on one line and keep each line once.
 
-    Rows are compared with the neighbour that is nearest in one random projection of their unit vectors,
-    and join its line where they differ by less than float32 can resolve after a division (1e-6 of their
-    length); a pair that is missed costs space and time, never correctness. O(n d + n log n).
+    A row is compared with its nearest neighbour in one random projection of the unit vectors. It joins the
+    neighbour's line if they differ by less than float32 can resolve after a division (1e-6 of their length).
+    A missed pair costs space and time, never correctness. O(n d + n log n).
 
     Returns:
         `(item_direction, item_direction_num, item_scale)`, see `Factors`.
@@ -104,7 +105,7 @@ def factorize_items(item_embedding: Floats) -> tuple[Floats, NDArray[np.int32], 
     unit *= sign[:, None]
     order = np.argsort(np.abs(projection), kind="stable")
     begins = np.append(True, ~_same_line(unit, order[1:], order[:-1]))
-    # A run of tiny steps can drift: a row that does not fit the first row of its line begins another.
+    # A run of tiny steps can drift: a row that does not fit the first row of its line begins a new line.
     while (drifted := ~_same_line(unit, order, order[begins][np.cumsum(begins) - 1])).any():
         begins |= drifted
     item_direction_num = np.empty(len(unit), np.int32)
@@ -113,7 +114,7 @@ def factorize_items(item_embedding: Floats) -> tuple[Floats, NDArray[np.int32], 
 
 
 def _same_line(unit: Floats, row: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pairs of unit rows are equal to the last digits of float32."""
+    """Return which pairs of unit rows are equal up to the last digits of float32."""
     result = np.empty(len(row), bool)
     for begin in range(0, len(row), 4096):  # small enough to stay in the cache
         some = slice(begin, begin + 4096)
@@ -128,21 +129,22 @@ def fold_in(
     regularization: float,
     bias_regularization: float,
 ) -> tuple[Floats, float]:
-    """Embedding and bias of a user whom the fit has not seen, from the ratings alone.
+    """Compute embedding and bias of a user who is not in the training data, from the user's ratings.
 
-    The minimum over p and b of
+    Minimize over p and b
 
         sum_i (rating_i - item_bias_i - b - p . q_i)^2 + regularization |p|^2 + bias_regularization b^2
 
-    which is the user half-step of the fit (`als.half_step`) for one row, so a stored user gets the
-    stored vector back. Solved in the smaller of rating space (n x n) and factor space; O(n d min(n, d)).
+    This is the user half-step of the fit (`als.half_step`) for one row, so a stored user gets the stored
+    vector back. The system is solved in rating space (n x n) or factor space, whichever is smaller;
+    O(n d min(n, d)).
 
     Args:
         item_embedding: (n, embedding_dim).
         item_bias: (n,).
-        rating: (n,), the global mean taken off.
-        regularization: weight of the squared length of the embedding, above 0.
-        bias_regularization: weight of the squared bias, above 0.
+        rating: (n,), minus the global mean.
+        regularization: L2 penalty on the embedding, above 0.
+        bias_regularization: L2 penalty on the bias, above 0.
 
     Returns:
         `(user_embedding, user_bias)`: (embedding_dim,) float32 and a float.

@@ -1,4 +1,4 @@
-"""How many iterations (sweeps or epochs): validation decides, then everything is fitted again."""
+"""Choose the number of iterations (sweeps or epochs) on validation data, then fit all ratings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Choice:
 
     Attributes:
         num_iterations: the number chosen.
-        rmse: validation RMSE after each iteration tried; empty where there was nothing to validate on.
+        rmse: validation RMSE after each iteration tried; empty if there was nothing to validate on.
         num_validation: validation ratings.
     """
 
@@ -50,16 +50,16 @@ def choose_iterations(
 ) -> Choice:
     """Find the iteration that predicts the validation ratings best.
 
-    More iterations overfit, so "until it converges" is the wrong rule (docs/experiments.md). Where there
-    is nothing to validate on (no item is shared), the choice is the most that `config` allows.
+    More iterations overfit, so "until it converges" is the wrong rule (docs/experiments.md). If there is
+    nothing to validate on (no item is shared), the choice is the maximum that `config` allows.
 
     Args:
         data: all training ratings.
         config: the hyper-parameters.
         validation: ratings that `data` does not have; by default each user's last one is held out of `data`.
-        errors: the validation RMSE after each iteration, as far as an earlier process came.
+        errors: the validation RMSE after each iteration of an earlier process.
         start: where that process stopped.
-        hosts: those who fit together.
+        hosts: the hosts that fit together.
         after: called after each iteration, with the errors so far.
     """
     if validation is None:
@@ -74,7 +74,7 @@ def choose_iterations(
     iterations = SOLVERS[config.solver](data, config, start, hosts)
     while not progress.ended:
         iteration = next(iterations)
-        # One host decides: another kind of processor may round another way.
+        # One host decides: another kind of processor may round differently.
         error = torch.tensor([validation_rmse(iteration.model, validation)], dtype=torch.float64)
         progress.take(float(hosts.broadcast(error)))
         after(iteration, progress.errors)
@@ -99,11 +99,11 @@ def fit(
         if iteration.number >= num_iterations:
             return networks.factors_of(iteration.model)
         after(iteration)
-    raise AssertionError("a solver goes on for ever")
+    raise AssertionError("a solver yields without end")
 
 
 def limits(config: FactorizationOptions) -> tuple[int, int]:
-    """`(most, patience)`: iterations at most, and how many without a better validation error end the search."""
+    """Return the maximum number of iterations, and how many without a better validation error end the search."""
     if config.solver == "als":
         return config.max_sweeps, SWEEPS_PATIENCE
     return config.max_epochs, config.patience
@@ -111,7 +111,7 @@ def limits(config: FactorizationOptions) -> tuple[int, int]:
 
 @torch.no_grad()
 def validation_rmse(model: networks.BasicMF, ratings: Interactions) -> float:
-    """Root mean squared error of the model's predictions."""
+    """Return the root mean squared error of the model's predictions."""
     columns = (ratings.user_num, ratings.item_num, ratings.rating)
     parts = zip(*(torch.split(torch.from_numpy(column), PREDICTED_AT_ONCE) for column in columns), strict=True)
     squares = sum(float((model(user, item) - rating).double().square().sum()) for user, item, rating in parts)

@@ -1,4 +1,4 @@
-"""What a solver hands out after each iteration: a sweep of least squares, or an epoch of Adam."""
+"""What a solver yields after each iteration: a sweep of least squares, or an epoch of Adam."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from recommender.models.networks import BasicMF
 
 @dataclass(frozen=True)
 class Start:
-    """Where a solver goes on, as if it had never stopped.
+    """Where a solver resumes, with the same result as without a stop.
 
     Attributes:
         number: iterations done.
-        arrays: the `Iteration.arrays` that were there then.
+        arrays: the `Iteration.arrays` after them.
     """
 
     number: int
@@ -27,8 +27,8 @@ class Iteration:
 
     Attributes:
         number: iterations done, from 1.
-        model: its tables go on changing with the next iteration.
-        arrays: all that the solver needs to go on from here, and nothing else; views of its tables.
+        model: the model; the next iteration updates its tables in place.
+        arrays: all that the solver needs to resume, and nothing else; views of its tables.
     """
 
     number: int

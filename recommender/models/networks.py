@@ -1,6 +1,6 @@
-"""The paper's three models as torch modules: what is learned, and what it predicts.
+"""The paper's three models as torch modules: their parameters and predictions.
 
-Solvers change the tables of a module; `factors_of` ends the fit in plain arrays.
+Solvers update the tables of a module; `factors_of` returns the result as plain arrays.
 """
 
 import torch
@@ -19,7 +19,7 @@ FINITE = (
 class BasicMF(nn.Module):
     """Basic MF: r_ui = p_u . q_i (the paper's section 3.2.1).
 
-    Its biases are zeros that nothing learns, so that no solver needs a case for them.
+    Its biases are constant zeros, so that solvers need no special case.
 
     Attributes:
         user_embedding, item_embedding: (num_rows, embedding_dim) float32.
@@ -41,7 +41,7 @@ class BasicMF(nn.Module):
         self.register_buffer(name, values)
 
     def forward(self, user_num: Tensor, item_num: Tensor) -> Tensor:
-        """Predicted ratings of pairs, (n,) float32."""
+        """Return the predicted ratings of pairs, (n,) float32."""
         return (self.user_embedding.index_select(0, user_num) * self.item_embedding.index_select(0, item_num)).sum(
             dim=1
         )
@@ -55,7 +55,7 @@ class SigmoidMF(BasicMF):
         self.rating_range = rating_range
 
     def forward(self, user_num: Tensor, item_num: Tensor) -> Tensor:
-        """Predicted ratings of pairs, (n,) float32."""
+        """Return the predicted ratings of pairs, (n,) float32."""
         low, high = self.rating_range
         return low + (high - low) * torch.sigmoid(super().forward(user_num, item_num))
 
@@ -67,13 +67,13 @@ class BiasMF(BasicMF):
         self.register_parameter(name, nn.Parameter(values))
 
     def forward(self, user_num: Tensor, item_num: Tensor) -> Tensor:
-        """Predicted ratings of pairs, (n,) float32."""
+        """Return the predicted ratings of pairs, (n,) float32."""
         biases = self.user_bias.index_select(0, user_num) + self.item_bias.index_select(0, item_num) + self.global_bias
         return super().forward(user_num, item_num) + biases
 
 
 def create(config: FactorizationOptions, num_users: int, num_items: int, global_mean: float) -> BasicMF:
-    """The configured model with zero embeddings and, where it has biases, the mean as the global one."""
+    """Return the configured model with zero embeddings; if it has biases, the mean is the global bias."""
     sizes = (num_users, num_items, config.embedding_dim)
     if config.prediction_range is not None:
         return SigmoidMF(*sizes, config.prediction_range)
@@ -85,7 +85,7 @@ def create(config: FactorizationOptions, num_users: int, num_items: int, global_
 
 
 def factors_of(model: BasicMF) -> Factors:
-    """The plain arrays.
+    """Return the parameters of a model as plain arrays.
 
     Raises:
         FitError: a number is not finite.

@@ -17,8 +17,8 @@ NOT_FOR = {
     "adam": ("max_sweeps", "item_bias_regularization"),
 }
 
-# Solver -> what changes its validation error, and between which values a search looks for the best. Not here: what
-# validation chooses anyway (sweeps, epochs), and what matters only after the fit (new users of adam).
+# Solver -> the options that change its validation error, and the range of each that a search tries. Left out:
+# what validation chooses anyway (sweeps, epochs), and what matters only after the fit (new users of adam).
 SEARCH_SPACE = {
     "als": {
         "embedding_dim": Range(10, 300),

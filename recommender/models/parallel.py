@@ -1,4 +1,4 @@
-"""How many threads a solver uses."""
+"""The number of threads that a solver uses."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +12,10 @@ Task = TypeVar("Task")
 
 @contextmanager
 def one_thread_for_small(numbers: int, small: int) -> Iterator[None]:
-    """Work of fewer numbers than `small` is done by one thread.
+    """Use one thread for the length of the block if there are fewer `numbers` than `small`.
 
-    Threads that wait for each other between thousands of short operations gain little on a free machine,
-    and on one whose cores are busy they make the work slower by an order of magnitude (docs/experiments.md).
+    Threads that wait for each other between thousands of short operations gain little on a free machine.
+    If the cores are busy, they slow the work down by an order of magnitude (docs/experiments.md).
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if numbers < small else threads)
@@ -26,10 +26,10 @@ def one_thread_for_small(numbers: int, small: int) -> Iterator[None]:
 
 
 def parallel_map(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
-    """Independent tasks, each done by one of as many threads as torch has; an error of one of them is raised.
+    """Run independent tasks, each in one of as many threads as torch has; raise the error of a task.
 
-    Threads of torch's own meet after every operation, and one that has to wait for a busy core holds up all
-    the others; these meet once, at the end.
+    Torch's own threads synchronize after every operation, so one that waits for a busy core delays all
+    others. These threads synchronize once, at the end.
     """
     threads = torch.get_num_threads()
     if threads == 1:

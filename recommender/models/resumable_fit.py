@@ -1,4 +1,4 @@
-"""The whole fit of a factorization: validation chooses the iterations, then all ratings are fitted; resumable."""
+"""The whole, resumable fit of a factorization: choose the iterations on validation data, then fit all ratings."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from recommender.models.fit import Choice, choose_iterations, fit
 from recommender.models.iteration import Iteration
 from recommender.models.options import FactorizationOptions
 
-FEW = 100  # validation ratings that decide little
+FEW = 100  # fewer validation ratings choose unreliably
 
 
 def resumable_fit(
@@ -28,10 +28,10 @@ def resumable_fit(
 
     Args:
         data: all training ratings.
-        options: of the factorization.
+        options: the options of the factorization.
         validation: see `choose_iterations`.
-        hosts: those that fit together.
-        checkpoint_dir: where checkpoints are kept; None: nowhere.
+        hosts: the hosts that fit together.
+        checkpoint_dir: where to keep checkpoints; None: keep none.
         watch: gets the lap `choose`.
 
     Raises:
@@ -51,8 +51,12 @@ def resumable_fit(
     errors, start = newest.errors if newest else (), starts.get(Phase.CHOOSE)
     choice = choose_iterations(data, options, validation, errors=errors, start=start, hosts=hosts, after=after_choosing)
     if 0 < choice.num_validation < FEW:
-        say(f"only {choice.num_validation} ratings to validate on: a channel validation of its own would be surer")
-    say(f"{choice.num_iterations} iterations chosen, {choice.num_validation:,} validation ratings; fitting all ratings")
+        say(
+            f"only {choice.num_validation} validation ratings: a validation channel would make the choice more reliable"
+        )
+    say(
+        f"chose {choice.num_iterations} iterations on {choice.num_validation:,} validation ratings; fitting all ratings"
+    )
     if watch is not None:
         watch.lap("choose")
 

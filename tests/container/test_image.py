@@ -201,7 +201,7 @@ def test_10_and_11_a_stopped_job_ends_soon_and_goes_on_to_the_same_bytes(
 
     again = image.run(job, "train")
     assert again.returncode == 0
-    assert "going on after iteration" in again.stdout
+    assert "resuming after iteration" in again.stdout
     assert job.fingerprints == other.fingerprints
 
 

@@ -122,7 +122,7 @@ def test_hosts_go_on_from_the_first_ones_checkpoint(pair: list[Job]) -> None:
     before = pair[0].fingerprints
     shutil.rmtree(pair[1].container.checkpoint_dir, ignore_errors=True)
     results = end(start(pair))
-    assert "going on after iteration" in results[0][1]
+    assert "resuming after iteration" in results[0][1]
     assert "iteration=1;" not in results[1][1]
     assert pair[0].fingerprints == before
 

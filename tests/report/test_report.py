@@ -289,7 +289,7 @@ def test_without_the_report_the_model_is_the_same_and_goes_on_from_the_same_chec
     before = reported.fingerprints
     capfd.readouterr()
     assert train.main(["--report", "false"]) == 0
-    assert "going on after iteration" in capfd.readouterr().out
+    assert "resuming after iteration" in capfd.readouterr().out
     assert reported.fingerprints == before
     assert not reported.container.report_file.exists()
     reported.write_hyperparameters(report="false")

@@ -65,7 +65,7 @@ def test_a_stopped_job_says_so_ends_soon_and_goes_on_to_the_same_bytes(
 
     again = work.train()
     assert again.returncode == 0
-    assert "going on after iteration" in again.stdout
+    assert "resuming after iteration" in again.stdout
     assert "\niteration=2;" not in again.stdout
     assert work.fingerprints == uninterrupted(work, tmp_path)
 
@@ -112,7 +112,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(work: Job, 
     again = work.train()
     assert again.returncode == 0
     assert f"{largest}: its SHA-256 is not the one in config.json" in again.stdout
-    assert "going on after iteration" in again.stdout
+    assert "resuming after iteration" in again.stdout
     assert work.fingerprints == expected
 
 
@@ -120,7 +120,7 @@ def test_checkpoints_of_other_data_or_hyper_parameters_are_not_used(work: Job, t
     assert work.train().returncode == 0
     work.write("train/more.csv", "user_id,item_id,rating,timestamp\nu,i,5,1\nv,i,2,2\n")
     again = work.train()
-    assert "no checkpoint of these data and hyper-parameters" in again.stdout
+    assert "no checkpoint for this data and these hyper-parameters" in again.stdout
     assert work.fingerprints == uninterrupted(work, tmp_path)
 
 
