@@ -1,4 +1,4 @@
-"""The files of a channel -> one checked pandas frame; every problem names file, row and value."""
+"""The files of a channel -> one checked pandas frame; every error names file, row and value."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -19,33 +19,33 @@ READERS: dict[Format, Callable[[SourceFile, Columns], Chunks]] = {
     Format.JSON_LINES: read_json_lines,
     Format.PARQUET: read_parquet,
 }
-MIN_NEW = 1_000_000  # texts that wait to be compared with the known ones
+MIN_NEW = 1_000_000  # new texts that are compared with the known ones at once
 TIMESTAMP = Number(np.int64, -(2**62), 2**62, "a number", required=False)
 TITLE_COLUMNS: Columns = {"item_id": Id(), "title": Title()}
 
 
 def read_ratings(files: Sequence[SourceFile], rating_min: float, rating_max: float) -> pd.DataFrame:
-    """All ratings of a channel, in the order of the files and of their rows.
+    """Read all ratings of a channel, in the order of the files and of their rows.
 
     Returns:
         Columns user_id, item_id (categories of str, in the order of their first row), rating (float32) and,
-        where the files have it, timestamp (int64).
+        if the files have it, timestamp (int64).
 
     Raises:
-        DataError: a file is not what its name says, a column is missing or only in some of the files, a value
-            is not what the column must hold, or there is no row at all.
+        DataError: a file is not of its format, a column is missing or only in some of the files, a value is
+            invalid, or there is no row at all.
     """
     return _read(files, ratings_columns(rating_min, rating_max))
 
 
 def ratings_columns(rating_min: float, rating_max: float) -> Columns:
-    """Return what the columns of ratings must hold."""
+    """Return the columns of ratings and the content that they must have."""
     rating = Number(np.float32, rating_min, rating_max, f"a number from {rating_min:g} to {rating_max:g}")
     return {"user_id": Id(), "item_id": Id(), "rating": rating, "timestamp": TIMESTAMP}
 
 
 def read_titles(files: Sequence[SourceFile]) -> pd.DataFrame:
-    """Columns item_id and title (str, '' where missing) of a channel; says how many titles it has cut.
+    """Read columns item_id and title (str, '' if missing) of a channel; print how many titles were cut.
 
     Raises:
         DataError: as `read_ratings`.
@@ -54,7 +54,7 @@ def read_titles(files: Sequence[SourceFile]) -> pd.DataFrame:
 
 
 def cut_titles(titles: pd.DataFrame) -> pd.DataFrame:
-    """Return titles of at most `MAX_TITLE_CHARACTERS`; says how many it has cut."""
+    """Cut titles to `MAX_TITLE_CHARACTERS`; print how many were cut."""
     titles = titles.astype({"item_id": "str"})
     num_cut = int((titles["title"].str.len() > MAX_TITLE_CHARACTERS).sum())
     if num_cut:
@@ -84,7 +84,7 @@ def frame_of(chunks: Chunks, source: str) -> pd.DataFrame:
 
 
 def _chunks(files: Iterable[SourceFile], columns: Columns) -> Chunks:
-    """The chunks that have rows; all of them have the same columns."""
+    """Yield the chunks with rows; check that all of them have the same columns."""
     first: tuple[str, set[str]] | None = None
     for file in files:
         for chunk in READERS[file.format](file, columns):
@@ -103,7 +103,7 @@ def _check_same_columns(first_file: str, first: set[str], file: str, names: set[
 
 
 class Parts:
-    """A column that grows chunk by chunk; of ids each text is kept about once, not once a chunk."""
+    """A column that grows chunk by chunk; the text of an ID is kept about once, not once per chunk."""
 
     def __init__(self) -> None:
         self._parts: list[pa.Array] = []
@@ -118,7 +118,7 @@ class Parts:
                 self._unify()
 
     def series(self) -> pd.Series:
-        """The whole column: categories where it is ids, as text or numbers else."""
+        """Return the whole column: IDs as categories, others as text or numbers."""
         if not isinstance(self._parts[0], pa.DictionaryArray):
             column = pa.chunked_array(self._parts)
             return pd.Series(column, dtype="str") if column.type == pa.large_string() else pd.Series(column.to_numpy())
@@ -127,6 +127,6 @@ class Parts:
         return pd.Series(pd.Categorical.from_codes(self._parts[0].indices.to_numpy(), distinct))
 
     def _unify(self) -> None:
-        """Work that grows with the ids, each time they have doubled: O(rows log rows) in all."""
+        """Merge the dictionaries of the chunks, each time the IDs have doubled: O(rows log rows) in all."""
         column = pa.chunked_array(self._parts).unify_dictionaries()
         self._parts, self._num_new = [column.combine_chunks()], 0

@@ -1,4 +1,4 @@
-"""What the columns of a channel must hold, and the one line that names a value that is something else."""
+"""The content that the columns of a channel must have, and the message for a value that is something else."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MAX_TITLE_CHARACTERS = 2_000
 
 @dataclass(frozen=True)
 class Id:
-    """An id: text as the file says it, or a whole number, which is its decimal digits."""
+    """An ID: text exactly as in the file, or a whole number, which becomes its decimal digits."""
 
     required: bool = True
     expected: str = f"a text that is not empty, of at most {MAX_ID_CHARACTERS:,} characters"
@@ -33,7 +33,7 @@ class Title:
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a range, both ends allowed, and the dtype it is kept in."""
+    """A number in a range, both ends included, and its dtype in memory."""
 
     dtype: type[np.float32] | type[np.int64]
     lowest: float
@@ -45,18 +45,18 @@ class Number:
 Column = Id | Title | Number
 Columns = Mapping[str, Column]
 
-# By column: ids as a dictionary array (int32 of large_string), titles large_string, numbers in their dtype.
+# By column: IDs as a dictionary array (int32 of large_string), titles large_string, numbers in their dtype.
 Chunk = dict[str, pa.Array]
 Chunks = Iterator[Chunk]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a file, as a message calls them.
+    """Some rows of a file, as messages name them.
 
     Attributes:
         file: the name of the file.
-        called: what a row is called, with {} for its number.
+        called: the word for a row, with {} for its number.
         numbers: the number of each row.
     """
 
@@ -65,10 +65,10 @@ class Rows:
     numbers: Sequence[int]
 
     def check(self, good: NDArray[np.bool_], name: str, column: Column, value_at: Callable[[int], object]) -> None:
-        """Accept the values of a column.
+        """Check the values of a column.
 
         Raises:
-            DataError: one is not good; the first of them is named.
+            DataError: a value is not good; the message names the first one.
         """
         if not good.all():
             row = int(np.argmin(good))
@@ -79,16 +79,16 @@ class Rows:
 
 
 def checked_ids(ids: pa.Array, name: str, column: Id, rows: Rows) -> pa.DictionaryArray:
-    """Ids as they are kept.
+    """Check IDs and return them as they are kept in memory.
 
     Args:
-        ids: large_string, or a dictionary of it; null where there is none.
-        name: of the column.
-        column: what it must hold.
-        rows: for the message.
+        ids: large_string, or a dictionary of it; null if an ID is missing.
+        name: the name of the column.
+        column: the content that it must have.
+        rows: the rows, for the message.
 
     Raises:
-        DataError: an id is missing, empty or too long.
+        DataError: an ID is missing, empty or too long.
     """
     encoded = ids.dictionary_encode()
     length = pc.utf8_length(encoded.dictionary).to_numpy()
@@ -101,29 +101,29 @@ def checked_ids(ids: pa.Array, name: str, column: Id, rows: Rows) -> pa.Dictiona
 def checked_numbers(
     numbers: NDArray[np.number], name: str, column: Number, rows: Rows, value_at: Callable[[int], object]
 ) -> pa.Array:
-    """Numbers in the dtype they are kept in; NaN is none.
+    """Check numbers and return them in the dtype that they are kept in.
 
     Raises:
-        DataError: one is NaN or out of range.
+        DataError: a number is NaN or out of range.
     """
     rows.check((numbers >= column.lowest) & (numbers <= column.highest), name, column, value_at)
     return pa.array(numbers.astype(column.dtype))
 
 
 def kept_title(titles: pa.Array) -> pa.Array:
-    """Titles without nulls, of one character more than a title may have: enough to see which are too long."""
+    """Return titles without nulls, cut to one character more than allowed: enough to see which are too long."""
     return pc.utf8_slice_codeunits(titles.cast(pa.large_string()).fill_null(""), 0, MAX_TITLE_CHARACTERS + 1)
 
 
 def require_columns(file: str, columns: Columns, found: Sequence[str]) -> list[str]:
-    """Which of the columns a file has, by the names in its header or schema.
+    """Return the columns that a file has, by the names in its header or schema.
 
     Raises:
-        DataError: a required one is missing, or one is there twice.
+        DataError: a required column is missing, or a column occurs twice.
     """
     for name, column in columns.items():
         if column.required and name not in found:
-            raise DataError(f"{file}: column {name!r} is missing; there are {', '.join(map(shown, found[:20]))}")
+            raise DataError(f"{file}: column {name!r} is missing; the file has {', '.join(map(shown, found[:20]))}")
         if found.count(name) > 1:
-            raise DataError(f"{file}: column {name!r} is there {found.count(name)} times: expected once")
+            raise DataError(f"{file}: column {name!r} occurs {found.count(name)} times, expected once")
     return [name for name in columns if name in found]

@@ -1,4 +1,4 @@
-"""A frame that a Python user hands over -> the checked frame that a channel gives."""
+"""A user's data frame -> the checked data frame, as read from a channel."""
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +14,7 @@ def checked_ratings(name: str, frame: pd.DataFrame, rating_min: float, rating_ma
     """Return user_id, item_id, rating and, if it is there, timestamp, as `channels.read_ratings` does.
 
     Raises:
-        DataError: a column is missing or a value is not what it must hold; the message begins with `name`.
+        DataError: a column is missing or a value is invalid; the message begins with `name`.
     """
     return _checked(name, frame, ratings_columns(rating_min, rating_max))
 

@@ -1,4 +1,4 @@
-"""Each user's history. Without pandas: the server needs it too."""
+"""Each user's history; no pandas here, since the server imports this module."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Histories:
-    """What every user has rated, oldest first; a pair that was rated twice stands there twice.
+    """The ratings of every user, oldest first; a pair that was rated twice occurs twice.
 
     Attributes:
         offsets: (num_users + 1,) int64; user u's events are offsets[u]:offsets[u + 1].
@@ -26,18 +26,18 @@ class Histories:
 
     @classmethod
     def from_interactions(cls, data: "Interactions") -> "Histories":
-        """Group by user and order by time (of equal times the input's order); O(n log n)."""
+        """Group by user and sort by time (equal times keep the order of the input); O(n log n)."""
         order = np.lexsort((data.time, data.user_num))
         return cls(
             row_offsets(data.user_num, len(data.users)), data.item_num[order].astype(np.int32), data.rating[order]
         )
 
     def of(self, user_num: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """`(item_num, rating)` of one user."""
+        """Return `(item_num, rating)` of one user."""
         events = slice(self.offsets[user_num], self.offsets[user_num + 1])
         return self.item_num[events], self.rating[events]
 
 
 def row_offsets(row: NDArray[np.int64], num_rows: int) -> NDArray[np.int64]:
-    """(num_rows + 1,) int64: where each row's entries begin once they are ordered by row."""
+    """Return the offset of each row's entries when they are sorted by row, (num_rows + 1,) int64."""
     return np.concatenate([[0], np.cumsum(np.bincount(row, minlength=num_rows))])

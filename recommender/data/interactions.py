@@ -1,4 +1,4 @@
-"""Ratings by name -> ratings by number."""
+"""Ratings by ID -> ratings by number."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,10 +15,10 @@ class Interactions:
     """Ratings by row number, in the order of the input.
 
     Attributes:
-        users, items: the vocabularies the numbers refer to.
+        users, items: the vocabularies that the numbers refer to.
         user_num, item_num: (num_ratings,) int64.
         rating: (num_ratings,) float32.
-        time: (num_ratings,) int64, any unit; the position in the input where there is no timestamp.
+        time: (num_ratings,) int64, any unit; the position in the input if there are no timestamps.
     """
 
     users: Vocabulary
@@ -30,7 +30,7 @@ class Interactions:
 
     @classmethod
     def from_frame(cls, ratings: pd.DataFrame) -> "Interactions":
-        """Number the users and items of a frame as `channels.read_ratings` returns it."""
+        """Build interactions from a frame as `channels.read_ratings` returns it; number its users and items."""
         user_num, users = _numbered(ratings["user_id"])
         item_num, items = _numbered(ratings["item_id"])
         position = np.arange(len(ratings))
@@ -41,13 +41,13 @@ class Interactions:
         return len(self.rating)
 
     def where(self, mask: NDArray[np.bool_]) -> "Interactions":
-        """The rows where the mask is true, with the same vocabularies."""
+        """Return the rows with a true mask, with the same vocabularies."""
         return Interactions(
             self.users, self.items, self.user_num[mask], self.item_num[mask], self.rating[mask], self.time[mask]
         )
 
     def known(self, ratings: pd.DataFrame) -> "Interactions":
-        """The rows of another frame whose user and item these have, numbered as these."""
+        """Return the rows of another frame with user and item in this data set, with its numbering."""
         numbered = Interactions.from_frame(ratings)
         user_num = self.users.numbers(numbered.users)[numbered.user_num]
         item_num = self.items.numbers(numbered.items)[numbered.item_num]
@@ -55,7 +55,7 @@ class Interactions:
         return translated.where((user_num >= 0) & (item_num >= 0))
 
     def without_duplicates(self, keep: Literal["keep", "first", "last", "mean"]) -> "Interactions":
-        """One row for each pair of user and item, or with `keep` all of them; O(n log n).
+        """Return one row for each pair of user and item, or all rows with `keep`; O(n log n).
 
         `first` and `last` go by time, of equal times by rating, as in `prepare.steps`; `mean` is the mean of the
         ratings at the place and time of the last one. The rows stay in the order of the input.

@@ -1,6 +1,6 @@
-"""Objects of S3, or of another server that speaks its protocol (AWS_ENDPOINT_URL), through boto3.
+"""Objects in S3, or in another server with the same protocol (AWS_ENDPOINT_URL), through boto3.
 
-boto3 is imported where it is used: a job without S3 does not load it.
+boto3 is imported when it is used: a job without S3 does not load it.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Bucket:
     """A bucket.
 
     Raises:
-        DataError: by every method, where S3 refuses or does not answer.
+        DataError: by every method, if S3 refuses or does not respond.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,21 +44,21 @@ class Bucket:
 
     @classmethod
     def parse(cls, location: str) -> tuple["Bucket", str]:
-        """The bucket of s3://bucket/prefix, and the prefix."""
+        """Return the bucket and the prefix of s3://bucket/prefix."""
         name, _, prefix = location.removeprefix(SCHEME).partition("/")
         if not name:
             raise DataError(f"{printable(location)}: expected s3://bucket/prefix")
         return cls(name), prefix
 
     def uri(self, key: str) -> str:
-        """The s3:// URI of an object."""
+        """Return the s3:// URI of an object."""
         return f"{SCHEME}{self.name}/{key}"
 
     def keys(self, prefix: str) -> list[str]:
-        """The key `prefix` where there is such an object, and all keys below the folder `prefix`/."""
+        """Return the key `prefix` if there is such an object, and all keys below the folder `prefix`/."""
         folder = prefix if prefix == "" or prefix.endswith("/") else prefix + "/"
         with _named_problems(self.uri(prefix)):
-            # The object itself is the first of all keys that begin so; its neighbours are not listed.
+            # The object itself is the first key with this prefix; the other keys are not listed.
             first = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1).get("Contents", [])
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=folder)
             below = [found["Key"] for page in pages for found in page.get("Contents", [])]

@@ -1,4 +1,4 @@
-"""Where a channel's files are: a folder, one file, or objects of S3 -> files that can be read here."""
+"""The location of a channel (a folder, a file, or objects in S3) -> local files."""
 
 import gzip
 import stat
@@ -20,7 +20,7 @@ from recommender.errors import DataError
 
 
 class Format(StrEnum):
-    """How a file holds its rows."""
+    """The format of a file."""
 
     CSV = "csv"
     JSON_LINES = "jsonl"
@@ -56,10 +56,10 @@ class SourceFile:
     """One file of a channel.
 
     Attributes:
-        name: what messages call it: its path or its s3:// URI.
-        path: where it can be read.
-        format: how it holds its rows.
-        compressed: whether that is inside gzip.
+        name: its path or s3:// URI, for messages.
+        path: its local path.
+        format: its format.
+        compressed: whether it is compressed with gzip.
     """
 
     name: str
@@ -69,7 +69,7 @@ class SourceFile:
 
     @contextmanager
     def open(self, *, show: bool = False) -> Iterator[BinaryIO]:
-        """Its bytes, decompressed; `show` how far they are read."""
+        """Open the file for reading its decompressed bytes; `show`: with a progress bar."""
         with reading(self.path, f"reading {self.name}") if show else self.path.open("rb") as file:
             yield gzip.GzipFile(fileobj=file) if self.compressed else file  # type: ignore[misc]
 
@@ -78,26 +78,26 @@ class SourceFile:
 def open_channel(
     location: str | Path, content_type: str | None = None, formats: Collection[Format] = tuple(Format)
 ) -> Iterator[list[SourceFile]]:
-    """The files of a channel, at least one, in the order of their names below it.
+    """Yield the files of a channel, at least one, sorted by name.
 
-    Files and folders whose names begin with "." or "_" are ignored (markers that S3 tools and Spark leave).
-    Objects of S3 are downloaded into a temporary folder that is removed in the end.
+    Files and folders with names that begin with "." or "_" are ignored (markers of S3 tools and Spark).
+    Objects in S3 are downloaded into a temporary folder, which is removed at the end of the block.
 
     Args:
-        location: a folder, a file, a pattern (*, ?, [...]) of them, or s3://bucket/prefix: the object of that key and
-            all below prefix/, or a pattern of keys.
-        content_type: what a file without a known suffix is, as a channel of SageMaker has it.
-        formats: those that are allowed.
+        location: a folder, a file, a pattern (*, ?, [...]) of them, or s3://bucket/prefix. A prefix stands for the
+            object with that key and all objects below prefix/; it may also be a pattern of keys.
+        content_type: the media type of files without a known suffix, as a SageMaker channel has it.
+        formats: the allowed formats.
 
     Raises:
-        DataError: there is no file, one of them has no allowed format or is not a regular file, or S3 refuses.
+        DataError: there is no file, a file has another format or is not a regular file, or S3 refuses.
     """
     if not _is_s3(location):
         yield [_source_file(str(path), path, content_type, formats) for path in _local_files(Path(location), formats)]
         return
     bucket, keys = _keys(str(location))
     with tempfile.TemporaryDirectory(prefix="channel-") as folder:
-        # Numbers as names: a key is not a path, and "../x" must not become one.
+        # Numbers as names: a key is not a path, and a key such as "../x" must not become one.
         paths = {key: Path(folder, str(number)) for number, key in enumerate(keys)}
         files = [_source_file(bucket.uri(key), path, content_type, formats) for key, path in paths.items()]
         for key in progress(keys, f"downloading {printable(str(location))}"):
@@ -106,7 +106,7 @@ def open_channel(
 
 
 def names_in_channel(location: str, formats: Collection[Format]) -> list[str]:
-    """Paths or s3:// URIs of the files that `open_channel` would open; nothing is downloaded.
+    """Return the paths or s3:// URIs of the files that `open_channel` would open, without a download.
 
     Raises:
         DataError: as `open_channel`.
@@ -132,17 +132,17 @@ def _keys(location: str) -> tuple[Bucket, list[str]]:
     if not keys and has_magic(prefix):
         keys = sorted(key for key in bucket.keys(_fixed_folder(prefix)) if _matches(key, prefix))
     if not keys:
-        raise DataError(f"{printable(location)}: expected an object of that key or objects below it, there are none")
+        raise DataError(f"{printable(location)}: no objects found at this key or prefix")
     return bucket, keys
 
 
 def _fixed_folder(pattern: str) -> str:
-    """The folders of a pattern that are before its first star."""
+    """Return the leading folders of a pattern that contain no wildcard."""
     return "/".join(takewhile(lambda part: not has_magic(part), pattern.split("/")))
 
 
 def _matches(key: str, pattern: str) -> bool:
-    """As in a shell: a star does not match "/"."""
+    """Return whether a key matches a pattern; as in a shell, a star does not match "/"."""
     parts, patterns = key.split("/"), pattern.split("/")
     return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
@@ -153,8 +153,8 @@ def _local_files(location: Path, formats: Collection[Format]) -> list[Path]:
         for path in files:
             _check_regular(path)
     except FileNotFoundError as error:
-        what = "a link to a file that is not there" if Path(error.filename).is_symlink() else "there is none"
-        raise DataError(f"{printable(str(error.filename))}: expected a folder or a file, {what}") from None
+        what = "the target of this link does not exist" if Path(error.filename).is_symlink() else "it does not exist"
+        raise DataError(f"{printable(str(error.filename))}: expected a folder or a file; {what}") from None
     except OSError as error:
         raise DataError(f"{printable(str(error.filename))}: can't be read: {error.strerror}") from None
     if not files:
@@ -163,7 +163,7 @@ def _local_files(location: Path, formats: Collection[Format]) -> list[Path]:
 
 
 def _expanded(location: Path) -> list[Path]:
-    """What a pattern matches; the location itself where it is none."""
+    """Return the paths that match a pattern; for any other location, the location itself."""
     if not has_magic(str(location)) or location.exists():
         return [location]
     return [Path(path) for path in glob(str(location))] or [location]  # noqa: PTH207 - Path.glob takes no absolute ones

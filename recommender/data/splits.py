@@ -1,4 +1,4 @@
-"""What is held out of the ratings: the protocols by which recommenders are compared."""
+"""Held-out ratings: the protocols by which recommenders are compared."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from recommender.data.interactions import Interactions
 
 @dataclass(frozen=True)
 class Split:
-    """Ratings to fit, to choose by, and to measure on once; every user and item held out is in `train`.
+    """Ratings to fit, to choose by, and to measure on once; `train` has every user and item of the others.
 
     Attributes:
-        train: what is fitted.
-        validation: what hyper-parameters are chosen by; empty where the protocol has none.
-        test: what is measured.
+        train: ratings to fit.
+        validation: ratings to choose hyper-parameters by; empty if the protocol has none.
+        test: ratings to measure on.
     """
 
     train: Interactions
@@ -24,11 +24,11 @@ class Split:
 
 
 def split_leave_one_out(data: Interactions, *, validation: bool = False) -> Split:
-    """The paper's protocol (section 2.2, step 4): each user's last rating is for test; see `leave_one_out`.
+    """Hold out each user's last rating for test (the paper's section 2.2, step 4); see `leave_one_out`.
 
     Args:
         data: all ratings.
-        validation: hold out one more of each user in the same way, the last one that remains.
+        validation: also hold out the last remaining rating of each user in the same way.
     """
     rest, test = _parted(data, leave_one_out(data))
     held_out = leave_one_out(rest) if validation else np.zeros(len(rest), bool)
@@ -36,22 +36,22 @@ def split_leave_one_out(data: Interactions, *, validation: bool = False) -> Spli
 
 
 def split_at_time(data: Interactions, time: int, validation_time: int | None = None) -> Split:
-    """A global point in time: nothing from it on decides anything before it, as in a service that is deployed then.
+    """Split at a global point in time, as for a service deployed then: train has no later information.
 
     Args:
         data: all ratings.
-        time: where test begins, in the unit of `data.time`.
-        validation_time: where validation begins, before `time`; none by default.
+        time: the beginning of test, in the unit of `data.time`.
+        validation_time: the beginning of validation, before `time`; no validation by default.
 
     Returns:
-        Train is what is earlier; of the others those whose user and item are in train. O(num_ratings).
+        Train has the earlier ratings; the others have the later ratings of users and items in train. O(num_ratings).
 
     Raises:
         ValueError: validation would begin after test.
     """
     begin = time if validation_time is None else validation_time
     if begin > time:
-        raise ValueError(f"validation_time: expected at most time, {time}, got {begin}")
+        raise ValueError(f"validation_time: expected at most `time`, which is {time}, got {begin}")
     train, later = _parted(data, data.time >= begin)
     known_user = np.bincount(train.user_num, minlength=len(data.users)) > 0
     known_item = np.bincount(train.item_num, minlength=len(data.items)) > 0
@@ -60,7 +60,7 @@ def split_at_time(data: Interactions, time: int, validation_time: int | None = N
 
 
 def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
-    """Mark each user's last rating, where user and item both occur in what remains.
+    """Mark each user's last rating, if user and item both occur in the remaining ratings.
 
     The paper's section 2.2, step 4: the last rating of every user is set apart; those of them whose item
     is not rated by anybody in the remainder go back. Of equal times the greater item ID is the last, then the
@@ -68,7 +68,7 @@ def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
     held out, so that no user becomes unknown. O(n log n).
 
     Returns:
-        (num_ratings,) bool, true where held out.
+        (num_ratings,) bool, true for held-out ratings.
     """
     held_out = np.zeros(len(data), bool)
     order = np.lexsort((data.rating, data.item_num, data.time, data.user_num))

@@ -1,4 +1,4 @@
-"""Millions of strings in two arrays that can be memory-mapped, and ids numbered through them."""
+"""Millions of strings in two memory-mappable arrays, and a numbering of IDs by them."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class StringTable(Sequence[bytes]):
-    """Strings as one run of UTF-8 bytes and where each begins.
+    """Strings as one array of UTF-8 bytes, and the offset of each.
 
     Attributes:
         blob: (number of bytes,) uint8.
@@ -23,7 +23,7 @@ class StringTable(Sequence[bytes]):
 
     @classmethod
     def from_strings(cls, strings: Iterable[str]) -> "StringTable":
-        """The table of these strings, in this order."""
+        """Return the table of these strings, in this order."""
         encoded = [text.encode() for text in strings]
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(text) for text in encoded], out=offsets[1:])
@@ -37,34 +37,33 @@ class StringTable(Sequence[bytes]):
     @overload
     def __getitem__(self, index: slice) -> list[bytes]: ...
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        """The string's UTF-8 bytes."""
+        """Return the UTF-8 bytes of a string."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         return self.blob[self.offsets[index] : self.offsets[index + 1]].tobytes()
 
     def text(self, index: int) -> str:
-        """The string."""
+        """Return a string."""
         return self[index].decode()
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Ids of users or of items and their row numbers.
+    """IDs of users or of items and their row numbers.
 
-    An id's number is its rank in the order of code points, so that numbers, and with them every tie
-    that is broken by number, do not depend on the order of the input. A look-up is a binary search in
-    the mapped table, O(log n) and without a dictionary in memory: a dictionary of 2 million ids would
-    cost every worker 330 MB.
+    An ID's number is its rank in the order of code points. So numbers, and all ties that they break, do not
+    depend on the order of the input. A look-up is a binary search in the mapped table, O(log n). It needs no
+    dictionary in memory: a dictionary of 2 million IDs would cost every worker 330 MB.
 
     Attributes:
-        table: the ids, strictly ascending.
+        table: the IDs, strictly ascending.
     """
 
     table: StringTable
 
     @classmethod
     def from_sorted(cls, ids: Iterable[str]) -> "Vocabulary":
-        """The vocabulary of distinct ids that are in order of code points already."""
+        """Return the vocabulary of distinct IDs that are already in order of code points."""
         return cls(StringTable.from_strings(ids))
 
     def __len__(self) -> int:
@@ -74,16 +73,16 @@ class Vocabulary:
         return map(self.id, range(len(self)))
 
     def id(self, number: int) -> str:
-        """The id with this row number."""
+        """Return the ID with this row number."""
         return self.table.text(number)
 
     def number(self, identifier: str) -> int | None:
-        """The id's row number, or None where it is unknown."""
+        """Return the row number of an ID; None if it is unknown."""
         key = identifier.encode(errors="surrogatepass")
         number = bisect_left(self.table, key)
         return number if number < len(self.table) and self.table[number] == key else None
 
     def numbers(self, identifiers: Iterable[str]) -> NDArray[np.int64]:
-        """The row numbers of many ids, -1 where unknown."""
+        """Return the row numbers of many IDs; -1 for unknown ones."""
         found = map(self.number, identifiers)
         return np.array([-1 if number is None else number for number in found], np.int64)

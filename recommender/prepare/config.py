@@ -9,26 +9,26 @@ from recommender.config import Config
 
 
 class PrepareConfig(Config):
-    """How raw reviews become the channels of a training job (paper, section 2.2)."""
+    """The options of turning raw reviews into the channels of a training job (paper, section 2.2)."""
 
     called = "option"
 
     item_key: Literal["asin", "parent_asin"] = Field(
-        "asin", description="the field of a review that names its item; it must be a parent_asin of the metadata"
+        "asin", description="the review field with the item ID, which must be a parent_asin of the metadata"
     )
-    min_items: int = Field(5, ge=1, le=1_000_000, description="unique items of a user who is kept, at least")
+    min_items: int = Field(5, ge=1, le=1_000_000, description="minimum number of distinct items per user")
     duplicates: Literal["keep", "first", "last"] = Field(
-        "keep", description="what becomes of a user's reviews of one item: all of them, or one"
+        "keep", description="how to handle repeated reviews of one item by one user: keep all, or one"
     )
     split: Literal["leave-one-out", "leave-one-out-validation", "time"] = Field(
         "leave-one-out",
-        description="what is held out: each user's last review; one more of them for validation; all since split_time",
+        description="reviews to hold out: each user's last one; also one more for validation; or all since split_time",
     )
     split_time: datetime | None = Field(
-        None, description="a date such as 2022-06-30, or 2022-06-30T12:00, in UTC: where split time begins to test"
+        None, description="begin of the test period in UTC, such as 2022-06-30 or 2022-06-30T12:00 (split time)"
     )
     max_rejects: float = Field(
-        0.01, ge=0, le=1, description="share of bad lines, of the reviews or the metadata, that ends the run"
+        0.01, ge=0, le=1, description="maximum share of bad lines, in the reviews and in the metadata"
     )
 
     @field_validator("split_time", mode="before")
@@ -49,4 +49,4 @@ class PrepareConfig(Config):
         return self
 
 
-PREPARE_MEMORY = "1GB"  # what DuckDB's tables may take in memory; it changes no result
+PREPARE_MEMORY = "1GB"  # memory for DuckDB's tables; it does not change results

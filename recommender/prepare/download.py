@@ -1,4 +1,4 @@
-"""The raw files of a category of Amazon Reviews 2023, downloaded so that a broken transfer is resumed."""
+"""Resumable download of the raw files of a category of Amazon Reviews 2023."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from recommender.common.messages import printable, reason
 from recommender.common.progress import say
 from recommender.errors import DataError
 
-# Of the data set's page, amazon-reviews-2023.github.io.
+# From the data set's page, amazon-reviews-2023.github.io.
 SOURCE = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_2023/raw"
 FILES = ("review_categories/{}.jsonl.gz", "meta_categories/meta_{}.jsonl.gz")
 CATEGORIES = (
@@ -25,7 +25,7 @@ CATEGORIES = (
     "Patio_Lawn_and_Garden", "Pet_Supplies", "Software", "Sports_and_Outdoors", "Subscription_Boxes",
     "Tools_and_Home_Improvement", "Toys_and_Games", "Video_Games", "Unknown",
 )  # fmt: skip
-ATTEMPTS = 8  # in a row in which nothing more comes
+ATTEMPTS = 8  # consecutive attempts without new bytes
 WAIT = wait_exponential(max=60)  # seconds between them
 TIMEOUT = urllib3.Timeout(connect=10, read=60)
 REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=5, status=0, other=0)
@@ -33,17 +33,17 @@ BYTES_AT_ONCE = 2**16
 
 
 class BrokenOffError(Exception):
-    """The server did not send more than it had sent before; it may be asked again."""
+    """The server sent no new bytes; the transfer may be tried again."""
 
 
 def fetch(url: str, path: Path) -> None:
-    """Download a file to `path`, where it appears when it is complete and of the size that the server says.
+    """Download a file to `path`, where it appears when it is complete and has the size that the server states.
 
-    Until then it grows as `path`.part. A later call goes on from there, if the server still has the same file (it is
-    asked by the ETag or date that `path`.validator keeps) and can send a part of it; else from the beginning.
+    Until then it grows as `path`.part. A later call resumes it, if the server still has the same file and can send a
+    part of it; else it starts again. The ETag or date in `path`.validator identifies the file.
 
     Raises:
-        DataError: there is no such file, or `ATTEMPTS` times in a row nothing more comes.
+        DataError: there is no such file, or `ATTEMPTS` consecutive attempts brought no new bytes.
         OSError: the file can't be written.
     """
     with urllib3.PoolManager(retries=REDIRECTS, timeout=TIMEOUT) as http:
@@ -59,38 +59,38 @@ def fetch(url: str, path: Path) -> None:
         )
         try:
             while not again(transfer.go_on):
-                pass  # more has come: the attempts begin anew
+                pass  # new bytes: the attempts are counted from the beginning
         except BrokenOffError as error:
             raise DataError(
-                f"{printable(url)}: {error}; {ATTEMPTS} attempts have failed. What has come is kept: the same command "
-                "goes on from there"
+                f"{printable(url)}: {error}; {ATTEMPTS} attempts have failed. The partial file is kept: run the same "
+                "command again to resume"
             ) from None
 
 
 class Transfer:
-    """A download that can be broken off and gone on with."""
+    """A download that can be interrupted and resumed."""
 
     def __init__(self, http: urllib3.PoolManager, url: str, path: Path) -> None:
         self._http, self._url, self._path = http, url, path
         self._part = path.with_name(path.name + ".part")
         self._validator = path.with_name(path.name + ".validator")
-        self._most = 0  # bytes that were there in any attempt
+        self._most = 0  # largest size of the partial file in any attempt
 
     def go_on(self) -> bool:
-        """Ask for what is missing.
+        """Request the missing bytes.
 
         Returns:
-            Whether the file is complete; False where more has come than ever before and then broke off.
+            Whether the file is complete; False if the transfer brought new bytes and then broke off.
 
         Raises:
-            BrokenOffError: not more has come.
+            BrokenOffError: the transfer brought no new bytes.
             DataError: there is no such file.
         """
         begin, headers = self._begin()
         try:
             response = self._http.request("GET", self._url, headers=headers, preload_content=False)
         except HTTPError as error:
-            # urllib3 wraps what has happened in what it has tried.
+            # urllib3 wraps the cause in an error about its attempts.
             raise BrokenOffError(reason(getattr(error, "reason", None) or error).rpartition(": ")[2]) from None
         try:
             return self._receive(response, begin)
@@ -109,13 +109,13 @@ class Transfer:
     def _receive(self, response: urllib3.BaseHTTPResponse, begin: int) -> bool:
         content_range = response.headers.get("Content-Range", "")
         if response.status == 416 and content_range == f"bytes */{begin}":
-            return self._complete()  # there is nothing behind what we have
+            return self._complete()  # the partial file is the whole file
         if response.status == 416 or (response.status == 206 and not content_range.startswith(f"bytes {begin}-")):
             self._restart()
         self._check_status(response.status)
         if response.status == 200:
             begin = 0
-            self._part.unlink(missing_ok=True)  # first, so that a part is never taken for one of this version
+            self._part.unlink(missing_ok=True)  # first, so that an old part never counts as one of this version
             self._validator.write_text(_validator_of(response))
         length = response.headers.get("Content-Length")
         total = begin + int(length) if length and length.isdigit() else None
@@ -129,12 +129,12 @@ class Transfer:
 
     def _check_status(self, status: int) -> None:
         if status == 429 or status >= 500:
-            raise BrokenOffError(f"the server answers {status}")
+            raise BrokenOffError(f"the server responds with status {status}")
         if status not in (200, 206):
-            raise DataError(f"{printable(self._url)}: the server answers {status}: expected a file")
+            raise DataError(f"{printable(self._url)}: the server responds with status {status}: expected a file")
 
     def _write(self, response: urllib3.BaseHTTPResponse, begin: int, total: int | None) -> int:
-        """Append what comes; returns how large the part is then."""
+        """Append the received bytes; return the size of the partial file."""
         if not sys.stderr.isatty():
             size = "size not said" if total is None else f"{total / 1e6:,.0f} MB"
             say(f"{self._path}: {size}" + (f", of which {begin / 1e6:,.0f} MB are here ..." if begin else " ..."))
@@ -149,7 +149,7 @@ class Transfer:
                     file.write(block)
                     bar.update(len(block))
             except HTTPError:
-                pass  # how much has come says whether it goes on
+                pass  # the number of received bytes decides whether to try again
             return file.tell()
 
     def _restart(self) -> NoReturn:
@@ -164,13 +164,13 @@ class Transfer:
 
 
 def _validator_of(response: urllib3.BaseHTTPResponse) -> str:
-    """What names this version of the file (RFC 9110, If-Range: a strong ETag or a date); '' where nothing does."""
+    """Return the validator of this version of the file (RFC 9110, If-Range: a strong ETag or a date); '' if none."""
     etag = response.headers.get("ETag", "")
     return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
 def size_on_server(url: str) -> int | None:
-    """Bytes of the file that a server has; None where it does not say."""
+    """Return the size in bytes of a file on a server; None if the server does not state it."""
     try:
         response = urllib3.request("HEAD", url, headers={"Accept-Encoding": "identity"}, timeout=TIMEOUT)
     except HTTPError:

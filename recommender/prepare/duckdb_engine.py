@@ -1,4 +1,4 @@
-"""The engine for one machine: DuckDB, in this process, within a limit of memory; what is beyond it is on disk."""
+"""The engine for one machine: DuckDB in this process, with a memory limit; larger data spills to disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -23,10 +23,10 @@ LOCATION = (("problem", pa.string()), ("file", pa.string()), ("line", pa.int64()
 
 
 class DuckDBEngine:
-    """See `Engine`. Time and disk grow with the input, memory does not.
+    """The engine of `Engine` in DuckDB; time and disk grow with the input, memory does not.
 
     Args:
-        folder: for what does not fit into memory.
+        folder: for data that does not fit into memory.
         memory_limit: of DuckDB, such as "1GB"; Python and its libraries take some 200 MB on top.
     """
 
@@ -35,13 +35,13 @@ class DuckDBEngine:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
             "temp_directory": str(folder / "spilled"),
-            "preserve_insertion_order": False,  # every order that counts is asked for
+            "preserve_insertion_order": False,  # queries sort if order matters
             "autoinstall_known_extensions": False,
         }
         try:
             self._connection = duckdb.connect(config=settings)
         except duckdb.Error as error:
-            raise self._told(error) from None
+            raise self._translated(error) from None
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def __enter__(self) -> Self:
@@ -67,7 +67,7 @@ class DuckDBEngine:
 
     def rows(self, query: str) -> Iterator[Row]:
         """See `Engine`."""
-        # Not by a cursor: that is a connection of its own, which `interrupt` does not reach.
+        # Not by a cursor: a cursor is another connection, which `interrupt` does not reach.
         self._done(lambda: self._connection.execute(query))
         while rows := self._done(lambda: self._connection.fetchmany(ROWS_AT_ONCE)):
             yield from rows
@@ -80,7 +80,7 @@ class DuckDBEngine:
         self._done(lambda: self._connection.sql(query).write_parquet(path, compression="snappy"))
 
     def _insert(self, table: str, file: SourceFile, records: Records) -> None:
-        """The next rows are parsed while DuckDB takes in the last ones."""
+        """Insert the rows of a file; parse the next rows while DuckDB inserts the previous ones."""
         for rows in ahead(_chunks(file, records)):
             self._append(f"INSERT INTO {table}", rows)
 
@@ -93,20 +93,20 @@ class DuckDBEngine:
         self._done(append)
 
     def _done(self, work: Callable[[], T]) -> T:
-        """What DuckDB does, in a thread of its own, so that this one hears signals meanwhile."""
+        """Run work of DuckDB in another thread and return its result, so that this thread handles signals."""
         doing = self._thread.submit(work)
         try:
             return doing.result()
         except duckdb.Error as error:
-            raise self._told(error) from None
+            raise self._translated(error) from None
         except KeyboardInterrupt:
-            while not doing.done():  # it may not have begun
+            while not doing.done():  # it may not have started
                 self._connection.interrupt()
                 wait([doing], timeout=0.1)
             raise
 
-    def _told(self, error: duckdb.Error) -> EngineError:
-        """What DuckDB says, and what to do."""
+    def _translated(self, error: duckdb.Error) -> EngineError:
+        """Return an error with DuckDB's message and what to do."""
         if not isinstance(error, duckdb.OutOfMemoryException):
             return EngineError(f"DuckDB: {reason(error)}")
         what = reason(error).partition("Possible solutions")[0].strip()
@@ -117,7 +117,7 @@ class DuckDBEngine:
 
 
 def ahead(values: Iterator[T]) -> Iterator[T]:
-    """The same values, each one made in a thread of its own while the one before it is used."""
+    """Yield the same values; compute the next one in another thread while the current one is used."""
     end = object()
     with ThreadPoolExecutor(max_workers=1) as pool:
         following = pool.submit(next, values, end)

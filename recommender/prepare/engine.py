@@ -1,4 +1,4 @@
-"""What an engine must do to carry out the steps."""
+"""The contract of an engine that runs the steps."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,25 +11,24 @@ Row = tuple[Any, ...]
 
 
 class Engine(Protocol):
-    """Runs SQL over tables by name.
+    """An engine that runs SQL over named tables.
 
     Raises:
-        EngineError: by every method, where it can't go on.
-        DataError: by `load`, where a file can't be read.
+        EngineError: by every method, if the engine can't continue.
+        DataError: by `load`, if a file can't be read.
     """
 
     def load(self, table: str, locations: Sequence[str], records: Records) -> None:
         """Read raw files into a table: the columns of `records`, problem, file and line.
 
-        Good lines have their columns and nothing else, bad ones problem (what is wrong), file (its name) and line
-        (from 1).
+        Good lines fill their columns only; bad lines fill problem (the message), file (its name) and line (from 1).
         """
 
     def make(self, step: Step) -> None:
-        """Make the table of a step."""
+        """Create the table of a step."""
 
     def rows(self, query: str) -> Iterator[Row]:
-        """What a query gives, one row after the other."""
+        """Yield the rows of a query."""
 
     def write(self, query: str, folder: str | Path) -> None:
-        """Write what a query gives, in its order, as one or more Parquet files into a folder, which is made."""
+        """Write the rows of a query, in order, as one or more Parquet files into a folder, which is created."""

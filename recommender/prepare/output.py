@@ -1,4 +1,4 @@
-"""Where results go: a folder, or S3. They are made aside first, so that what is there is whole."""
+"""The destination of results: a folder, or S3. Results are staged first, so that published ones are complete."""
 
 import re
 import shutil
@@ -14,17 +14,17 @@ from recommender.errors import ConfigError
 from recommender.sagemaker.environment import CHANNELS
 
 STAGING = ".prepare-"
-FAILED = "rejects-of-failed-run.csv"  # beside an earlier result, which it says nothing of
-OURS = re.compile(r"part-\d+.*\.parquet|[._].*")  # what the engines write into the folder of a channel
+FAILED = "rejects-of-failed-run.csv"  # next to the result of an earlier run, which stays
+OURS = re.compile(r"part-\d+.*\.parquet|[._].*")  # files that the engines write into the folder of a channel
 
 
 class Output(Protocol):
-    """A place for results.
+    """A destination of results.
 
     Attributes:
-        staging: a folder of this run, removed in the end; what is published is made in it under its own name.
+        staging: a temporary folder of this run; results are made in it under their final names.
         tables: a folder or an s3:// URI in which an engine writes the folders of channels.
-        name: the place as the user names it.
+        name: the destination as the user wrote it.
     """
 
     staging: Path
@@ -32,7 +32,7 @@ class Output(Protocol):
     name: str
 
     def publish(self, names: Sequence[str]) -> None:
-        """Put these files and folders in place, in this order, and remove what an earlier run left of the others.
+        """Move these files and folders to the destination, in this order; remove other results of an earlier run.
 
         Raises:
             OSError: a folder can't be written.
@@ -42,14 +42,14 @@ class Output(Protocol):
 
 @contextmanager
 def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
-    """The place for results.
+    """Open the destination of results for the length of the block.
 
     Args:
-        output: a folder, which is made, or s3://bucket/prefix.
+        output: a folder, which is created, or s3://bucket/prefix.
         engine_writes_s3: whether the engine itself writes channels to S3.
 
     Raises:
-        ConfigError: something is there that is not of an earlier run; in S3, anything that would be replaced.
+        ConfigError: the destination has files that no earlier run wrote; in S3, any file that would be replaced.
         DataError: S3 refuses.
         OSError: a folder can't be written.
     """
@@ -62,23 +62,23 @@ def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
     folder = Path(output)
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for left_behind in folder.glob(f"{STAGING}*"):  # by a run that was killed
+    for left_behind in folder.glob(f"{STAGING}*"):  # leftovers of a killed run
         shutil.rmtree(left_behind)
     with tempfile.TemporaryDirectory(prefix=STAGING, dir=folder) as staging:
         yield FolderOutput(folder, Path(staging))
 
 
 class FolderOutput:
-    """See `Output`."""
+    """A folder as the destination; see `Output`."""
 
     def __init__(self, folder: Path, staging: Path) -> None:
         self.name, self.staging, self.tables = str(folder), staging, str(staging)
         self._folder = folder
 
     def publish(self, names: Sequence[str]) -> None:
-        """See `Output`; each name changes at once."""
+        """Move the results; each name changes atomically. See `Output`."""
         if names != [FAILED]:
-            _remove(self._folder / names[-1])  # where the last one is, all are there
+            _remove(self._folder / names[-1])  # if the last one exists, all exist
             for name in {*CHANNELS, FAILED} - set(names):
                 _remove(self._folder / name)
         for name in names:
@@ -87,7 +87,7 @@ class FolderOutput:
 
 
 class BucketOutput:
-    """See `Output`."""
+    """A prefix in S3 as the destination; see `Output`."""
 
     def __init__(self, name: str, bucket: Bucket, prefix: str, staging: Path, engine_writes_s3: bool) -> None:
         self.name, self.staging = name, staging
@@ -99,7 +99,7 @@ class BucketOutput:
         for name in names:
             made = self.staging / name
             for path in sorted(made.rglob("*")) if made.is_dir() else [made]:
-                if path.exists():  # what the engine has written is there already
+                if path.exists():  # else the engine has written it to S3 itself
                     self._bucket.upload(path, _key(self._prefix, str(path.relative_to(self.staging))))
 
 
@@ -122,8 +122,8 @@ def _check_folder(folder: Path) -> None:
         for path in sorted(found.glob("*")):
             if not OURS.fullmatch(path.name) or path.is_dir():
                 raise ConfigError(
-                    f"{printable(str(path))}: is not of an earlier run and would be lost: move it, or name another "
-                    "--output"
+                    f"{printable(str(path))}: was not written by an earlier run and would be lost: move it, or choose "
+                    "another --output"
                 )
 
 
@@ -131,5 +131,5 @@ def _check_bucket(bucket: Bucket, prefix: str) -> None:
     for name in (*CHANNELS, "summary.json"):
         if keys := bucket.keys(_key(prefix, name)):
             raise ConfigError(
-                f"{printable(bucket.uri(keys[0]))}: is there already: remove it, or name another --output"
+                f"{printable(bucket.uri(keys[0]))}: already exists: remove it, or choose another --output"
             )

@@ -1,7 +1,7 @@
-"""Lines of the raw files -> columns; what is wrong with a bad line is named, in words that can be counted.
+"""Lines of the raw files -> columns; the problem of a bad line is one of a few messages, so that they can be counted.
 
-Both engines read with this module, so that a line is good or bad to both alike. Fields that are not asked for are
-skipped unread, whatever they hold (paper, tables 1 and 2).
+Both engines read with this module, so that they agree on which lines are bad. Fields that are not needed are
+skipped unread, whatever they contain (paper, tables 1 and 2).
 """
 
 import re
@@ -26,9 +26,9 @@ class Field:
     """A field of a raw object.
 
     Attributes:
-        type: what is good.
-        column: what it becomes.
-        expected: what is good, in words.
+        type: the type of a valid value.
+        column: the type of its column.
+        expected: a valid value, in words.
     """
 
     type: object
@@ -62,12 +62,12 @@ NAMED = re.compile(r"field `(\w+)`$|- at `\$\.(\w+)`$")  # how msgspec ends a me
 
 @dataclass(frozen=True)
 class Parsed:
-    """What some lines say.
+    """The content of some lines.
 
     Attributes:
-        columns: the fields, of the good lines.
+        columns: the fields of the good lines.
         bad: positions of the bad lines among the lines.
-        problems: what is wrong with each of them.
+        problems: the problem of each bad line.
     """
 
     columns: list[pa.Array]
@@ -77,10 +77,10 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Records:
-    """What is read of a kind of raw file.
+    """The fields to read from a kind of raw file.
 
     Attributes:
-        fields: column by column, the field that it is.
+        fields: column -> field.
     """
 
     fields: dict[str, str]
@@ -91,12 +91,12 @@ class Records:
         return [(name, FIELDS[field].column) for name, field in self.fields.items()]
 
     def parse(self, lines: Sequence[bytes]) -> Parsed:
-        """Read lines; empty ones are neither good nor bad."""
+        """Parse lines; empty ones are neither good nor bad."""
         try:
             if max(map(len, lines), default=0) <= MAX_LINE_BYTES:
                 return self._parsed([self._decoder.decode(line) for line in lines])
         except (ValueError, RecursionError):
-            pass  # one of them is bad or empty: which, is seen one by one
+            pass  # at least one line is bad or empty; parse one by one to find out which
         good, bad, problems = [], [], []
         for position, line in enumerate(lines):
             try:
@@ -123,18 +123,18 @@ class Records:
 
 
 def reviews(item_key: str) -> Records:
-    """Reviews whose item is the field `item_key` (paper, table 1)."""
+    """Return the records of reviews, with their item in the field `item_key` (paper, table 1)."""
     names = {"user_id": "user_id", "item_id": item_key, "rating": "rating", "timestamp": "timestamp"}
     return Records({**names, "verified": "verified_purchase"})
 
 
 def metadata() -> Records:
-    """Items and their titles, null where there is none (paper, table 2)."""
+    """Return the records of items and titles; a title may be null (paper, table 2)."""
     return Records({"item_id": "parent_asin", "title": "title"})
 
 
 def problem_of(error: Exception) -> str:
-    """What is wrong with a line, without its values: one of a few texts."""
+    """Return the problem of a line, without its values: one of a few texts."""
     if isinstance(error, LineTooLongError):
         return f"expected a line of at most {MAX_LINE_BYTES:,} bytes"
     if isinstance(error, UnicodeDecodeError):

@@ -25,18 +25,18 @@ REJECTS, SUMMARY, PAGE = "rejects.csv", "summary.json", "summary.html"
 def run(
     reviews: Sequence[str], metadata: Sequence[str], config: PrepareConfig, engine: Engine, output: Output
 ) -> Summary:
-    """Read, carry out the steps, write the channels and what is to be known of them.
+    """Read the raw files, run the steps, write the channels, the rejects and the summary.
 
     Args:
-        reviews: places of raw reviews: files, folders, patterns or s3:// URIs.
-        metadata: of raw metadata.
-        config: the steps' settings.
-        engine: carries them out.
+        reviews: locations of raw reviews: files, folders, patterns or s3:// URIs.
+        metadata: locations of raw metadata.
+        config: the options of the steps.
+        engine: runs the steps.
         output: gets train, test and items, with `leave-one-out-validation` validation, rejects.csv, summary.json and
             summary.html; a channel without rows is left out.
 
     Raises:
-        RecommenderError: a file can't be read, too many lines are bad, nothing is left, or the engine gave up.
+        RecommenderError: a file can't be read, too many lines are bad, no review is left, or the engine failed.
         OSError: a result can't be written.
     """
     check_given_once(reviews, metadata)
@@ -48,7 +48,7 @@ def run(
     }
     failed = are_too_many(lines, config.max_rejects)
     write_rejects(engine, output.staging / (FAILED if failed else REJECTS))
-    if failed:  # what an earlier run left stays as it is
+    if failed:  # the results of an earlier run stay
         output.publish([FAILED])
         raise DataError(too_many(lines, config.max_rejects, f"{output.name.rstrip('/')}/{FAILED}"))
     counts = carry_out(config, engine)
@@ -62,10 +62,10 @@ def run(
 
 
 def check_given_once(*places: Sequence[str]) -> None:
-    """See that no file is read twice, which would count its rows twice.
+    """Check that no file is read twice: its rows would count twice.
 
     Raises:
-        DataError: a file is; or see `names_in_channel`.
+        DataError: a file is given twice; or see `names_in_channel`.
     """
     names = [name for place in chain(*places) for name in names_in_channel(place, {Format.JSON_LINES})]
     twice = [name for name, number in Counter(names).items() if number > 1]
@@ -74,13 +74,13 @@ def check_given_once(*places: Sequence[str]) -> None:
 
 
 def carry_out(config: PrepareConfig, engine: Engine) -> list[Counts]:
-    """Make the table of every step.
+    """Create the table of every step.
 
     Returns:
-        What is left after each step that the paper counts.
+        The reviews that are left after each step that the paper counts.
 
     Raises:
-        DataError: a step leaves nothing.
+        DataError: a step leaves no reviews.
     """
     counts: list[Counts] = []
     for step in steps(config):
@@ -94,7 +94,7 @@ def carry_out(config: PrepareConfig, engine: Engine) -> list[Counts]:
 
 
 def nothing_left(config: PrepareConfig, counts: Sequence[Counts]) -> str:
-    """What to do where a step leaves nothing."""
+    """Return the message for a step that leaves no reviews: what was found, and what to do."""
     until = f", or there is nothing before --split_time {config.split_time:%Y-%m-%d}" if config.split_time else ""
     advice = {
         "read": "Give --reviews files that hold some",
@@ -116,7 +116,7 @@ def write_rejects(engine: Engine, path: Path) -> None:
 
 
 def write_channels(summary: Summary, engine: Engine, folder: str) -> list[str]:
-    """Write the channels that have rows; returns their names."""
+    """Write the channels that have rows; return their names."""
     parts = [dataset.name for dataset in summary.datasets if dataset.name != "ratings"]
     for part in parts:
         engine.write(channel(part), f"{folder}/{part}")
@@ -125,7 +125,7 @@ def write_channels(summary: Summary, engine: Engine, folder: str) -> list[str]:
 
 
 def say_summary(summary: Summary) -> None:
-    """Print the paper's table 3, and what was not good."""
+    """Print the paper's table 3 and the problems of bad lines."""
     for kind, read in summary.lines.items():
         for problem, number in read.rejected.items():
             say(f"{number:>13,} bad lines of {kind} left out: {problem}")

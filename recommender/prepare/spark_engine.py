@@ -1,6 +1,6 @@
 """The engine for a cluster: Spark, as AWS Glue or EMR starts it; without a cluster, on this machine's cores.
 
-pyspark is imported where it is used: preparing on one machine does not need it.
+pyspark is imported when it is used: preparing on one machine does not need it.
 """
 
 import os
@@ -33,7 +33,7 @@ PLACE = "file string, block bigint, number bigint"  # of a bad line: its block o
 
 
 class SparkEngine:
-    """See `Engine`."""
+    """The engine of `Engine` in Spark."""
 
     def __init__(self) -> None:
         with _named_problems():
@@ -46,7 +46,7 @@ class SparkEngine:
         self._spark.stop()
 
     def load(self, table: str, locations: Sequence[str], records: Records) -> None:
-        """See `Engine`; the files are where all of the cluster can read them."""
+        """Load raw files, which every machine of the cluster can read; see `Engine`."""
         names = [name for location in locations for name in names_in_channel(location, {Format.JSON_LINES})]
         with _named_problems():
             from pyspark import StorageLevel
@@ -70,13 +70,13 @@ class SparkEngine:
         """See `Engine`."""
         with _named_problems():
             table = self._spark.sql(step.query)
-            # A plan that holds the plans of all steps before it, several times, outgrows the driver's memory.
+            # A plan that contains the plans of all earlier steps, several times, exceeds the driver's memory.
             (table.localCheckpoint(eager=False) if step.kept else table).createOrReplaceTempView(step.table)
 
     def rows(self, query: str) -> Iterator[Row]:
         """See `Engine`."""
         with _named_problems():
-            # One part, one job: most of what is asked for are a few rows, and a job a part would be the time of it.
+            # One part, one job: most queries return a few rows, and one job per part would take most of the time.
             yield from map(tuple, self._spark.sql(query).coalesce(1).toLocalIterator())
 
     def write(self, query: str, folder: str | Path) -> None:
@@ -92,7 +92,7 @@ def _session() -> "SparkSession":
     except ImportError:
         raise EngineError("Spark: pyspark is not installed: pip install -r requirements-spark.txt") from None
     builder = SparkSession.builder.appName("recommender.prepare")
-    if not SparkConf().contains("spark.master"):  # nobody has started a cluster for us
+    if not SparkConf().contains("spark.master"):  # there is no cluster
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         local = {"spark.master": "local[*]", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
@@ -105,7 +105,7 @@ def _session() -> "SparkSession":
 
 
 def _numbered_lines(spark: "SparkSession", names: Sequence[str]) -> "DataFrame":
-    """Columns line (bytes), file, block (of the file, by its first byte) and number (rising by one in a block)."""
+    """Return columns line (bytes), file, block (by its first byte) and number (counting up by one in a block)."""
     from pyspark.sql import functions
 
     text = spark.read.text([_hadoop_path(name) for name in names], lineSep="\n")
@@ -118,7 +118,7 @@ def _numbered_lines(spark: "SparkSession", names: Sequence[str]) -> "DataFrame":
 
 
 def _parse(records: Records, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Runs on the workers."""
+    """Parse batches of lines; this runs on the workers."""
     for batch in batches:
         line, *place = batch.columns
         parsed = records.parse(line.to_pylist())
@@ -131,10 +131,10 @@ def _parse(records: Records, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.R
 
 
 def _places(lines: "DataFrame", names: Sequence[str]) -> list[tuple[str, int, int, int, str]]:
-    """Of each block of each file: its file and first byte, Spark's number and the file's of its first line, the name.
+    """Return for each block: file, first byte, Spark's and the file's number of its first line, and the file's name.
 
-    Spark reads a file in blocks, and numbers lines by them; a line's number in the file is known when all blocks
-    before its own are counted. That is a second reading of the text, done only where there is a bad line.
+    Spark reads a file in blocks and numbers lines by block. The number of a line in its file needs the line counts
+    of all earlier blocks. That takes a second reading of the text, done only if there is a bad line.
     """
     name_of = {_hadoop_path(name).removeprefix("file:"): name for name in names}
     counted = lines.groupBy("file", "block").agg({"number": "min", "*": "count"}).collect()
@@ -150,7 +150,7 @@ def _places(lines: "DataFrame", names: Sequence[str]) -> list[tuple[str, int, in
 
 def _hadoop_path(name: str) -> str:
     if GLOB.search(name):
-        raise DataError(f"{printable(name)}: expected a name without * ? [ ] {{ }} \\, which mean more to Spark")
+        raise DataError(f"{printable(name)}: file names must not contain * ? [ ] {{ }} \\: they are patterns in Spark")
     return name if name.startswith(SCHEME) else f"file:{Path(name).resolve()}"
 
 

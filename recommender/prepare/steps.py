@@ -1,7 +1,7 @@
-"""The steps from raw reviews to channels, as SQL that DuckDB and Spark both speak: the one definition of them.
+"""The steps from raw reviews to channels, as SQL that both DuckDB and Spark understand.
 
-Every choice is by content and none by the order of the rows, so that both engines, and any order of the input, give
-the same rows: of a user's reviews of one time the greater item id is the later one, of one item the greater rating.
+The result does not depend on the engine or on input order: ties are broken by content. Among a user's reviews at one
+time, the one with the greater item ID is the later one; for one item, the one with the greater rating.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ PARTS = {"leave-one-out": ("train", "test"), "leave-one-out-validation": ("train
 
 @dataclass(frozen=True)
 class Step:
-    """A table and the query that makes it.
+    """A table and the query that creates it.
 
     Attributes:
         table: its name.
-        query: over the tables before it.
-        counted: what the summary calls its reviews, where it counts them.
-        kept: whether its rows are kept, and not found again whenever they are asked for.
+        query: over the tables of earlier steps.
+        counted: the name of its reviews in the summary, if it counts them.
+        kept: whether its rows are stored, and not computed again for each query.
     """
 
     table: str
@@ -33,24 +33,24 @@ class Step:
 
 
 def steps(config: PrepareConfig) -> list[Step]:
-    """From `review_lines` and `metadata_lines` to `split`: reviews with the part that each of them is in.
+    """Return the steps from `review_lines` and `metadata_lines` to `split`: reviews, each with its part.
 
-    Parts are train, test and validation, and cold: the reviews since `split_time` of users or items that are not
-    in train, which belong to no channel.
+    Parts are train, test, validation and cold. Cold reviews are those since `split_time` with a user or item that
+    is not in train; they belong to no channel.
     """
     return [*kept(config, before(config)), *split(config, before(config))]
 
 
 def before(config: PrepareConfig) -> int:
-    """The point in time until which reviews decide who and what is known, in milliseconds."""
+    """Return the time in milliseconds before which users and items must have reviews to be known."""
     return int(config.split_time.timestamp() * 1000) if config.split_time else END_OF_TIME
 
 
 def kept(config: PrepareConfig, until: int) -> list[Step]:
-    """Steps 1 to 3 of the paper's section 2.2.
+    """Return steps 1 to 3 of the paper's section 2.2.
 
-    Where a point in time splits, what comes after it decides nothing that is before it: users count with their items
-    until then, and of a user's reviews of one item one is kept on each side.
+    With a split at a point in time, later reviews do not affect earlier ones. Users are filtered by their items
+    until then, and repeated reviews of one item by one user leave one review on each side.
     """
     unique = unique_reviews(config, until)
     source = "unique_reviews" if unique else "of_known_items"
@@ -82,7 +82,7 @@ def kept(config: PrepareConfig, until: int) -> list[Step]:
 
 
 def unique_reviews(config: PrepareConfig, until: int) -> list[Step]:
-    """One review of a user and an item, on each side of `until`; no step where all of them are kept."""
+    """Return the step that keeps one review per user and item on each side of `until`; none if all are kept."""
     if config.duplicates == "keep":
         return []
     order = {"first": "timestamp, rating", "last": "timestamp DESC, rating DESC"}[config.duplicates]
@@ -102,7 +102,7 @@ def unique_reviews(config: PrepareConfig, until: int) -> list[Step]:
 
 
 def split(config: PrepareConfig, until: int) -> list[Step]:
-    """Step 4: which part of the data each rating is in."""
+    """Return step 4, which assigns each rating to a part of the data."""
     if config.split == "time":
         return split_in_time(until)
     if config.split == "leave-one-out":
@@ -120,10 +120,11 @@ def split(config: PrepareConfig, until: int) -> list[Step]:
 
 
 def leave_one_out(source: str, part: str, table: str) -> list[Step]:
-    """Each user's last rating goes to `part` where the item also occurs in what remains; all others to train.
+    """Return the steps that move each user's last rating to `part`, if the item also occurs in the remainder.
 
-    A user's only rating stays, so that nobody becomes unknown. Done again on the train part of a first time, it
-    holds out a validation rating that is no earlier than the user's train ratings, and loses no item of test.
+    All other ratings are train. A user's only rating stays, so that no user becomes unknown. Applied again to the
+    train part, it holds out a validation rating that is no earlier than the user's train ratings. No item of test
+    is lost.
     """
     return [
         Step(
@@ -148,7 +149,7 @@ def leave_one_out(source: str, part: str, table: str) -> list[Step]:
 
 
 def split_in_time(until: int) -> list[Step]:
-    """What was rated until a point in time is train; what comes since, of users and items known by then, is test."""
+    """Return the steps that split at a point in time: test has the later ratings of users and items in train."""
     return [
         Step("known_items", f"SELECT DISTINCT item_id AS known_item FROM ratings WHERE timestamp < {until}"),
         Step(
@@ -162,7 +163,7 @@ def split_in_time(until: int) -> list[Step]:
 
 
 def channel(part: str) -> str:
-    """The rows of a channel of ratings, in an order of their own."""
+    """Return the query for the rows of a channel of ratings, in an order that depends on content only."""
     return f"SELECT {REVIEW} FROM split WHERE part = '{part}' ORDER BY user_id, timestamp, item_id, rating"
 
 

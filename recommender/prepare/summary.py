@@ -1,4 +1,4 @@
-"""What the steps leave behind, counted: the figures of the paper's section 2."""
+"""Counts of the reviews after each step: the numbers of the paper's section 2."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from recommender.prepare.steps import PARTS, TITLES, before
 
 @dataclass(frozen=True)
 class Counts:
-    """How many reviews, and of how many users and items."""
+    """Number of reviews, and of their users and items."""
 
     name: str
     reviews: int
@@ -24,9 +24,9 @@ class Dataset:
     """A row of the paper's table 3.
 
     Attributes:
-        name: of the part.
-        users, items, reviews: how many.
-        min_items, max_items: unique items of a user.
+        name: name of the part.
+        users, items, reviews: their numbers.
+        min_items, max_items: smallest and largest number of distinct items per user.
         density: share of the users x items matrix that is filled; the paper calls it sparsity.
     """
 
@@ -41,12 +41,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Lines:
-    """What was read of a kind of raw file.
+    """The lines of a kind of raw file.
 
     Attributes:
-        files: how the command names them.
-        good: lines that are records.
-        rejected: what is wrong with the others, and with how many.
+        files: the files, as the command names them.
+        good: number of valid lines.
+        rejected: problem -> number of lines with it.
     """
 
     files: list[str]
@@ -55,24 +55,24 @@ class Lines:
 
     @property
     def share_rejected(self) -> float:
-        """Of all lines that are not empty."""
+        """The share of bad lines among the non-empty lines."""
         num_rejected = sum(self.rejected.values())
         return num_rejected / max(1, self.good + num_rejected)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All figures; the same for both engines.
+    """All counts; the same for both engines.
 
     Attributes:
-        settings: of the run.
+        settings: the options of the run.
         lines: by kind of raw file.
-        steps: what is left after each step, in order.
+        steps: the reviews that are left after each step, in order.
         cold: reviews since `split_time` whose item is not in train.
         datasets: the paper's table 3.
-        items_without_title: of those in the channel.
-        users_by_items: (unique items, users), of the reviews that users are left out by (the paper's figure 2).
-        reviews_by_rating: by part, (stars, reviews), a rating between two rounded down (figure 3).
+        items_without_title: number of items without a title in the channel.
+        users_by_items: (distinct items, users), for the reviews by which users are filtered (the paper's Figure 2).
+        reviews_by_rating: by part, (stars, reviews), with ratings rounded down (the paper's Figure 3).
         items_by_reviews: (reviews, items) in train: the long tail.
     """
 
@@ -88,7 +88,7 @@ class Summary:
 
 
 def lines_of(engine: Engine, table: str, files: Sequence[str]) -> Lines:
-    """What was read into a table."""
+    """Count the lines that were read into a table."""
     counted = engine.rows(f"SELECT problem, count(*) FROM {table} GROUP BY problem ORDER BY problem")
     by_problem: dict[str | None, int] = dict(counted)
     good = by_problem.pop(None, 0)
@@ -96,12 +96,12 @@ def lines_of(engine: Engine, table: str, files: Sequence[str]) -> Lines:
 
 
 def are_too_many(lines: dict[str, Lines], most: float) -> bool:
-    """Whether the share of bad lines of a kind of file is above `most`."""
+    """Return whether the share of bad lines in a kind of file is above `most`."""
     return any(read.share_rejected > most for read in lines.values())
 
 
 def too_many(lines: dict[str, Lines], most: float, rejects: str) -> str:
-    """What to say then: the share, and what is wrong most often."""
+    """Return the message for too many bad lines: their share, and the most frequent problem."""
     kind, read = next((kind, read) for kind, read in lines.items() if read.share_rejected > most)
     worst = max(read.rejected, key=read.rejected.__getitem__)
     return (
@@ -111,13 +111,13 @@ def too_many(lines: dict[str, Lines], most: float, rejects: str) -> str:
 
 
 def counts_of(engine: Engine, table: str, name: str) -> Counts:
-    """How much a table of reviews holds."""
+    """Count the reviews in a table, and their users and items."""
     query = f"SELECT count(*), count(DISTINCT user_id), count(DISTINCT item_id) FROM {table}"
     return Counts(name, *next(iter(engine.rows(query))))
 
 
 def datasets_of(engine: Engine, parts: Sequence[str]) -> list[Dataset]:
-    """Table 3: the parts that have reviews, and all of them together."""
+    """Return the paper's table 3: each part with reviews, and all of them together."""
     counts = engine.rows(
         """SELECT coalesce(part, 'ratings'), count(DISTINCT user_id), count(DISTINCT item_id), count(*)
            FROM split WHERE part <> 'cold' GROUP BY GROUPING SETS ((part), ())"""
@@ -138,7 +138,7 @@ def datasets_of(engine: Engine, parts: Sequence[str]) -> list[Dataset]:
 
 
 def summarize(engine: Engine, config: PrepareConfig, lines: dict[str, Lines], counts: list[Counts]) -> Summary:
-    """Count what `steps` has made."""
+    """Count the tables that `steps` created."""
     parts = PARTS[config.split]
     ratings = "SELECT part, CAST(floor(rating) AS INTEGER) AS stars, count(*) FROM split GROUP BY part, stars"
     by_rating: dict[str, list[tuple[int, int]]] = {part: [] for part in parts}
@@ -164,13 +164,13 @@ def summarize(engine: Engine, config: PrepareConfig, lines: dict[str, Lines], co
 
 
 def number(engine: Engine, query: str) -> int:
-    """The one number that a query gives."""
+    """Return the single number that a query yields."""
     ((found,),) = engine.rows(query)
     return int(found)
 
 
 def histogram(engine: Engine, table: str, group: str, counted: str) -> list[tuple[int, int]]:
-    """`(number, how many of the groups have it)`, rising: unique values of `counted`, or rows where it is *."""
+    """Return ascending `(number, groups with it)`: the number of distinct `counted` in a group, or of rows for *."""
     rows = f"SELECT {group} FROM {table}" if counted == "*" else f"SELECT DISTINCT {group}, {counted} FROM {table}"
     query = f"""SELECT num, count(*) FROM (
                     SELECT count(*) AS num FROM ({rows}) AS found GROUP BY {group}) AS groups

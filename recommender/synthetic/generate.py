@@ -1,9 +1,9 @@
-"""Reviews and items that are made like the real thing (paper, section 2), deterministic by seed.
+"""Synthetic reviews and items that resemble the real ones (paper, section 2), deterministic by seed.
 
-Long-tailed items and users, ratings skewed to 5, 6.5 % unverified reviews, a third of the reviews on a
-variant whose asin is not the parent_asin, few prices, some missing titles, millisecond timestamps.
-Items belong to styles and users have a taste for some of them; titles are made of brand, garment,
-material, colour and fit words that go with the style, so titles carry signal. O(ratings + items) time.
+Items and users are long-tailed, ratings are skewed to 5, and 6.5 % of the reviews are unverified. A third of the
+reviews are on a variant with an asin that is not the parent_asin. Few items have prices, some titles are missing,
+timestamps are in milliseconds. Items belong to styles, and users prefer some of them. Titles consist of brand,
+garment, material, colour and fit words that suit the style, so they carry signal. O(ratings + items) time.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Dataset:
     variant: NDArray[np.int64]
 
     def asin(self) -> NDArray[np.str_]:
-        """(num_ratings,) str: the variant's own id, or the parent's."""
+        """Return the asin of each rating, the variant's own ID or the parent's, (num_ratings,) str."""
         others = _codes(self.item_num * 4 + self.variant, first_letters="B1")
         return np.where(self.variant > 0, others, self.parent_asin[self.item_num])
 
@@ -60,8 +60,8 @@ def generate(num_users: int, num_items: int, num_ratings: int, seed: int = 0) ->
     Args:
         num_users: at least 1.
         num_items: at least 1.
-        num_ratings: at least `num_users`: everybody has written a review.
-        seed: of everything random.
+        num_ratings: at least `num_users`: every user has written a review.
+        seed: seed of every random choice.
     """
     random = np.random.default_rng(seed)
     style = random.integers(len(STYLES), size=num_items)
@@ -124,7 +124,7 @@ def _choose_items(
     popularity: NDArray[np.floating],
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """An item for every review: a style by the user's taste, then an item of it by popularity."""
+    """Choose an item for every review: a style by the user's taste, then an item of it by popularity."""
     by_style = np.argsort(style, kind="stable")
     cumulative = np.cumsum(popularity[by_style])
     ends = np.append(0.0, cumulative)[np.searchsorted(style[by_style], np.arange(taste.shape[1] + 1))]
@@ -143,7 +143,7 @@ def _stars(
     style: NDArray[np.int64],
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """1 to 5: generosity of the user, quality of the item, fit of taste and style, chance."""
+    """Draw 1 to 5 stars by the user's generosity, the item's quality, the match of taste and style, and chance."""
     generosity = random.normal(0, 0.5, len(taste))
     quality = random.normal(0, 0.6, len(style))
     liking = (
@@ -169,7 +169,7 @@ def _user_ids(num_users: int, random: np.random.Generator) -> NDArray[np.str_]:
 
 
 def _codes(number: NDArray[np.int64], first_letters: str) -> NDArray[np.str_]:
-    """Distinct numbers below 36^8 as distinct ids of 10 characters that do not look numbered."""
+    """Return distinct IDs of 10 characters, which do not look numbered, for distinct numbers below 36^8."""
     scrambled = (number * 1_103_515_243 + 777_777_777) % 36**8  # a bijection: the factor is prime to 36
     digits = scrambled[:, None] // 36 ** np.arange(7, -1, -1) % 36
     codes = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", np.uint8)[digits]

@@ -6,7 +6,7 @@ from itertools import islice, product
 
 @dataclass(frozen=True)
 class Style:
-    """What the titles of one style are made of; the first six colours are its own."""
+    """The words for the titles of one style; the first six colours are used by no other style."""
 
     who: str
     garments: tuple[str, ...]
@@ -72,7 +72,7 @@ REVIEWS = {
 
 
 def brand_names(count: int) -> list[str]:
-    """The first `count` of 1,152 invented names."""
+    """Return the first `count` of 1,152 invented names."""
     starts = ("Zo", "Ka", "Lu", "Ve", "Mi", "Ra", "To", "Be", "Sy", "Da", "No", "Fi")
     middles = ("ri", "la", "ve", "no", "sa", "mo", "ne", "ly")
     ends = ("va", "rell", "nia", "dor", "xy", "mont", "line", "wear", "sy", "ta", "que", "bell")
@@ -81,7 +81,7 @@ def brand_names(count: int) -> list[str]:
 
 
 def hash_of(text: str) -> int:
-    """A hash that is the same in every run, to mix the names."""
+    """Return a hash that is the same in every run, to shuffle the names."""
     value = 0
     for character in text:
         value = (value * 131 + ord(character)) % 1_000_003

@@ -22,7 +22,7 @@ COMPRESSION = 6  # as gzip's own
 
 
 def write_raw(data: Dataset, folder: Path) -> None:
-    """Write Synthetic_Fashion.jsonl.gz (10 fields a review) and meta_Synthetic_Fashion.jsonl.gz (14 an item)."""
+    """Write Synthetic_Fashion.jsonl.gz (10 fields per review) and meta_Synthetic_Fashion.jsonl.gz (14 per item)."""
     folder.mkdir(parents=True, exist_ok=True)
     num_items = len(data.title)
     count = np.bincount(data.item_num, minlength=num_items)

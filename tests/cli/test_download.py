@@ -208,7 +208,7 @@ def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path, capsys: pytest
     site.statuses = [503, 429, 500]
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)
-    assert "the server answers 503; attempt 1 of 8" in capsys.readouterr().out
+    assert "the server responds with status 503; attempt 1 of 8" in capsys.readouterr().out
 
 
 def test_a_length_that_is_not_said_is_no_obstacle(site: Site, tmp_path: Path) -> None:
@@ -219,7 +219,10 @@ def test_a_length_that_is_not_said_is_no_obstacle(site: Site, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("statuses", "expected"),
-    [([404], "the server answers 404: expected a file"), ([503] * ATTEMPTS, f"{ATTEMPTS} attempts have failed")],
+    [
+        ([404], "the server responds with status 404: expected a file"),
+        ([503] * ATTEMPTS, f"{ATTEMPTS} attempts have failed"),
+    ],
 )
 def test_a_server_that_has_no_file_is_named_in_one_line(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str], statuses: list[int], expected: str

@@ -63,11 +63,11 @@ def test_an_error_in_parquet_names_the_row(job: Job, name: str, values: pa.Array
 
 def test_a_column_that_is_missing_or_twice_is_named(job: Job) -> None:
     table = pa.table(dict(one_row()))
-    assert "column 'rating' is missing; there are 'user_id', 'item_id'" in job.problem(
+    assert "column 'rating' is missing; the file has 'user_id', 'item_id'" in job.problem(
         "a.parquet", parquet(table.drop_columns("rating"))
     )
     twice = parquet(pa.table([*table.columns, table["rating"]], [*table.column_names, "rating"]))
-    assert "column 'rating' is there 2 times: expected once" in job.problem("a.parquet", twice)
+    assert "column 'rating' occurs 2 times, expected once" in job.problem("a.parquet", twice)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_device_is_named() -> None:
 def test_links_to_nothing_to_a_folder_and_to_itself_are_named(tmp_path: Path) -> None:
     link = tmp_path / "a.csv"
     link.symlink_to(tmp_path / "gone")
-    assert "a.csv: expected a folder or a file, a link to a file that is not there" in problem_of(tmp_path)
+    assert "a.csv: expected a folder or a file; the target of this link does not exist" in problem_of(tmp_path)
     link.unlink()
     link.symlink_to(tmp_path)
     assert "a.csv: expected a file, got a link to a folder" in problem_of(tmp_path)
@@ -112,7 +112,7 @@ def test_links_to_nothing_to_a_folder_and_to_itself_are_named(tmp_path: Path) ->
 
 
 def test_a_location_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
-    assert problem_of(tmp_path / "gone") == f"{tmp_path}/gone: expected a folder or a file, there is none"
+    assert problem_of(tmp_path / "gone") == f"{tmp_path}/gone: expected a folder or a file; it does not exist"
     assert problem_of("gs://bucket/x") == "gs://bucket/x: expected a folder, a file or s3://bucket/prefix"
     assert f"{tmp_path}: expected at least one file (.csv," in problem_of(tmp_path)
 
@@ -133,7 +133,7 @@ def test_a_prefix_is_a_folder_and_never_a_mere_beginning(s3: S3Server) -> None:
     assert len(names_of("s3://prefixes")) == len(keys)
     assert names_of("s3://prefixes/train.csv") == ["s3://prefixes/train.csv"]
     for location in ("s3://prefixes/tra", "s3://prefixes/train.cs", "s3://prefixes/train/empty", "s3://prefixes/nope"):
-        assert problem_of(location).startswith(f"{location}: expected an object of that key or objects below it")
+        assert problem_of(location).startswith(f"{location}: no objects found at this key or prefix")
 
 
 def test_objects_of_every_format_are_read_as_files_are(s3: S3Server, job: Job) -> None:

@@ -89,5 +89,5 @@ def test_a_point_in_time_parts_the_past_from_what_the_past_knows(rows: list[Row]
 
 
 def test_validation_after_test_is_refused() -> None:
-    with pytest.raises(ValueError, match="validation_time: expected at most time, 3, got 4"):
+    with pytest.raises(ValueError, match="validation_time: expected at most `time`, which is 3, got 4"):
         split_at_time(interactions([("u", "a", 1)]), 3, 4)

@@ -74,7 +74,7 @@ def test_results_may_go_to_s3_and_are_never_mixed_with_others(
     for prefix, found in (("a", "a/"), ("b", "b/train/mine.csv")):
         assert main([*raw.places, "--output", f"s3://results/{prefix}"]) == 1
         assert f"s3://results/{found}" in (message := capsys.readouterr().err)
-        assert "is there already: remove it, or name another --output" in message
+        assert "already exists: remove it, or choose another --output" in message
     assert main([*raw.places, "--output", "s3://nowhere/x"]) == 1
     assert "s3://nowhere/x/train: there is no such bucket" in capsys.readouterr().err
 
@@ -237,8 +237,8 @@ def test_what_is_not_of_an_earlier_run_is_never_lost(raw: Raw, problem: Problem,
             "of the reviews of users with at least 6 unique items none is left. 30 were left before that.",
         ),
         (["--metadata", "s3://"], "s3://: expected s3://bucket/prefix"),
-        (["--reviews", "gone.jsonl"], "gone.jsonl: expected a folder or a file, there is none"),
-        (["--reviews", "gone/*.jsonl"], "gone/*.jsonl: expected a folder or a file, there is none"),
+        (["--reviews", "gone.jsonl"], "gone.jsonl: expected a folder or a file; it does not exist"),
+        (["--reviews", "gone/*.jsonl"], "gone/*.jsonl: expected a folder or a file; it does not exist"),
         (["--reviews", "README.md"], "README.md: expected a name that ends in .jsonl, .jsonl.gz"),
     ],
     ids=range(15),

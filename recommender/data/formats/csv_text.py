@@ -31,10 +31,10 @@ ROWS_AT_ONCE = 200_000
 
 
 def read_csv(source: SourceFile, columns: Columns) -> Chunks:
-    """The chunks of a file.
+    """Yield the checked chunks of a file.
 
     Raises:
-        DataError: it is not CSV in UTF-8, or a column or value is not what `columns` says.
+        DataError: the file is not CSV in UTF-8, or a column or value is not what `columns` says.
     """
     present = require_columns(source.name, columns, _header(source))
     first = 1
@@ -61,7 +61,7 @@ def _numbers(text: pa.Array, column: Number) -> NDArray[np.number]:
 
 
 def _header(source: SourceFile) -> list[str]:
-    """The names as they are: pandas would make a second 'rating' 'rating.1'."""
+    """Return the names in the header unchanged: pandas would rename a second 'rating' to 'rating.1'."""
     with _named_problems(source.name):
         return (
             pd.read_csv(
@@ -79,15 +79,15 @@ def _header(source: SourceFile) -> list[str]:
 
 
 def _frames(source: SourceFile, names: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """All columns, so that pandas refuses a row with more fields than the header; with `usecols` it does not."""
+    """Yield frames of all columns: with `usecols` pandas accepts a row with more fields than the header."""
     with _named_problems(source.name):
         reader = pd.read_csv(
             source.path,
             compression="gzip" if source.compressed else None,
-            dtype=dict.fromkeys(names, "str"),  # "category" would make the id 01 a 1
+            dtype=dict.fromkeys(names, "str"),  # "category" would turn the ID 01 into 1
             chunksize=ROWS_AT_ONCE,
             index_col=False,
-            keep_default_na=False,  # an id may be "NA" or "null"
+            keep_default_na=False,  # an ID may be "NA" or "null"
             low_memory=False,
             encoding="utf-8",
         )

@@ -1,4 +1,4 @@
-"""One JSON object a line."""
+"""One JSON object per line."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -15,13 +15,13 @@ from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
 ROWS_AT_ONCE = 20_000
-BYTES_AT_ONCE = MAX_LINE_BYTES  # as Python's objects they are several times as large
+BYTES_AT_ONCE = MAX_LINE_BYTES  # Python's objects are several times as large
 
 Line = tuple[int, bytes]
 
 
 class Nothing:
-    """What a line has under a name that is not in it."""
+    """The value of a name that a line does not have."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -31,10 +31,10 @@ NOTHING = Nothing()
 
 
 def read_json_lines(source: SourceFile, columns: Columns) -> Chunks:
-    """The chunks of a file. Of a name that is twice in an object the last one counts; empty lines are skipped.
+    """Yield the checked chunks of a file. The last of repeated names in an object counts; empty lines are skipped.
 
     Raises:
-        DataError: a line is not one JSON object in UTF-8 or too long, or a value is not what `columns` says.
+        DataError: a line is too long or not one JSON object in UTF-8, or a value is not what `columns` says.
     """
     for lines in _batches(source):
         records = [_record(source.name, number, line) for number, line in lines]
@@ -43,7 +43,7 @@ def read_json_lines(source: SourceFile, columns: Columns) -> Chunks:
 
 
 def _batches(source: SourceFile) -> Iterator[list[Line]]:
-    """Lines that are not empty, with their numbers."""
+    """Yield the non-empty lines with their numbers."""
     batch: list[Line] = []
     num_bytes = 0
     for number, line in _lines(source):
@@ -89,7 +89,7 @@ def _checked(values: list[Any], name: str, column: Column, rows: Rows) -> pa.Arr
     elif isinstance(column, Title):
         values = ["" if value is None or value is NOTHING else value for value in values]
         good = [type(value) is str for value in values]
-    else:  # a boolean is an int to Python, and an int may be too large for numpy
+    else:  # a boolean is an int in Python, and an int may be too large for numpy
         good = [type(value) in (int, float) and column.lowest <= value <= column.highest for value in values]
     rows.check(np.array(good), name, column, values.__getitem__)
     if isinstance(column, Id):

@@ -13,13 +13,13 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_lines(source: SourceFile, *, show: bool = False) -> Iterator[list[bytes]]:
-    r"""All lines in order, without their "\n", in lists of about `BYTES_AT_ONCE` bytes.
+    r"""Yield all lines in order, without their "\n", in lists of about `BYTES_AT_ONCE` bytes.
 
-    Memory is bounded: of a line that is longer than `MAX_LINE_BYTES` only a beginning that is longer, too, is given.
+    Memory is bounded: a line that is longer than `MAX_LINE_BYTES` is truncated to a length above that limit.
 
     Args:
         source: the file.
-        show: how far it is read.
+        show: whether to show a progress bar.
 
     Raises:
         DataError: the file can't be read to its end.

@@ -29,16 +29,16 @@ ROWS_AT_ONCE = 2**17
 
 
 def read_parquet(source: SourceFile, columns: Columns) -> Chunks:
-    """The chunks of a file. A point in time is its milliseconds since 1970.
+    """Yield the checked chunks of a file, with timestamps as milliseconds since 1970.
 
     Raises:
-        DataError: it can't be read, or a column or value is not what `columns` says.
+        DataError: the file can't be read, or a column or value is not what `columns` says.
     """
     yield from checked_batches(source.name, _batches(source, columns), columns)
 
 
 def checked_batches(source: str, batches: Iterable[pa.RecordBatch], columns: Columns) -> Chunks:
-    """Yield the chunks of Arrow batches that have some of the columns and no others.
+    """Yield the checked chunks of Arrow batches, which have some of the columns and no others.
 
     Raises:
         DataError: a value is not what `columns` says; the message begins with `source`.
@@ -73,7 +73,7 @@ def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Arra
 
 
 def _is_kind(kind: pa.DataType, column: Column) -> bool:
-    if types.is_null(kind):  # a column of nulls only; whether they may be is a question of the values
+    if types.is_null(kind):  # a column of nulls only; the check of the values decides whether they are allowed
         return True
     if isinstance(column, Number):
         is_time = types.is_timestamp(kind) and column.dtype is np.int64
@@ -93,14 +93,14 @@ def _numbers(values: pa.Array, name: str, column: Number, rows: Rows) -> pa.Arra
 
 def _milliseconds(times: pa.Array) -> NDArray[np.int64] | NDArray[np.float64]:
     count = times.cast(pa.int64()).to_numpy()
-    # Seconds as floats: a time that is too far away must not come round again.
+    # Seconds as floats: a time that is too far away must not overflow.
     return (
         count * 1000.0 if times.type.unit == "s" else count // {"ms": 1, "us": 1_000, "ns": 1_000_000}[times.type.unit]
     )
 
 
 def _check_utf8(text: pa.Array, name: str, column: Column, rows: Rows) -> None:
-    """Arrow takes it on trust that a file's text is UTF-8."""
+    """Check that text is UTF-8: Arrow does not check it when it reads a file."""
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
@@ -112,5 +112,5 @@ def _check_utf8(text: pa.Array, name: str, column: Column, rows: Rows) -> None:
 def _value(values: pa.Array, row: int) -> object:
     try:
         return values[row].as_py()
-    except (ValueError, OverflowError, pa.ArrowException):  # a date beyond Python's, for one
+    except (ValueError, OverflowError, pa.ArrowException):  # such as a date beyond Python's range
         return str(values[row])
