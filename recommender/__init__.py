@@ -4,7 +4,7 @@ from recommender import Recommender, train
 
 recommender = train(ratings, titles)        # DataFrames
 recommender.recommend("A1B2C3").items
-recommender.save("my-job/model")            # what `recommender serve` and Recommender.load read
+recommender.save("my-job/model")            # read by `recommender serve` and Recommender.load
 """
 
 from importlib import import_module
@@ -19,8 +19,8 @@ __version__ = "0.2.0"
 __all__ = ["Event", "Recommendations", "RecommendedItem", "Recommender", "train"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is exported
-    """Import what is exported when it is asked for: training needs torch and pandas, serving does not."""
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any exported name
+    """Import an exported name when it is used: training needs torch and pandas, serving does not."""
     if name not in __all__:
         raise AttributeError(f"module 'recommender' has no attribute {name!r}")
     from recommender.common.extras import missing_package

@@ -21,10 +21,10 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """The sub-commands, in the order in which a user meets them."""
+    """The sub-commands, in the order of a user's workflow."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return their names."""
+        """Return the names of the sub-commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:

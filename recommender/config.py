@@ -1,4 +1,4 @@
-"""Values that a user sets: layers, strict types, ranges. Defaults stand in the options class that each belongs to."""
+"""Configuration: layers of values, strict types, ranges. Defaults are in the options class of each value."""
 
 import json
 import math
@@ -12,18 +12,18 @@ from pydantic.fields import FieldInfo
 from recommender.common.messages import first_problem, shown
 from recommender.errors import ConfigError
 
-# Keys of the SageMaker toolkits and of hyper-parameter tuning; they are addressed to others.
+# Keys of the SageMaker toolkits and of hyper-parameter tuning; they are not for this project.
 RESERVED_PREFIXES = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
 
 
 @dataclass(frozen=True)
 class Range:
-    """What a search tries of a hyper-parameter.
+    """The range of a hyper-parameter that a search tries.
 
     Attributes:
-        low: least value; a whole number where the hyper-parameter is one.
-        high: greatest value.
-        logarithmic: whether a factor counts, from 0.1 to 1 as much as from 1 to 10; else a difference does.
+        low: lowest value; a whole number if the hyper-parameter is one.
+        high: highest value.
+        logarithmic: whether the scale is logarithmic; else it is linear.
     """
 
     low: float
@@ -32,28 +32,27 @@ class Range:
 
     @property
     def whole(self) -> bool:
-        """Whether it holds whole numbers alone."""
+        """Whether the range has whole numbers only."""
         return isinstance(self.low, int)
 
 
 class Config(BaseModel):
-    """Values that a user sets; every one is checked, in strict types, at construction."""
+    """A configuration; every value is checked, with strict types, at construction."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    called: ClassVar[str]  # what messages call one of them
+    called: ClassVar[str]  # the word for a value in messages
     aliases: ClassVar[Mapping[str, str]] = {}  # another spelling of a name -> the name
 
     @classmethod
     def from_layers(cls, layers: Iterable[tuple[str, Mapping[str, object]]]) -> Self:
-        """Return the configuration that `(source, values)` describe; a later layer wins over those before it.
+        """Return the configuration of layers `(source, values)`; later layers override earlier ones.
 
-        A value that is a string, as all of SageMaker's are, is decoded as JSON where it is JSON ("10", "0.5",
-        "true") and kept otherwise, as the SageMaker training toolkit does (contract T20); reserved keys are
-        ignored (T19).
+        All values of SageMaker are strings. A string is decoded if it is JSON ("10", "0.5", "true") and kept
+        otherwise, as in the SageMaker training toolkit (contract T20). Reserved keys are ignored (T19).
 
         Raises:
-            ConfigError: a name is unknown or given twice, or a value is of the wrong type or out of range; says in
-                which source.
+            ConfigError: a name is unknown or given twice, or a value is of the wrong type or out of range; the
+                message names the source.
         """
         values: dict[str, object] = {}
         sources: dict[str, str] = {}
@@ -76,7 +75,7 @@ class Config(BaseModel):
 
     @classmethod
     def _by_name(cls, source: str, layer: Mapping[str, object]) -> dict[str, object]:
-        """Return the values of a layer without reserved keys, by the name that each alias stands for."""
+        """Return the values of a layer without reserved keys, with aliases replaced by their names."""
         values: dict[str, object] = {}
         for given, value in layer.items():
             name = cls.aliases.get(given, given)
@@ -89,7 +88,7 @@ class Config(BaseModel):
 
 
 def words_of(field: FieldInfo) -> list[str]:
-    """Return the words that a field may be; none if it is a number or free text."""
+    """Return the words that a field accepts; none if it is a number or free text."""
     if field.annotation is bool:
         return ["true", "false"]
     return [word for word in get_args(field.annotation) if isinstance(word, str)]

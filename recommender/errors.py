@@ -1,4 +1,4 @@
-"""Every error a user of the project can cause. The message is the whole report: it is shown as it is."""
+"""All errors that a user of the project can cause; the message is shown unchanged."""
 
 
 class RecommenderError(Exception):
@@ -10,7 +10,7 @@ class ConfigError(RecommenderError):
 
 
 class DataError(RecommenderError):
-    """A channel, file, column or value of the training data is missing or not what was expected."""
+    """A channel, file, column or value of the training data is missing or invalid."""
 
 
 class FitError(RecommenderError):
@@ -22,7 +22,7 @@ class ArtifactError(RecommenderError):
 
 
 class RequestError(RecommenderError):
-    """A request is not what was expected; `field` says where, or is empty for the body as a whole."""
+    """A request is invalid; `field` names the field, or is empty for the body as a whole."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}" if field else message)
@@ -34,4 +34,4 @@ class MissingPackageError(RecommenderError):
 
 
 class EngineError(RecommenderError):
-    """The engine that prepares raw reviews could not go on: memory, disk, or it is not installed."""
+    """An engine failed: it has too little memory or disk, or is not installed."""

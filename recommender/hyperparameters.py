@@ -58,7 +58,7 @@ class JobOptions(SharedOptions):
         return self
 
     def of(self, options: type[O]) -> O:
-        """Return the options of a component, by their class: what was set, and defaults."""
+        """Return the options of a component, by their class, with defaults for unset ones."""
         values = {name: getattr(self, name) for name in SharedOptions.model_fields if name in self.model_fields_set}
         for hyperparameter, (component, option) in self.owners.items():
             if COMPONENTS[component].Options is options and hyperparameter in self.model_fields_set:
@@ -83,12 +83,12 @@ class JobOptions(SharedOptions):
 
     @property
     def of_model(self) -> dict[str, Any]:
-        """The hyper-parameters that decide what the model is, by their names."""
+        """The hyper-parameters that determine the model, by name."""
         return self.model_dump(exclude={"report"})
 
     @property
     def unused(self) -> set[str]:
-        """The hyper-parameters without an effect: of components that are not in use, or given the others."""
+        """The hyper-parameters without an effect: of unused components, or because of other values."""
         others = {name for name, (component, _) in self.owners.items() if component not in self.components}
         return others.union(*(self._named(component, self.of(component.Options).unused)
                               for component in self.components.values()))  # fmt: skip
@@ -100,7 +100,7 @@ class JobOptions(SharedOptions):
 
     @property
     def search_space(self) -> dict[str, Range]:
-        """The ranges of the components in use, without what was set."""
+        """The search ranges of the components in use, without hyper-parameters that were set."""
         return {
             component.hyperparameter(option): values
             for component in self.components.values()
@@ -116,7 +116,7 @@ def assembled() -> type[JobOptions]:
     """Return `JobOptions` with a field for each option of each component, and its aliases.
 
     Raises:
-        TypeError: two components have a hyper-parameter of one name.
+        TypeError: two components have a hyper-parameter with the same name.
     """
     fields: dict[str, Any] = {}
     owners: dict[str, tuple[str, str]] = {}

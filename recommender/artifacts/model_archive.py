@@ -1,4 +1,4 @@
-"""The model folder as model.tar.gz, as SageMaker keeps it in S3 (contract T6, S3), for images that run without it."""
+"""The model folder as model.tar.gz, as SageMaker stores it in S3 (contract T6, S3), for runs without SageMaker."""
 
 import shutil
 import tarfile
@@ -13,22 +13,22 @@ from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import ArtifactError, ConfigError
 
 FILE = "model.tar.gz"
-MEMBERS = (".npy", ".json")  # all that a model folder holds
+MEMBERS = (".npy", ".json")  # the files of a model folder
 MAX_BYTES = 100 * 2**30
 
 
 def check_output(place: str) -> None:
-    """See that a place is one that `upload` can write to.
+    """Check that a location is one that `upload` can write to.
 
     Raises:
-        ConfigError: it is not s3://bucket/prefix.
+        ConfigError: the location is not s3://bucket/prefix.
     """
     if not place.startswith(SCHEME) or not place.removeprefix(SCHEME).partition("/")[0]:
         raise ConfigError(f"--model-output: expected s3://bucket/prefix, got {printable(place)}")
 
 
 def upload(folder: Path, place: str) -> str:
-    """Write a model folder to s3://bucket/prefix/model.tar.gz; returns that URI.
+    """Write a model folder to s3://bucket/prefix/model.tar.gz; return that URI.
 
     Raises:
         DataError: S3 refuses.
@@ -46,10 +46,10 @@ def upload(folder: Path, place: str) -> str:
 
 @contextmanager
 def unpacked(place: str) -> Iterator[Path]:
-    """A model folder, of a folder, a model.tar.gz or an s3:// URI of one; what is unpacked for it goes in the end.
+    """Yield the model folder of a folder, a model.tar.gz or its s3:// URI; remove unpacked files at the end.
 
     Raises:
-        ArtifactError: the archive is damaged, or holds something else.
+        ArtifactError: the archive is damaged, or has other files.
         DataError: S3 refuses.
     """
     in_s3 = place.startswith(SCHEME)
@@ -77,7 +77,7 @@ def _unpack(packed: Path, folder: Path, name: str) -> None:
                 total += member.size
                 path = Path(member.name)
                 if not member.isfile() or len(path.parts) != 1 or path.suffix not in MEMBERS or total > MAX_BYTES:
-                    raise ArtifactError(f"{name}: {printable(member.name)}: expected the files of a model folder alone")
+                    raise ArtifactError(f"{name}: {printable(member.name)}: expected only the files of a model folder")
                 content = tar.extractfile(member)
                 assert content is not None  # it is a regular file
                 with content, (folder / path).open("wb") as file:

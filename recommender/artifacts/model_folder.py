@@ -1,8 +1,8 @@
 """The model folder: everything the server needs, and nothing else.
 
-A folder of arrays, memory-mapped when they are loaded, so that workers share one copy, and config.json with the
-hyper-parameters. The folder's own arrays are ids, histories and titles; each component adds `<component>.<array>.npy`.
-The same model gives the same bytes.
+It has arrays, and config.json with the hyper-parameters. Arrays are memory-mapped when they are loaded, so that
+workers share one copy. The folder's own arrays are IDs, histories and titles; each component adds
+`<component>.<array>.npy`. The same model gives the same bytes.
 """
 
 import json
@@ -31,13 +31,13 @@ FORMAT_VERSION = 2
 
 @dataclass(frozen=True)
 class Model:
-    """What training hands to serving.
+    """A fitted model, which training passes to serving.
 
     Attributes:
         config: the hyper-parameters of the training.
         users, items: IDs of the rows.
-        histories: what every user has rated.
-        titles: of every item, '' if unknown.
+        histories: the ratings of every user.
+        titles: the title of every item, '' if unknown.
         sources: the candidate sources and the fallback sources, by name.
         features: the ranking features, by name.
     """
@@ -56,7 +56,7 @@ class Model:
         return {**self.sources, **self.features}
 
 
-# File name without .npy -> the array, of those that are of no component.
+# File name without .npy -> the array, for arrays that belong to no component.
 ARRAYS: dict[str, Callable[[Model], np.ndarray]] = {
     "user_ids": lambda model: model.users.table.blob,
     "user_id_offsets": lambda model: model.users.table.offsets,
@@ -104,26 +104,26 @@ def array_names(components: Mapping[str, type[Component] | Component]) -> list[s
 
 
 def clear(folder: Path) -> None:
-    """Remove the files of a model, also of one that another version has written, and only those."""
+    """Remove the files of a model, also of one that another version wrote, and no other files."""
     array_folder.clear(folder, {*array_names(COMPONENTS), *array_folder.listed(folder, FORMAT)})
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether `save` has come to its end."""
+    """Return whether `save` finished."""
     return (folder / array_folder.CONFIG_FILE).exists()
 
 
 def load(folder: Path) -> Model:
-    """Return the model, its arrays mapped into memory, every file verified by its checksum.
+    """Load a model: verify every file by its checksum and map the arrays into memory.
 
-    Reads each file once from end to end; O(bytes of the folder).
+    Each file is read once from end to end; O(bytes of the folder).
 
     Raises:
-        ArtifactError: names the file that is missing, truncated, altered or of another version.
+        ArtifactError: a file is missing, truncated, altered or of another version; the message names it.
     """
     hint = (
         "expected a model folder that train.py has written. "
-        f"For a local run {BASE_DIR} names the folder in which model/ lies"
+        f"For a local run set {BASE_DIR} to the folder that contains model/"
     )
     config = array_folder.load_config(folder, FORMAT, FORMAT_VERSION, hint)
     path = folder / array_folder.CONFIG_FILE

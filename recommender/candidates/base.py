@@ -16,12 +16,12 @@ from recommender.components.query import Query
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a source proposes for a query.
+    """The candidates of a source for a query.
 
     Attributes:
-        item_num: (n,) int64, best first; of equal scores the lower number first.
+        item_num: (n,) int64, best first, ties by item number.
         score: (n,) float64, descending; comparable within one source only.
-        origin: how they were found: one of the `origins` of the source.
+        origin: how they were found; one of the source's `origins`.
     """
 
     item_num: NDArray[np.int64]
@@ -29,23 +29,23 @@ class Candidates:
     origin: str
 
     def first(self, count: int) -> "Candidates":
-        """Return the first `count` of them."""
+        """Return the first `count` candidates."""
         return Candidates(self.item_num[:count], self.score[:count], self.origin)
 
 
 class Role(StrEnum):
-    """What a source does if the configuration names none."""
+    """The role of a source if the configuration names no sources."""
 
     CANDIDATES = "candidates"  # its items are ranked
-    FALLBACK = "fallback"  # its items are for users of whom the candidate sources know nothing
+    FALLBACK = "fallback"  # its items are for users that the candidate sources know nothing about
 
 
 class Source(Component):
-    """A candidate source: proposes items for a user out of the whole catalogue.
+    """A candidate source: proposes items for a user from the whole catalogue.
 
     Attributes:
-        default_role: what it does if the configuration names no sources; None: it is not in use then.
-        origins: the values that its `Candidates.origin` may have -> what they say; by default its name alone.
+        default_role: its role if the configuration names no sources; None: it is not in use then.
+        origins: the possible values of `Candidates.origin` -> their meaning; by default only the source's name.
     """
 
     default_role: ClassVar[Role | None] = None
@@ -62,11 +62,11 @@ class Source(Component):
         """Return the best `count` items without `query.exclude`; fewer only if it can propose no more.
 
         Returns:
-            None where it knows nothing of such a user.
+            None if it knows nothing about the user.
         """
 
     def top_of_each(self, queries: Sequence[Query], count: int) -> Iterator[Candidates | None]:
-        """Yield what `top` returns for each query; override it where many are faster together."""
+        """Yield what `top` returns for each query; override it if a batch is faster."""
         for query in queries:
             yield self.top(query, count)
 
@@ -87,15 +87,15 @@ class Source(Component):
         return None
 
     def reasons(self, query: Query, item_num: Sequence[int]) -> list[int | None]:
-        """Return for each item the item of the history that it is proposed for; None where it can't say."""
+        """Return for each item the item of the history that it is proposed for; None if unknown."""
         return [None] * len(item_num)
 
     @classmethod
     def validation_error(cls, context: FitContext, options: Any) -> float | None:  # noqa: ANN401 - see `fit`
-        """Return the error that a search for hyper-parameters makes small.
+        """Return the error that a search for hyper-parameters minimizes.
 
         Returns:
-            None where it has none.
+            None if the source has no such error.
 
         Raises:
             DataError: there is nothing to validate on.

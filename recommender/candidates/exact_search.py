@@ -3,11 +3,11 @@
 For one user global_mean + user_bias is constant, so the order by predicted rating is the order by
 item_bias + the inner product of the embeddings.
 
-A request takes three looks, each at fewer items and with more digits:
+A request takes three steps, each with fewer items and more digits:
 1. float32, all items: one product with the item *directions* (see `Factors`), spread over the items;
-2. a threshold that at least `count` items reach (the count-th largest of block maxima), less twice
-   the largest rounding error that float32 can have made: what lies below cannot be among the top;
-3. float64, the few that are left: the exact order.
+2. a threshold that at least `count` items reach (the count-th largest of block maxima), minus twice
+   the largest possible rounding error of float32: items below it cannot be among the top;
+3. float64, the few remaining items: the exact order.
 
 O(num_directions x embedding_dim + num_items) time, O(num_items) scratch memory.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from recommender.candidates.topk import top_k
 from recommender.models.factors import Factors, Floats
 
-BLOCK = 64  # items whose maximum stands for them while the threshold is sought
+BLOCK = 64  # items per block; the search for the threshold uses the maximum of each block
 
 
 class ExactSearch:
@@ -36,7 +36,7 @@ class ExactSearch:
     def top(
         self, user_embedding: Floats, count: int, seen: NDArray[np.integer] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The best `count` items, or all where there are fewer, without the seen ones.
+        """Return the best `count` items without the seen ones; fewer if the catalogue has no more.
 
         Args:
             user_embedding: (embedding_dim,) float32.
@@ -44,8 +44,7 @@ class ExactSearch:
             seen: item numbers to leave out.
 
         Returns:
-            `(item_num, score)`, best first, of equal scores the lower number first; the score is
-            `Factors.item_score`, float64.
+            `(item_num, score)`, best first, ties by item number; the score is `Factors.item_score`, float64.
         """
         of_directions = self._factors.item_direction @ user_embedding
         return self._top(of_directions, user_embedding, count, seen)
@@ -53,7 +52,7 @@ class ExactSearch:
     def top_of_each(
         self, user_embedding: Floats, count: int, seen: Sequence[NDArray[np.integer]]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-        """What `top` gives for each user, with one product of matrices for all of them.
+        """Yield what `top` returns for each user, with one matrix product for all of them.
 
         Args:
             user_embedding: (num_users, embedding_dim) float32; memory for num_users x num_directions is taken.
@@ -77,7 +76,7 @@ class ExactSearch:
         return item_num[order], score[order]
 
     def _rough_scores(self, of_directions: Floats) -> Floats:
-        """float32, of all items, from the inner products with their directions."""
+        """Return the float32 scores of all items, from the inner products with their directions."""
         factors = self._factors
         scores = of_directions.take(self._direction_num)
         scores *= factors.item_scale
@@ -95,10 +94,10 @@ _LOWEST = float(np.finfo(np.float32).min)
 
 
 def _lower_bound_of_kth_largest(values: Floats, k: int) -> float:
-    """A number that at least k of the values reach, close to their k-th largest; -inf where k >= their number.
+    """Return a number close to the k-th largest value that at least k values reach; -inf if k >= their number.
 
-    The k-th largest of the blocks' maxima will do: k blocks, so k values at least, reach it. Sorting
-    out 822 maxima takes a tenth of the time of sorting out 52,619 values.
+    The k-th largest of the blocks' maxima suffices: k blocks, so at least k values, reach it. A partition of
+    822 maxima takes a tenth of the time of a partition of 52,619 values.
     """
     if k >= len(values):
         return -np.inf

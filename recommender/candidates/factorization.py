@@ -88,7 +88,7 @@ class Factorization(Source):
 
         choice = choose_iterations(context.data, options, context.validation)
         if not choice.num_validation:
-            raise DataError("channel validation: there is nothing to validate on: give the job one")
+            raise DataError("channel validation: there is nothing to validate on: give the job this channel")
         error = choice.rmse[choice.num_iterations - 1]
         if not math.isfinite(error):
             raise FitError("the error is not finite")
@@ -127,10 +127,10 @@ class Factorization(Source):
                 yield Candidates(item_num, score, user.origin)
 
     def predicted_rating(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
-        """Return the model's rating of each item; of a user without a vector that of the average user.
+        """Return the model's rating of each item; for a user without a vector, the average user's rating.
 
         Returns:
-            None for such a user if the model has no biases: the equation says nothing then.
+            None for such a user if the model has no biases: then it predicts nothing.
         """
         user = self._user(query)
         if user is not None:

@@ -13,11 +13,11 @@ RANK_CONSTANT = 60  # Cormack, Clarke and Buettcher, Reciprocal Rank Fusion, SIG
 def fuse(found: Sequence[Candidates], count: int) -> Candidates:
     """Return one pool of at most `count` candidates; a single source keeps its own scores.
 
-    Scores of several sources can't be compared, so the pool is ordered by reciprocal rank fusion: the sum over the
+    Scores of several sources can't be compared. So the pool is ordered by reciprocal rank fusion: the sum over the
     sources of 1 / (60 + rank), ties by item number. O(n log n) for n candidates in all.
 
     Args:
-        found: of at least one source, in the order of the configuration; the first one names the origin.
+        found: candidates of at least one source, in the order of the configuration; the first names the origin.
         count: at least 1.
     """
     if len(found) == 1:

@@ -1,4 +1,4 @@
-"""Popular items: for users of whom nothing is known."""
+"""Popular items, for unknown users."""
 
 from typing import Self
 
@@ -43,6 +43,6 @@ class Popularity(Source):
         return cls(arrays["item_count"])
 
     def top(self, query: Query, count: int) -> Candidates:
-        """Return the items with most ratings; every user has them."""
+        """Return the items with most ratings, for any user."""
         items = first_allowed(self._order, count, query.exclude)
         return Candidates(items, self._count[items] / max(1, self._count[self._order[0]]), POPULAR)

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-FEW = 4  # times as many scores as are wanted: sorting all of them is as fast as looking for a threshold
+FEW = 4  # up to this multiple of the wanted scores, sorting all of them is as fast as a search for a threshold
 
 
 def top_k(score: NDArray[np.floating], count: int) -> NDArray[np.int64]:
-    """Return the positions of the `count` highest scores, best first, of equal scores the lower position first.
+    """Return the positions of the `count` highest scores, best first, ties by position.
 
-    A score of -inf is never among them. O(n + count log count).
+    Scores of -inf are never included. O(n + count log count).
 
     Args:
         score: (n,).

@@ -3,7 +3,7 @@ r"""Fetch the two raw files of a category of Amazon Reviews 2023.
 \b
     recommender download Amazon_Fashion --output raw
 
-What has come stays: the same command resumes the download.
+A partial download is kept: the same command resumes it.
 """
 
 from difflib import get_close_matches
@@ -36,12 +36,12 @@ def command(category: str, output: Path, source: str) -> None:
         url = f"{source.rstrip('/')}/{file.format(category)}"
         path = output / url.rpartition("/")[2]
         if path.exists() and path.stat().st_size == size_on_server(url):
-            say(f"{path} is there already, as large as on the server")
+            say(f"{path} already exists, with the size of the file on the server")
             continue
         fetch(url, path)
         say(f"{path}: {path.stat().st_size:,} bytes, complete")
 
 
 def main(arguments: list[str] | None = None, program: str = "recommender download") -> int:
-    """Download; returns the exit code."""
+    """Download; return the exit code."""
     return run(command, arguments, program, "stopped: the same command resumes the download")

@@ -1,4 +1,4 @@
-"""Command lines: a configuration and the places of a job as options, and how a command ends."""
+"""Command lines: a configuration and the locations of a job as options, and the exit code of a command."""
 
 import sys
 from dataclasses import replace
@@ -14,7 +14,7 @@ from recommender.sagemaker.environment import BASE_DIR, CHANNELS, Container
 
 
 def options_of(config: type[Config]) -> list[click.Parameter]:
-    """An option for each field, with "_" or "-" in its name; the values are converted by the configuration."""
+    """Return an option for each field, with "_" or "-" in its name; the configuration converts the values."""
     return [
         click.Option(
             list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])),
@@ -26,13 +26,13 @@ def options_of(config: type[Config]) -> list[click.Parameter]:
 
 
 def description(field: FieldInfo) -> str:
-    """Return the help of an option: what it is, and its default where it has one."""
+    """Return the help of an option: its description, and its default if it has one."""
     default = as_written(field.default)
     return f"{field.description} [default: {default}]" if default else str(field.description)
 
 
 def location_options() -> list[click.Parameter]:
-    """Options for where the tree of a training job and its channels are."""
+    """Return the options for the locations of a training job's tree and its channels."""
     base = click.Option(
         ["--base-dir"], metavar="FOLDER", help=f"The tree of the job, by default ${BASE_DIR} or /opt/ml."
     )
@@ -42,7 +42,7 @@ def location_options() -> list[click.Parameter]:
 
 
 def container_from(given: dict[str, object]) -> Container:
-    """Take the values of the options of `location_options` out of what is given: the container that they describe."""
+    """Remove the values of `location_options` from `given` and return the container that they describe."""
     container = Container.from_environment()
     if "base_dir" in given:
         container = container.at(Path(str(given.pop("base_dir"))))
@@ -53,13 +53,13 @@ def run(command: click.Command, arguments: list[str] | None, program: str, stopp
     """Run a command of the package.
 
     Args:
-        command: raises what is wrong.
+        command: the command; it raises errors.
         arguments: by default those of the process.
-        program: what the help calls the command.
-        stopped: what to say where Ctrl-C has stopped it.
+        program: the name of the command in its help.
+        stopped: the message after Ctrl-C.
 
     Returns:
-        The exit code: 0, or 1 behind one line on stderr, or 130 for Ctrl-C.
+        The exit code: 0, 1 after one line on stderr, or 130 after Ctrl-C.
     """
     try:
         return command.main(arguments, prog_name=program, standalone_mode=False) or 0

@@ -1,10 +1,10 @@
-r"""Make the channels of a training job out of raw Amazon reviews, as the paper does.
+r"""Turn raw Amazon reviews into the channels of a training job, as the paper does.
 
 \b
     recommender prepare --reviews raw/Amazon_Fashion.jsonl.gz \
         --metadata raw/meta_Amazon_Fashion.jsonl.gz --output my-job/input/data
 
-See README.md for the steps, the options and what is written.
+See README.md for the steps, the options and the results.
 """
 
 import re
@@ -25,12 +25,12 @@ MEMORY = re.compile(r"[1-9]\d*(MB|GB)")
 
 
 def main(arguments: list[str] | None = None, program: str = "recommender prepare") -> int:
-    """Prepare; returns the exit code: 0, 1 failed, 130 or 143 where Ctrl-C or SIGTERM stopped it."""
+    """Prepare; return the exit code: 0, 1 after a failure, 130 or 143 after Ctrl-C or SIGTERM."""
     received: list[int] = []
 
     def stop(number: int, _frame: object) -> None:
         received.append(number)
-        raise KeyboardInterrupt  # ends as Ctrl-C does, so that what was made aside is removed
+        raise KeyboardInterrupt  # like Ctrl-C, so that staged files are removed
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None, program: str = "recommender prepare
 
 
 def command() -> click.Command:
-    """The command line."""
+    """Return the command."""
     places: list[click.Parameter] = [
         click.Option(["--reviews"], multiple=True, required=True, metavar="PLACE", help=f"Raw reviews: {PLACE}."),
         click.Option(["--metadata"], multiple=True, required=True, metavar="PLACE", help=f"Raw metadata: {PLACE}."),
@@ -51,13 +51,13 @@ def command() -> click.Command:
             type=click.Choice(["duckdb", "spark"]),
             default="duckdb",
             show_default=True,
-            help="duckdb is this machine; spark is the cluster that starts it, or this machine.",
+            help="duckdb runs on this machine; spark on the cluster that starts it, or on this machine.",
         ),
         click.Option(
             ["--memory-limit"],
             default=PREPARE_MEMORY,
             show_default=True,
-            help="duckdb: what its tables may take in memory; the rest is on disk.",
+            help="duckdb: memory for its tables; larger data spills to disk.",
         ),
     ]
     return click.Command(
@@ -76,12 +76,12 @@ def prepare(
     memory_limit: str,
     **options: str | None,
 ) -> None:
-    """Check what is given, then run."""
+    """Check the options, then run."""
     given = {name: value for name, value in options.items() if value is not None}
     config = PrepareConfig.from_layers([("command line", given)])
     for option, places in (("reviews", reviews), ("metadata", metadata), ("output", (output,))):
         if "" in places:
-            raise ConfigError(f"--{option}: expected a {PLACE}, got an empty text")
+            raise ConfigError(f"--{option}: expected a {PLACE}, got an empty string")
     if not MEMORY.fullmatch(memory_limit):
         raise ConfigError(f"--memory-limit: expected a size such as {PREPARE_MEMORY} or 500MB, got {memory_limit!r}")
     from recommender.prepare import run as preparation
@@ -90,11 +90,11 @@ def prepare(
     start = engine_starter(engine, memory_limit)
     with opened(output, engine_writes_s3=engine == "spark") as place, start(place.staging) as started:
         preparation.run(reviews, metadata, config, started, place)
-        print(f"the channels are in {output}; what is to be seen of them in {output.rstrip('/')}/summary.html")
+        print(f"the channels are in {output}; see {output.rstrip('/')}/summary.html for a summary")
 
 
 def engine_starter(name: str, memory_limit: str) -> "Callable[[Path], AbstractContextManager[Engine]]":
-    """What starts an engine, with a folder for what it keeps on disk."""
+    """Return a function that starts an engine with a given folder for its temporary files."""
     if name == "spark":
         from recommender.prepare.spark_engine import SparkEngine
 

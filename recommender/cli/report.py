@@ -1,9 +1,9 @@
-r"""Make the page of a finished training again: of its channels, its model folder and its metrics.json.
+r"""Write the report of a finished training again, from its channels, its model folder and its metrics.json.
 
 \b
     recommender report --base-dir my-job      # my-job/output/data/report.html
 
-As train.py writes it, and always with the errors of other sizes of the embeddings.
+The report is that of train.py, always with the errors of other embedding sizes.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def finished(container: Container) -> TrainingRun:
-    """Return a training as it lies on disk; its model is measured again.
+    """Load a finished training from disk and measure its model again.
 
     Raises:
         RecommenderError: the model or metrics.json is missing or damaged, or the channels are not those of the model.
@@ -48,7 +48,7 @@ def finished(container: Container) -> TrainingRun:
 
 
 def metrics_of(path: Path) -> "Metrics":
-    """What train.py has measured.
+    """Read the metrics that train.py measured.
 
     Raises:
         ArtifactError: the file is missing, or not what train.py writes.
@@ -64,7 +64,7 @@ def metrics_of(path: Path) -> "Metrics":
 
 
 def command() -> click.Command:
-    """The command line."""
+    """Return the command."""
 
     def report(**options: object) -> None:
         container = container_from({name: value for name, value in options.items() if value is not None})
@@ -77,5 +77,5 @@ def command() -> click.Command:
 
 
 def main(arguments: list[str] | None = None, program: str = "recommender report") -> int:
-    """Run the command; returns the exit code."""
+    """Run the command; return the exit code."""
     return run(command(), arguments, program)

@@ -29,9 +29,9 @@ from recommender.sagemaker.server_environment import available_cores
               help="Items that recall hands to the rerank.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one a core]")
 def command(model: Path | None, output: Path, top_k: int, num_candidates: int, workers: int | None) -> None:
-    """Check what is given, then score."""
+    """Check the options, then score."""
     if output.suffix != ".parquet" or "://" in str(output) or str(output).startswith("s3:"):
-        raise ConfigError(f"--output: expected a file on this machine whose name ends in .parquet, got {output}")
+        raise ConfigError(f"--output: expected a local file name that ends in .parquet, got {output}")
     folder = model or Container.from_environment().model_dir
     output.parent.mkdir(parents=True, exist_ok=True)
     users = score_all(folder, output, top_k, max(top_k, num_candidates), workers or available_cores())
@@ -39,5 +39,5 @@ def command(model: Path | None, output: Path, top_k: int, num_candidates: int, w
 
 
 def main(arguments: list[str] | None = None, program: str = "recommender score") -> int:
-    """Score; returns the exit code."""
+    """Score; return the exit code."""
     return run(command, arguments, program)

@@ -4,7 +4,7 @@ r"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and 
     SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on port 8080
     python serve.py --model s3://bucket/models/model.tar.gz
 
-See README.md for requests, answers and variables.
+See README.md for requests, responses and variables.
 """
 
 import sys
@@ -29,13 +29,13 @@ def command(model: str | None) -> None:
     if model is None:
         recommender = Recommender.load(Container.from_environment().model_dir)
     else:
-        with unpacked(model) as folder:  # its arrays stay mapped when the files are gone
+        with unpacked(model) as folder:  # its arrays stay mapped after the files are removed
             recommender = Recommender.load(folder)
     run(recommender, settings)
 
 
 def main(arguments: list[str] | None = None, program: str = "serve.py") -> int:
-    """Serve until SIGTERM or Ctrl-C. Returns the exit code: 1 where there is nothing to serve."""
+    """Serve until SIGTERM or Ctrl-C; return the exit code: 1 if there is no model to serve."""
     try:
         command.main(arguments, prog_name=program, standalone_mode=False)
     except click.UsageError as error:

@@ -3,8 +3,8 @@ r"""Write a synthetic fashion data set in the schema of Amazon Reviews 2023.
 \b
     recommender synthesize --output raw --users 2000 --items 1500 --ratings 30000
 
-The folder gets Synthetic_Fashion.jsonl.gz and meta_Synthetic_Fashion.jsonl.gz. `recommender prepare` makes the channels
-of a training job from them.
+The folder gets Synthetic_Fashion.jsonl.gz and meta_Synthetic_Fashion.jsonl.gz. `recommender prepare` turns them into
+the channels of a training job.
 """
 
 from pathlib import Path
@@ -25,10 +25,10 @@ from recommender.synthetic.write import write_raw
 def command(output: Path, users: int, items: int, ratings: int, seed: int) -> None:
     """Write the two files."""
     if ratings < users:
-        raise click.BadParameter(f"expected at least one a user, {users}, got {ratings}", param_hint="--ratings")
+        raise click.BadParameter(f"expected at least one per user, {users}, got {ratings}", param_hint="--ratings")
     write_raw(generate(users, items, ratings, seed), output)
 
 
 def main(arguments: list[str] | None = None, program: str = "recommender synthesize") -> int:
-    """Write the data set; returns the exit code."""
+    """Write the data set; return the exit code."""
     return run(command, arguments, program)

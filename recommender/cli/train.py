@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class UsageError(ConfigError):
-    """The command line is not one of train.py's."""
+    """The command line is not valid."""
 
 
 class Stopped(BaseException):
@@ -38,10 +38,10 @@ class Stopped(BaseException):
 
 
 def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
-    """Train, and report a failure where SageMaker looks for it. Returns the exit code.
+    """Train, and report a failure where SageMaker looks for it; return the exit code.
 
-    0 completed, 1 failed, 128 + the signal's number where SIGTERM or Ctrl-C stopped it: what was done up to the
-    last checkpoint is kept, and the same command goes on from there.
+    It is 0 after success, 1 after a failure, and 128 + the number of the signal after SIGTERM or Ctrl-C. After a
+    signal the last checkpoint is kept, and the same command resumes from it.
     """
     container = Container.from_environment()
     # Before the slow imports: SageMaker may stop a job at any time, and process 1 has no default.
@@ -61,27 +61,27 @@ def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
             if output is not None:
                 print(f"the model is in {model_archive.upload(container.model_dir, output)}")
         except (Stopped, Exception) as error:  # noqa: BLE001 - the one place where any failure becomes the job's failure
-            if received:  # also where a library has made another error of it: numpy does, in the midst of a write
+            if received:  # also if a library converted the exception: numpy does so during a write
                 return stopped(container, received[0])
             return failed(container, error)
     return 0
 
 
 def write_report(finished: "TrainingRun") -> None:
-    """Write the page. If that fails the job has done its work all the same: the log says what went wrong."""
+    """Write the report. If that fails, the job still succeeds; the log has the error."""
     try:
         from recommender.report.write import write  # matplotlib: a second
 
         write(finished, every_size=False)
     except Exception:  # noqa: BLE001 - whatever it is, the model and its metrics are whole
         say(traceback.format_exc())
-        say("the report can't be written, see above; model and metrics are whole")
+        say("the report can't be written, see above; model and metrics are complete")
 
 
 def stopped(container: Container, number: int) -> int:
-    """Say by which signal, and leave no half model. Returns the exit code."""
-    print(f"stopped by {signal.Signals(number).name}: the same command goes on from the last checkpoint")
-    if not model_folder.is_complete(container.model_dir):  # one that is whole serves right, with or without us
+    """Print the signal and remove an incomplete model; return the exit code."""
+    print(f"stopped by {signal.Signals(number).name}: run the same command to resume from the last checkpoint")
+    if not model_folder.is_complete(container.model_dir):  # a complete one can be served
         clear_model(container)
     return 128 + number
 
@@ -92,15 +92,15 @@ def failed(container: Container, error: BaseException) -> int:
         error = missing_package(error) or error
     message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
     if not isinstance(error, RecommenderError | OSError | MemoryError):
-        traceback.print_exc()  # a bug of ours: the log needs it, the failure file does not
+        traceback.print_exc()  # a bug: the log needs the traceback, the failure file does not
     fail(container, message)
-    if not isinstance(error, UsageError):  # then it is not known whose model would be removed
+    if not isinstance(error, UsageError):  # else it is unknown which job's model would be removed
         clear_model(container)
     return 1
 
 
 def fail(container: Container, message: str) -> None:
-    """Leave the reason on stderr and where SageMaker looks for it."""
+    """Write the reason to stderr and to the failure file of SageMaker."""
     try:
         container.write_failure(message)
     except OSError as error:
@@ -109,17 +109,17 @@ def fail(container: Container, message: str) -> None:
 
 
 def clear_model(container: Container) -> None:
-    """Remove what was written of a model."""
-    with contextlib.suppress(OSError):  # what can't be cleared couldn't be written either
+    """Remove the files of a model."""
+    with contextlib.suppress(OSError):  # files that can't be removed could not be written either
         model_folder.clear(container.model_dir)
 
 
 @contextlib.contextmanager
 def signals_raise() -> Iterator[list[int]]:
-    """SIGTERM, which SageMaker sends 120 s before SIGKILL (contract T11), and Ctrl-C end the job by an exception.
+    """Raise an exception on Ctrl-C and on SIGTERM, which SageMaker sends 120 s before SIGKILL (contract T11).
 
     Yields:
-        The numbers of the signals that have come.
+        The numbers of the signals received so far.
     """
     received: list[int] = []
 
@@ -136,7 +136,7 @@ def signals_raise() -> Iterator[list[int]]:
 
 
 def parse(arguments: list[str] | None, program: str) -> tuple[Container, dict[str, object]] | None:
-    """The container and the hyper-parameters that the command line describes; None where it only asked for help.
+    """Return the container and the hyper-parameters of a command line; None if it only requests help.
 
     Raises:
         UsageError: an argument is unknown or has no value.
@@ -155,10 +155,10 @@ def parse(arguments: list[str] | None, program: str) -> tuple[Container, dict[st
 
 
 def model_output(given: dict[str, object]) -> str | None:
-    """Take the place for model.tar.gz out of what is given; SageMaker itself needs none.
+    """Remove the location for model.tar.gz from `given` and return it; SageMaker itself needs none.
 
     Raises:
-        ConfigError: it is not in S3.
+        ConfigError: the location is not in S3.
     """
     output = given.pop("model_output", None)
     if output is not None:

@@ -2,10 +2,10 @@ r"""Search for the hyper-parameters with the least validation error, on one mach
 
 \b
     recommender tune --base-dir my-job --trials 50            # my-job/tuning/hyperparameters.json
-    recommender tune --base-dir my-job --embedding_dim 50     # of the others, with this one fixed
+    recommender tune --base-dir my-job --embedding_dim 50     # search the others, with this one fixed
 
-The ranges are those that SageMaker's automatic tuning gets. The same command resumes an earlier search: with N trials
-done, and --trials M, it makes M - N more. It never looks at the test channel.
+The ranges are those of SageMaker's automatic tuning. The same command resumes an earlier search: after N trials,
+--trials M runs M - N more. The search never reads the test channel.
 """
 
 import click
@@ -20,10 +20,10 @@ MAX_TRIALS = 100_000
 
 
 def command() -> click.Command:
-    """The command line."""
+    """Return the command."""
     trials = click.Option(
         ["--trials"], type=click.IntRange(1, MAX_TRIALS), default=TRIALS, show_default=True,
-        help="Trials in all, with those made before.",
+        help="Total number of trials, including earlier ones.",
     )  # fmt: skip
 
     def tune(trials: int, **options: object) -> None:
@@ -40,5 +40,5 @@ def command() -> click.Command:
 
 
 def main(arguments: list[str] | None = None, program: str = "recommender tune") -> int:
-    """Search; returns the exit code."""
+    """Search; return the exit code."""
     return run(command(), arguments, program, "stopped: the same command resumes the search")

@@ -1,1 +1,1 @@
-"""What every room may use: messages, progress, files that are whole or absent."""
+"""Helpers that every package may use: messages, progress, files that are complete or absent."""

@@ -1,7 +1,7 @@
-"""Folders of arrays that are whole or refused: the model, and the checkpoints of its training.
+"""Folders of arrays, which are complete or refused: the model, and the checkpoints of its training.
 
-One .npy file an array and config.json, written last, with size and SHA-256 of each file and a checksum of
-its own. Nothing is unpickled. The same arrays give the same bytes.
+There is one .npy file per array. config.json is written last, with size and SHA-256 of each file and its own
+checksum. Nothing is unpickled. The same arrays give the same bytes.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ PLAIN_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)?\.npy")
 
 
 def save(folder: Path, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write the folder; config.json comes last, so a folder that is cut short has none and is refused.
+    """Write the folder. config.json comes last, so that an incomplete folder has none and is refused.
 
     Args:
-        folder: made where it is missing; the files of an older one are replaced.
-        config: JSON values; at least `format` and `format_version`, which `load` asks for.
+        folder: created if it is missing; the files of an older one are replaced.
+        config: JSON values; at least `format` and `format_version`, which `load_config` checks.
         arrays: by name.
 
     Raises:
@@ -49,13 +49,13 @@ def save(folder: Path, config: Mapping[str, Any], arrays: Mapping[str, np.ndarra
 
 
 def load_config(folder: Path, form: str, version: int, hint: str) -> dict[str, Any]:
-    """What `save` was given as `config`, checked.
+    """Return the `config` that `save` wrote, after checking it.
 
     Args:
         folder: as for `save`.
         form: the `format` expected.
         version: the `format_version` expected.
-        hint: what the message says where there is no folder.
+        hint: the advice of the message if there is no folder.
 
     Raises:
         ArtifactError: config.json is missing, damaged or of another format or version.
@@ -82,7 +82,7 @@ def load_config(folder: Path, form: str, version: int, hint: str) -> dict[str, A
 
 
 def load_array(folder: Path, name: str, config: Mapping[str, Any]) -> np.ndarray:
-    """An array, mapped into memory, its file verified by the checksum; reads the file once from end to end.
+    """Map an array into memory after verifying its checksum, which reads the whole file once.
 
     Raises:
         ArtifactError: the file is missing, truncated or altered.
@@ -107,16 +107,16 @@ def load_array(folder: Path, name: str, config: Mapping[str, Any]) -> np.ndarray
 
 
 def clear(folder: Path, names: Iterable[str]) -> None:
-    """Remove what `save` wrote for arrays of these names, and only that, config.json first."""
+    """Remove the files that `save` wrote for arrays of these names, and no others; config.json first."""
     files = [CONFIG_FILE, f".{CONFIG_FILE}.tmp", *(array_file(folder, name).name for name in names)]
     for name in files:
         (folder / name).unlink(missing_ok=True)
 
 
 def listed(folder: Path, form: str) -> list[str]:
-    """Return the names of the arrays that the config.json of a folder lists, of any version of a format.
+    """Return the names of the arrays that the config.json of a folder lists, in any version of a format.
 
-    Only plain names are returned: a path that leaves the folder is never one of them.
+    Only plain names are returned, never a path out of the folder.
     """
     try:
         with (folder / CONFIG_FILE).open("rb") as file:
@@ -128,18 +128,18 @@ def listed(folder: Path, form: str) -> list[str]:
 
 
 def array_file(folder: Path, name: str) -> Path:
-    """Where an array lies."""
+    """Return the path of an array."""
     return folder / f"{name}.npy"
 
 
 def fingerprint(path: Path) -> dict[str, int | str]:
-    """Size and SHA-256 of a file."""
+    """Return the size and the SHA-256 of a file."""
     with path.open("rb") as file:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def signed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """`config` with the checksum of all the rest of it."""
+    """Return `config` with the checksum of its other entries."""
     content = {name: value for name, value in config.items() if name != "checksum"}
     text = json.dumps(content, sort_keys=True)
     return {**content, "checksum": hashlib.sha256(text.encode()).hexdigest()}

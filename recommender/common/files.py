@@ -1,4 +1,4 @@
-"""Files that are whole or absent: the one way in which this project writes what others read."""
+"""Files that are complete or absent: this project writes all its results so."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary file beside `path` that takes its name when the block ends; an error removes it."""
+    """Yield a temporary file next to `path`; rename it to `path` when the block ends, remove it after an error."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary

@@ -1,4 +1,4 @@
-"""What users write -> checked values, or one line that names the field, what was expected and what came."""
+"""User input -> checked values, or one line that names the field, what was expected and what was found."""
 
 import json
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ MAX_REASON_CHARACTERS = 200
 
 
 def shown(value: object) -> str:
-    """The value as a message may show it: as JSON spells it, at most `MAX_SHOWN` characters.
+    """Return a value as a message may show it, in at most `MAX_SHOWN` characters.
 
-    Long strings are cut before their repr is made and what is inside of lists and objects is not shown, so
+    Long strings are cut before their repr is computed, and the content of lists and objects is not shown, so
     that a hostile value costs nothing.
     """
     if isinstance(value, dict | list):
@@ -28,7 +28,7 @@ def shown(value: object) -> str:
 
 
 def first_problem(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
-    """`(field, message)` of the first problem; nested fields as `history[2].rating`."""
+    """Return `(field, message)` of the first problem, with nested fields as `history[2].rating`."""
     detail = error.errors(include_url=False)[0]
     return _path(detail["loc"]), _message(detail, model.model_fields)
 
@@ -48,11 +48,11 @@ def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
     if detail["type"] == "too_long":
         return f"expected at most {detail['ctx']['max_length']} entries, got {detail['ctx']['actual_length']}"
     words = _WORDS.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
-    got = f", got {shown(detail['input'])}" if detail["loc"] else ""  # of the whole nothing need be shown
+    got = f", got {shown(detail['input'])}" if detail["loc"] else ""  # a whole body is not shown
     return words.removeprefix("Value error, ") + got
 
 
-# pydantic's words for these speak of Python.
+# pydantic's own messages for these use Python's terms.
 _WORDS = {
     "string_too_short": "expected a text that is not empty",
     "model_type": "expected an object",
@@ -61,7 +61,7 @@ _WORDS = {
 
 
 def read_json_object(path: Path) -> dict[str, object]:
-    """The object in a file; empty where there is no file.
+    """Read the JSON object in a file; return an empty one if there is no file.
 
     Raises:
         ConfigError: the file can't be read or is not one JSON object.
@@ -76,10 +76,10 @@ def read_json_object(path: Path) -> dict[str, object]:
 
 
 def json_object(text: str, source: str) -> dict[str, object]:
-    """The object that a text is.
+    """Parse a text as a JSON object.
 
     Raises:
-        ConfigError: it is not one JSON object; the message begins with `source`.
+        ConfigError: the text is not one JSON object; the message begins with `source`.
     """
     try:
         values = json.loads(text)
@@ -91,10 +91,10 @@ def json_object(text: str, source: str) -> dict[str, object]:
 
 
 def printable(name: str) -> str:
-    """A name as a message may show it: without line breaks, control characters or broken Unicode."""
+    """Return a name as a message may show it: without line breaks, control characters or broken Unicode."""
     return name if name.isprintable() else name.encode("unicode_escape").decode()
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, in one line that is not long."""
+    """Return the message of an error in one short line."""
     return printable(" ".join(str(error).split())[:MAX_REASON_CHARACTERS]) or type(error).__name__

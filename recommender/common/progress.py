@@ -1,4 +1,4 @@
-"""A bar on a terminal; a plain line where there is none (a job's log)."""
+"""Progress: a bar on a terminal, or a plain line in a log."""
 
 import sys
 from collections.abc import Collection, Iterator
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 def progress(items: Collection[T], description: str) -> Iterator[T]:
-    """Iterate over `items` and show how far it is, on stderr."""
-    bar = tqdm(items, desc=description, disable=None)  # None: only where stderr is a terminal
+    """Yield the items and show the progress on stderr."""
+    bar = tqdm(items, desc=description, disable=None)  # None: only if stderr is a terminal
     if bar.disable:
         say(f"{description}: {len(items):,} ...")
     yield from bar
@@ -21,7 +21,7 @@ def progress(items: Collection[T], description: str) -> Iterator[T]:
 
 @contextmanager
 def reading(path: Path, description: str) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes and show how far it is, on stderr."""
+    """Open a file for reading bytes and show the progress on stderr."""
     size = path.stat().st_size
     if not sys.stderr.isatty():
         say(f"{description}: {size / 1e6:,.0f} MB ...")

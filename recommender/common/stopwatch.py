@@ -15,7 +15,7 @@ class Stopwatch:
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """End a lap."""
+        """End a lap and add its seconds."""
         now = time.perf_counter()
         key = f"seconds_{name}"
         self.seconds[key] = round(self.seconds.get(key, 0) + now - self._last, 3)

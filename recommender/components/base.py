@@ -1,4 +1,4 @@
-"""What every part of a model can do: read its options, fit, keep its arrays, load them again."""
+"""The contract of a component: options, fit, saving and loading."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -29,10 +29,10 @@ class Array:
     shape: tuple[str, ...]
 
     def check(self, name: str, array: np.ndarray, sizes: Mapping[str, int]) -> None:
-        """Accept an array of this dtype and shape.
+        """Check that an array has this dtype and shape.
 
         Raises:
-            ValueError: it has another dtype or shape.
+            ValueError: the dtype or the shape differs.
         """
         if array.dtype != np.dtype(self.dtype):
             raise ValueError(f"{name}: expected {np.dtype(self.dtype)}, got {array.dtype}")
@@ -87,20 +87,20 @@ class Component(ABC):
     @classmethod
     @abstractmethod
     def load(cls, arrays: Arrays, values: Values, options: Any) -> Self:  # noqa: ANN401 - see `fit`
-        """Return the component that `save` has kept.
+        """Return the component that `save` stored.
 
         Args:
             arrays: memory-mapped, of the dtypes and shapes that `arrays` names.
             values: finite numbers.
-            options: those of the fit.
+            options: the options of the fit.
 
         Raises:
-            ValueError: they do not belong together.
+            ValueError: the arrays and numbers do not belong together.
         """
 
     @classmethod
     def own_options(cls) -> list[str]:
-        """Return the names of its options without those that all components share."""
+        """Return the names of the component's own options, without the shared ones."""
         return [name for name in cls.Options.model_fields if name not in SharedOptions.model_fields]
 
     @classmethod
@@ -110,10 +110,10 @@ class Component(ABC):
 
     @classmethod
     def checked(cls, arrays: Arrays, values: Values, options: SharedOptions, num_users: int, num_items: int) -> Self:
-        """Return the component that `save` has kept, if dtypes, shapes and numbers are those of the contract.
+        """Return the component that `save` stored, after checking dtypes, shapes and numbers.
 
         Raises:
-            ValueError: names what is not.
+            ValueError: an array or a number is invalid; the message names it.
         """
         sizes = {"users": num_users, "users+1": num_users + 1, "items": num_items, "items+1": num_items + 1}
         sizes |= {name: value for name, value in options.model_dump().items() if isinstance(value, int)}

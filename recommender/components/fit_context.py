@@ -1,4 +1,4 @@
-"""What a component sees while it is fitted."""
+"""The input of a component's fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ Metrics = dict[str, float | int | list[float]]
 
 @dataclass(frozen=True)
 class FitContext:
-    """The training data, and what surrounds the fit.
+    """The training data and the environment of a fit.
 
     Attributes:
         data: the ratings to fit.
         validation: ratings for choices, numbered as `data`; None without the channel.
         titles: by item_num; '' if unknown.
-        hosts: those that fit one model together; None: this host is alone.
+        hosts: the hosts that fit one model together; None: this host is alone.
         checkpoint_dir: where to keep checkpoints; None: keep none.
         watch: laps of the fit, such as `choose`.
         metrics: filled by the fit; prefix a name with that of the component.

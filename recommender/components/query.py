@@ -1,4 +1,4 @@
-"""A request as sources and features see it."""
+"""A request in the form that sources and features take."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,15 +11,15 @@ NO_ITEMS, NO_RATINGS = np.empty(0, np.int32), np.empty(0, np.float32)
 
 @dataclass(frozen=True)
 class Query:
-    """A user, what is known of the user, and what must not be recommended.
+    """A user, the user's history, and the items to leave out.
 
     Attributes:
         user_num: the user's row in training; None for an unknown user.
         item_num: (n,) int32, the history, oldest first: known events, then those of the request.
-        rating: (n,) float32, of the history.
-        has_new_events: whether the request brought events that training has not seen.
+        rating: (n,) float32, the ratings of the history.
+        has_new_events: whether the request has events that are not in the training data.
         exclude: item numbers to leave out.
-        memo: what a source has computed for this query, for its other methods.
+        memo: intermediate results of a source for this query.
     """
 
     user_num: int | None = None

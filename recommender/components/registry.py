@@ -13,10 +13,10 @@ def components_in(package: str, base: type[object]) -> dict[str, Any]:
 
     Args:
         package: such as recommender.candidates.
-        base: the class that they derive from.
+        base: the base class of the components.
 
     Raises:
-        TypeError: two of them have one name, or a name is not one of lower-case letters, digits and underscores.
+        TypeError: two components have the same name, or a name has other characters than a-z, 0-9 and _.
     """
     found: dict[str, Any] = {}
     for module in sorted(iter_modules(import_module(package).__path__), key=lambda module: module.name):

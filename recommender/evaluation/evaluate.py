@@ -1,4 +1,4 @@
-"""A test channel -> metrics of the very recommendations that the server gives."""
+"""A test channel -> metrics of the recommendations that the server returns."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ Ranks = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Rows:
-    """Every row of a test channel and what was measured on it, (n,) each.
+    """The rows of a test channel with their measurements, (n,) each.
 
-    A rank is the place of the row's item, from 0, or `NOT_RANKED`.
+    A rank is the position of the row's item, from 0, or `NOT_RANKED`.
 
     Attributes:
         test: as `channels.read_ratings` returns it.
-        user_num, item_num: int64; -1 where the model does not know them.
+        user_num, item_num: int64; -1 if the model does not know them.
         predicted: float64, not clipped; None if no source predicts ratings.
         rank: in the final order.
         candidate_rank: among the candidates, before they are ranked.
@@ -46,19 +46,19 @@ class Rows:
 
     @property
     def rating(self) -> NDArray[np.float64]:
-        """What was rated, (n,) float64."""
+        """The actual ratings, (n,) float64."""
         return self.test["rating"].to_numpy(np.float64)
 
     @property
     def squared_error(self) -> NDArray[np.float64] | None:
-        """Of each prediction, (n,) float64; None if no source predicts ratings."""
+        """The squared error of each prediction, (n,) float64; None if no source predicts ratings."""
         return None if self.predicted is None else (self.predicted - self.rating) ** 2
 
     def metrics(self) -> Metrics:
         """Return the metrics of metrics.json.
 
-        `test_hit_rate_at_5` and `_10` and `test_ndcg_at_10` are those of the final order, `test_hit_rate_at_100` that
-        of the candidates, `<source>_hit_rate_at_k` those of each source alone.
+        `test_hit_rate_at_5`, `test_hit_rate_at_10` and `test_ndcg_at_10` measure the final order.
+        `test_hit_rate_at_100` measures the candidates, and `<source>_hit_rate_at_k` each source alone.
         """
         final = Rankings.of_ranks(self.rank, DEPTH)
         hits = mean_estimate(final.hit_rate(10))
@@ -93,13 +93,13 @@ def rmse_of_squares(squared_error: NDArray[np.float64]) -> Estimate:
 def evaluate(recommender: Recommender, test: pd.DataFrame, progress: Progress = iter) -> Rows:
     """Measure on every row of `test`, over the whole catalogue, unknown users and items included.
 
-    A row whose item the model does not know, or whose item is in the user's own history (those are left
-    out of the recommendations), counts as a miss.
+    A row counts as a miss if the model does not know its item, or if the item is in the user's own history
+    (which is left out of the recommendations).
 
     Args:
         recommender: a loaded model.
         test: as `channels.read_ratings` returns it.
-        progress: wraps the users that are iterated over.
+        progress: wraps the iteration over the users.
     """
     model = recommender.model
     user_num, item_num = model.users.numbers(test["user_id"]), model.items.numbers(test["item_id"])

@@ -45,7 +45,7 @@ def estimate(statistic: Statistic, num_rows: int, numbers_per_row: int = 1) -> E
 
 
 def mean_estimate(values: NDArray[np.floating]) -> Estimate:
-    """Return the mean of values and its interval; of differences, row by row, it is that of a paired comparison."""
+    """Return the mean of values and its interval; for row-wise differences it is that of a paired comparison."""
     if len(values) < 2 or np.ptp(values) == 0:
         return Estimate(float(values.mean()), float(values.mean()), float(values.mean()))
     return estimate(lambda rows: np.asarray(values[rows].mean(axis=-1)), len(values))

@@ -1,11 +1,11 @@
 """Metrics of recommendations over the full catalogue, of any recommender: no sampled negatives.
 
-Recommendations are item numbers, `(n, depth)` int64, the best first, -1 where there are fewer; what is relevant is one
-array of item numbers for each of the n users, held out from what the recommender was fitted on. Accuracy metrics have
-one value per user, so that their mean has an interval and two recommenders are compared user by user.
+Recommendations are item numbers, `(n, depth)` int64, best first, padded with -1. Relevant items are one array of item
+numbers for each of the n users, held out from the data that the recommender was fitted to. Accuracy metrics have one
+value per user, so that their mean has an interval and two recommenders are compared user by user.
 
-Source: as trec_eval has them (Success, P, recall, ndcg_cut, map_cut, recip_rank), with binary relevance; novelty as
-mean self-information (Vargas and Castells 2011), in bits.
+Source: trec_eval (Success, P, recall, ndcg_cut, map_cut, recip_rank), with binary relevance. Novelty is mean
+self-information (Vargas and Castells 2011), in bits.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rankings:
-    """Where the relevant items stand among the recommendations.
+    """The positions of the relevant items among the recommendations.
 
     Attributes:
-        hits: (n, depth) bool, whether the item at that place is relevant to that user.
+        hits: (n, depth) bool, whether the item at that position is relevant to that user.
         relevant_count: (n,) int64, relevant items of each user, at least one.
     """
 
@@ -36,11 +36,11 @@ class Rankings:
 
     @classmethod
     def of(cls, recommended: Items, relevant: Sequence[Items]) -> "Rankings":
-        """From recommendations and what is relevant.
+        """Build from recommendations and relevant items.
 
         Raises:
-            ValueError: their users are not the same number or none, items are not numbers, a user has nothing that is
-                relevant, or is recommended an item twice.
+            ValueError: the numbers of users differ or are 0, items are not numbers, a user has no relevant items, or
+                an item is recommended to a user twice.
         """
         if not len(recommended):
             raise ValueError("recommended: expected at least one user, got none: is the test part of the split empty?")
@@ -60,39 +60,39 @@ class Rankings:
 
     @classmethod
     def of_ranks(cls, rank: NDArray[np.int64], depth: int) -> "Rankings":
-        """Build from the place of the one relevant item of each event, (n,), from 0; `NOT_RANKED` if there is none."""
+        """Build from the position of the one relevant item of each event, (n,), from 0, or `NOT_RANKED`."""
         hits = np.zeros((len(rank), depth), bool)
         found = np.flatnonzero(rank < depth)
         hits[found, rank[found]] = True
         return cls(hits, np.ones(len(rank), np.int64))
 
     def hit_rate(self, k: int) -> Values:
-        """Whether there is a relevant item among the first k."""
+        """Return 1 for each user with a relevant item among the first k, else 0."""
         return np.asarray(self.hits[:, :k].any(axis=1), np.float64)
 
     def precision(self, k: int) -> Values:
-        """Relevant items among the first k, as a share of k."""
+        """Return the number of relevant items among the first k, as a share of k."""
         return np.asarray(self.hits[:, :k].sum(axis=1) / k)
 
     def recall(self, k: int) -> Values:
-        """Relevant items among the first k, as a share of those that there are."""
+        """Return the number of relevant items among the first k, as a share of all relevant items."""
         return np.asarray(self.hits[:, :k].sum(axis=1) / self.relevant_count)
 
     def ndcg(self, k: int) -> Values:
-        """Discounted gain 1 / log2(place + 1) of the first k, as a share of the greatest there could be."""
+        """Return the discounted gain 1 / log2(position + 1) of the first k, as a share of its maximum."""
         gains = 1 / np.log2(np.arange(2, k + 2))
         best = np.cumsum(gains)[np.minimum(self.relevant_count, k) - 1]
         hits = self.hits[:, :k]
         return np.asarray(hits @ gains[: hits.shape[1]] / best)
 
     def average_precision(self, k: int) -> Values:
-        """Mean over the relevant items of the precision at their place; 0 for those behind k."""
+        """Return the mean over the relevant items of the precision at their position; 0 for those after k."""
         hits = self.hits[:, :k]
         precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
         return (hits * precision).sum(axis=1) / self.relevant_count
 
     def reciprocal_rank(self, k: int) -> Values:
-        """1 / place of the first relevant item; 0 where it is behind k."""
+        """Return 1 / position of the first relevant item; 0 if it is after k."""
         hits = self.hits[:, :k]
         return np.asarray(np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0))
 
@@ -108,7 +108,7 @@ ACCURACY = {
 
 
 def accuracy(recommended: Items, relevant: Sequence[Items], k: int) -> dict[str, Estimate]:
-    """Every figure of `ACCURACY` at k, with its interval.
+    """Return every metric of `ACCURACY` at k, with its interval.
 
     Raises:
         ValueError: see `Rankings.of`.
@@ -118,14 +118,14 @@ def accuracy(recommended: Items, relevant: Sequence[Items], k: int) -> dict[str,
 
 
 def coverage(recommended: Items, item_count: int) -> float:
-    """Share of the catalogue that is recommended to anybody; raises ValueError for a number beyond it."""
+    """Return the share of the catalogue that is recommended to any user; raise ValueError for an unknown item."""
     if recommended.max(initial=NO_ITEM) >= item_count:
         raise ValueError(f"item_count: expected more than the item number {recommended.max()}, got {item_count}")
     return len(np.unique(recommended[recommended != NO_ITEM])) / item_count
 
 
 def gini(recommended: Items, item_count: int) -> float:
-    """How unequally the recommendations fall to the items: 0 all alike, 1 all to one (of a large catalogue)."""
+    """Return the inequality of recommendations over items: 0 if equal, 1 if one item (of many) gets all of them."""
     shown = np.sort(np.bincount(recommended[recommended != NO_ITEM], minlength=item_count))
     if not shown.any():
         return 0.0
@@ -134,19 +134,19 @@ def gini(recommended: Items, item_count: int) -> float:
 
 
 def novelty(recommended: Items, ratings_of_item: NDArray[np.int64], user_count: int) -> float:
-    """Mean of -log2(share of the users who have rated the item), in bits; nobody counts as one of them."""
+    """Return the mean of -log2(share of users who rated the item), in bits; an item without raters counts as one."""
     items = recommended[recommended != NO_ITEM]
     share = np.maximum(ratings_of_item[items], 1) / user_count
     return float(-np.log2(share).mean()) if len(items) else 0.0
 
 
 def mean_popularity(recommended: Items, ratings_of_item: NDArray[np.int64]) -> float:
-    """Mean number of ratings of the items that are recommended."""
+    """Return the mean number of ratings of the recommended items."""
     items = recommended[recommended != NO_ITEM]
     return float(ratings_of_item[items].mean()) if len(items) else 0.0
 
 
 def ranks_in(order: Items, item_num: Items) -> Items:
-    """Return where each item stands in an order of items, from 0, `NOT_RANKED` if it does not: (len(item_num),)."""
+    """Return the position of each item in an order of items, (len(item_num),), from 0; `NOT_RANKED` if absent."""
     found = {number: position for position, number in enumerate(order.tolist())}
     return np.array([found.get(number, NOT_RANKED) for number in item_num.tolist()], np.int64)

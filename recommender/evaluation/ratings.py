@@ -1,7 +1,7 @@
 """Metrics of predicted ratings, of one model or of two on the same rows, with intervals.
 
-Errors are `(seeds, n)` float64: by how much each of several fits of a model misses each of n ratings. An estimate is
-the mean over the fits; its interval is a bootstrap over the ratings, the same ones for all fits and models.
+Errors are `(seeds, n)` float64: the error of each of several fits of a model for each of n ratings. An estimate is
+the mean over the fits. Its interval is a bootstrap over the ratings, the same for all fits and models.
 """
 
 import numpy as np
@@ -24,10 +24,10 @@ def mae_estimate(errors: Errors) -> Estimate:
 
 
 def rmse_difference(one: Errors, other: Errors) -> Estimate:
-    """Return the RMSE of one model less that of another on the same ratings; noise if the interval holds 0.
+    """Return the RMSE of one model minus that of another on the same ratings; noise if the interval contains 0.
 
     Raises:
-        ValueError: they are errors of different numbers of ratings.
+        ValueError: the numbers of ratings differ.
     """
     if one.shape[1] != other.shape[1]:
         raise ValueError(f"errors: expected those of the same ratings, got {one.shape[1]} and {other.shape[1]}")

@@ -1,4 +1,4 @@
-"""Recommendations for every user of a model, as one Parquet file: users in blocks, one matrix product a block."""
+"""Batch scoring: recommendations for all users of a model in one Parquet file, one matrix product per block."""
 
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -13,7 +13,7 @@ from recommender.common.progress import progress
 from recommender.data.vocabulary import StringTable
 from recommender.pipeline.recommender import Recommender
 
-BLOCK = 128  # users of one product; with 14,000 directions of items a block takes 7 MB
+BLOCK = 128  # users per product; with 14,000 item directions a block takes 7 MB
 SCHEMA = pa.schema(
     [
         ("user_id", pa.string()),
@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
 
 
 def score(recommender: Recommender, block: range, top_k: int, num_candidates: int) -> pa.RecordBatch:
-    """The recommendations of the users with these numbers, best first, user by user: rows of `SCHEMA`."""
+    """Return the recommendations for a range of user numbers, user by user, best first, as rows of `SCHEMA`."""
     model = recommender.model
     users = np.arange(block.start, block.stop)
     ranked = list(recommender.recommend_batch(users, num_candidates, top_k))
@@ -44,17 +44,17 @@ def score(recommender: Recommender, block: range, top_k: int, num_candidates: in
 
 
 def _strings(table: StringTable) -> pa.LargeStringArray:
-    """The same memory as Arrow sees it."""
+    """Return the strings as an Arrow array over the same memory."""
     return pa.LargeStringArray.from_buffers(len(table), pa.py_buffer(table.offsets), pa.py_buffer(table.blob))
 
 
 def _numbers(values: np.ndarray) -> pa.Array:
-    # pa.array would import pandas, a quarter of a second, to see whether it is one of its own.
+    # pa.array would import pandas, a quarter of a second, to check for its types.
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 def score_all(folder: Path, path: Path, top_k: int, num_candidates: int, workers: int) -> int:
-    """Write the recommendations of all users of a model folder; the file appears when it is complete.
+    """Write the recommendations for all users of a model folder; the file appears when it is complete.
 
     Returns:
         The number of users.
@@ -76,7 +76,7 @@ def score_all(folder: Path, path: Path, top_k: int, num_candidates: int, workers
     return num_users
 
 
-_loaded: list[Recommender] = []  # of a worker process
+_loaded: list[Recommender] = []  # in a worker process
 
 
 def _load(folder: Path) -> None:

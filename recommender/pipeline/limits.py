@@ -1,22 +1,22 @@
-"""What a request may leave out, and the bounds of what it may ask for: one place of each default."""
+"""The defaults and limits of a request."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may leave out, and the bounds that keep one request from starving the others.
+    """The defaults of a request, and the limits that keep one request from starving the others.
 
     Attributes:
-        top_k: recommendations in an answer.
+        top_k: recommendations in a response.
         num_candidates: candidates that are ranked.
-        exclude_seen: leave out the items of the shopper's history.
-        max_top_k: largest top_k of a request.
-        max_num_candidates: largest num_candidates of a request.
-        max_history: most events in a request's history.
-        max_instances: most records in one request, but for a batch transform's.
-        max_candidates_in_all: most candidates of all instances of one request together: some seconds of work, where
-            SageMaker gives 60.
+        exclude_seen: leave out the items of the user's history.
+        max_top_k: maximum top_k of a request.
+        max_num_candidates: maximum num_candidates of a request.
+        max_history: maximum number of events in a request's history.
+        max_instances: maximum number of records in a request, except for batch transforms.
+        max_candidates_in_all: maximum number of candidates of all records together: some seconds of work, of the 60
+            that SageMaker allows.
     """
 
     top_k: int = 5

@@ -40,10 +40,9 @@ class RecommendedItem:
     Attributes:
         item_id: the item.
         title: None if unknown.
-        score: the final ranking score; descending, but for items of which the features know nothing: they follow
-            the others.
+        score: the final ranking score, descending. Items that the features know nothing about follow the others.
         predicted_rating: not clipped to the rating scale; None if no source predicts one.
-        features: what the ranking features show, by the field that shows it; None where it is unknown.
+        features: the values that the ranking features show, by field; None if unknown.
         because: item_id of the event in the user's history that is the main reason; None if there is none.
     """
 
@@ -121,7 +120,7 @@ class Recommender:
         return Recommendations(user_id, candidates.origin, self._described(query, candidates, ranking, top_k))
 
     def query(self, user_id: str, history: Sequence[Event] = (), *, exclude_seen: bool = True) -> Query:
-        """Return a request as sources and features see it; see `recommend`."""
+        """Return a request in the form that sources and features take; see `recommend`."""
         user_num = self.model.users.number(user_id)
         events = self._known_events(history)
         item_num, rating = (NO_ITEMS, NO_RATINGS) if user_num is None else self.model.histories.of(user_num)
@@ -134,7 +133,7 @@ class Recommender:
     def orders(self, user_id: str, depth: int) -> dict[str, Items]:
         """Return item numbers, best first: the order of each source by its name, of the pool, and the final one.
 
-        A user for whom the candidate sources know nothing has the fallback's order in all three of them.
+        If no candidate source knows the user, the fallback's order replaces the pool, the final order and empty orders.
 
         Returns:
             `depth` items at most, by the source's name, `candidates` and `final`.
@@ -159,8 +158,8 @@ class Recommender:
         """Yield what `recommend` returns for known users, many at once.
 
         Yields:
-            For each user in order (item_num, score, predicted_rating), at most `top_k` long; a rating is NaN where
-            no source predicts one.
+            For each user in order (item_num, score, predicted_rating), at most `top_k` long; a rating is NaN if no
+            source predicts one.
         """
         queries = [self._known(int(number)) for number in user_num]
         tops = zip(*(source.top_of_each(queries, num_candidates) for source in self._sources), strict=True)

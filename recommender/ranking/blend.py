@@ -20,9 +20,8 @@ class Ranking:
 
     Attributes:
         position: (n,) int64, positions among the candidates, best first.
-        score: (n,) float64, in that order; descending, but for the items of which the features know nothing: they
-            follow the others.
-        features: name -> (n,) float64, in that order; NaN where it is not known.
+        score: (n,) float64, in that order, descending. Items that the features know nothing about follow the others.
+        features: name -> (n,) float64, in that order; NaN if unknown.
     """
 
     position: NDArray[np.int64]
@@ -33,8 +32,8 @@ class Ranking:
 def rank(query: Query, candidates: Candidates, features: Sequence[Feature]) -> Ranking:
     """Order candidates by the weighted sum of their features; ties stay in candidate order.
 
-    The features with weight None share what the others leave, also of those that know nothing of the user. An item
-    that no feature with a weight knows comes last, in candidate order.
+    The features with weight None share the weight that the others leave, and that of features that know nothing about
+    the user. An item that no feature with a weight knows comes last, in candidate order.
     """
     known: dict[str, Scores] = {}
     for feature in features:
@@ -52,15 +51,15 @@ def rank(query: Query, candidates: Candidates, features: Sequence[Feature]) -> R
 
 
 def check_weights(options: Mapping[str, SharedOptions]) -> None:
-    """Accept options of features whose weights leave nothing negative.
+    """Check that the weights of the features sum to at most 1.
 
     Raises:
-        ValueError: the weights are more than 1 together.
+        ValueError: the sum of the weights is above 1.
     """
     given = {name: float(getattr(own, "weight", 0)) for name, own in options.items()}
     if sum(given.values()) > 1:
         found = ", ".join(f"{name} {weight:g}" for name, weight in given.items() if weight)
-        raise ValueError(f"the weights of the ranking features must be at most 1 together, got {found}")
+        raise ValueError(f"the weights of the ranking features must sum to at most 1, got {found}")
 
 
 def weights_of(features: Sequence[Feature]) -> dict[str, float]:

@@ -1,6 +1,6 @@
-"""TF-IDF vectors of the titles, the shopper's profile and similarities, in plain numpy.
+"""TF-IDF vectors of the titles, the user's profile and similarities, in plain numpy.
 
-The same numbers as scipy's sparse products give, at a fraction of their fixed cost a call.
+The results are those of scipy's sparse products, at a fraction of their fixed cost per call.
 """
 
 from collections.abc import Sequence
@@ -28,18 +28,18 @@ class TitleVectors:
 
     @classmethod
     def empty(cls, num_items: int) -> "TitleVectors":
-        """Vectors of a catalogue without titles."""
+        """Return the vectors of a catalogue without titles."""
         return cls(np.zeros(num_items + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32), 0)
 
     def known(self, item_num: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """(n,) bool: which of the items have a title."""
+        """Return which of the items have a title, (n,) bool."""
         return self.offsets[item_num + 1] > self.offsets[item_num]
 
     def profile(self, item_num: NDArray[np.integer], rating: NDArray[np.floating]) -> NDArray[np.float64] | None:
-        """The shopper's profile: the items' vectors averaged with the ratings as weights, length 1.
+        """Return the user's profile: the average of the items' vectors weighted by rating, scaled to length 1.
 
         Returns:
-            (num_terms,) float64, or None where no item has a title (or the weights leave nothing).
+            (num_terms,) float64, or None if no item has a title or the average is zero.
         """
         row, term, weight = self._entries(item_num)
         if not len(term):
@@ -50,20 +50,21 @@ class TitleVectors:
         return profile / length if length > 0 else None
 
     def similarity(self, item_num: NDArray[np.integer], profile: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Cosine of each item's title and the profile, (n,) float64; 0 where there is no title."""
+        """Return the cosine of each item's title and the profile, (n,) float64; 0 for items without a title."""
         row, term, weight = self._entries(item_num)
         # (bincount with weights is float64 whatever its type hints say.)
         cosine = np.bincount(row, weight * profile[term], len(item_num)).astype(np.float64, copy=False)
-        return np.minimum(cosine, 1.0)  # of float32 rows it is a little more where the titles are the same
+        return np.minimum(cosine, 1.0)  # float32 rows with equal titles exceed 1 slightly
 
     def explain(
         self, items: Sequence[int], history_num: NDArray[np.integer], rating: NDArray[np.floating]
     ) -> list[int | None]:
-        """For each of `items` the item of the history whose title, times its rating, adds most to its similarity.
+        """Return for each of `items` the item of the history that adds most to its similarity.
+
+        An item of the history adds the similarity of its title, times its rating; the item itself does not count.
 
         Returns:
-            Item numbers (of equal ones the first in the history); None where none adds anything. The
-            item itself does not count.
+            Item numbers (of equal ones the first in the history); None if no item adds anything.
         """
         row, term, weight = self._entries(history_num)
         weight = weight * rating[row]
@@ -81,7 +82,7 @@ class TitleVectors:
     def _entries(
         self, item_num: NDArray[np.integer]
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-        """All entries of these rows: which of the rows (a position in `item_num`), term, weight."""
+        """Return all entries of these rows: the row (a position in `item_num`), term and weight."""
         begin = self.offsets[item_num]
         length = self.offsets[item_num + 1] - begin
         row = np.repeat(np.arange(len(item_num)), length)

@@ -1,6 +1,6 @@
-"""A finished training -> one page that needs nothing else, for a browser."""
+"""A finished training -> its report, one self-contained HTML page."""
 
 import logging
 
-# Where the home folder can't be written matplotlib takes a temporary one, and says so in a job's log.
+# If the home folder is not writable, matplotlib uses a temporary one and says so in the job's log.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)

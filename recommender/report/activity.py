@@ -1,4 +1,4 @@
-"""How wrong the predictions are for users and items with few train ratings, and with many."""
+"""The prediction error for users and items with few train ratings, and with many."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from recommender.training.training_run import TrainingRun
 
 @dataclass(frozen=True)
 class Bin:
-    """The test rows whose user, or item, has so many train ratings.
+    """The test rows with a user, or item, in a range of numbers of train ratings.
 
     Attributes:
-        label: how many, such as 5-8.
-        rows: test rows.
-        rmse: of their predictions, with its interval.
+        label: the range, such as 5-8.
+        rows: number of test rows.
+        rmse: RMSE of their predictions, with its interval.
     """
 
     label: str
@@ -34,19 +34,19 @@ class Activity:
 
 
 def activity(finished: TrainingRun) -> Activity | str:
-    """The error by activity, or what is missing for it."""
+    """Return the error by activity, or a sentence about what is missing for it."""
     rows, model = finished.rows, finished.recommender.model
     if rows is None:
         return "There is no test channel: give the job one, and the page says for whom predictions are good."
     if rows.squared_error is None:
         return "No candidate source of this model predicts ratings."
-    of_user = np.append(np.diff(model.histories.offsets), 0)[rows.user_num]  # number -1 is the last one: none
+    of_user = np.append(np.diff(model.histories.offsets), 0)[rows.user_num]  # number -1 takes the appended 0
     of_item = np.append(np.bincount(model.histories.item_num, minlength=len(model.items)), 0)[rows.item_num]
     return Activity(errors(of_user, rows.squared_error), errors(of_item, rows.squared_error))
 
 
 def errors(train_ratings: NDArray[np.integer], squared_error: NDArray[np.float64]) -> list[Bin]:
-    """The root mean squared error of each bin that has rows, the fewest ratings first."""
+    """Return the root mean squared error of each bin with rows, fewest ratings first."""
     number = bins(train_ratings)
     return [_bin(int(one), squared_error[number == one]) for one in np.unique(number)]
 
@@ -56,13 +56,13 @@ def _bin(number: int, squared_error: NDArray[np.float64]) -> Bin:
 
 
 def bins(count: NDArray[np.integer]) -> NDArray[np.int64]:
-    """0 for none, then 1, 2, 3 for 3-4, 4 for 5-8 and so on, doubling; (n,) int64."""
+    """Return the bin of each count, (n,) int64: 0, 1, 2, then 3 for 3-4, 4 for 5-8 and so on, doubling."""
     doublings = np.frexp(np.maximum(count, 1) - 1)[1]  # exact, where a logarithm might round
     return doublings.astype(np.int64) + (count > 0)
 
 
 def label(number: int) -> str:
-    """What counts a bin has."""
+    """Return the range of counts of a bin, as text."""
     if number < 3:
         return str(number)
     return f"{2 ** (number - 2) + 1:,}-{2 ** (number - 1):,}"

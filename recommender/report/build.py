@@ -1,4 +1,4 @@
-"""A finished training -> everything that the page shows, in plain numbers."""
+"""A finished training -> the content of its report, in plain numbers."""
 
 from dataclasses import dataclass
 
@@ -13,18 +13,18 @@ from recommender.training.training_run import TrainingRun
 
 @dataclass(frozen=True)
 class Report:
-    """The page. Where something is missing a sentence stands in its place.
+    """The content of the report; a sentence replaces a part that is missing.
 
     Attributes:
         finished: the training.
-        summary: what the data hold.
+        summary: summary of the data.
         curve: validation error by iteration.
-        sizes: validation error by size of the embeddings.
+        sizes: validation error by embedding size.
         stages: hit rates.
         activity: test error by train ratings.
         examples: some users.
         settings: the hyper-parameters.
-        commands: what can be done next.
+        commands: the next steps.
     """
 
     finished: TrainingRun
@@ -45,17 +45,17 @@ class Report:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """What the training took, by stage."""
+        """The duration of each stage of the training."""
         measured = {name: value for name, value in self.finished.metrics.items() if name.startswith("seconds_")}
         return {name.removeprefix("seconds_"): float(str(value)) for name, value in measured.items()}
 
 
 def build(finished: TrainingRun, every_size: bool) -> Report:
-    """Everything that the page shows.
+    """Build the content of the report.
 
     Args:
         finished: the training.
-        every_size: fit other sizes of the embeddings even where that takes long.
+        every_size: fit other embedding sizes even if that takes long.
     """
     command = "" if every_size or costs_little(finished) else report_command(finished)
     return Report(

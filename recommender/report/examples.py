@@ -1,4 +1,4 @@
-"""Some users: what they have rated, what they are shown and why."""
+"""Example users: their histories, recommendations and reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MAX_CHARACTERS = 100  # of a title or an id
 
 @dataclass(frozen=True)
 class Rated:
-    """An item of a history, by its title where there is one."""
+    """An item of a history, by its title if it has one."""
 
     title: str
     rating: float
@@ -28,10 +28,10 @@ class HeldOut:
     """A rating of the test channel.
 
     Attributes:
-        title: of the item.
-        rating: what was rated.
-        predicted: what was predicted; None if no source predicts ratings.
-        place: of the item in the recommendations, from 1; None where it is not among them.
+        title: title of the item.
+        rating: the actual rating.
+        predicted: the predicted rating; None if no source predicts ratings.
+        place: position of the item in the recommendations, from 1; None if it is not among them.
     """
 
     title: str
@@ -45,10 +45,10 @@ class Shown:
     """A recommendation.
 
     Attributes:
-        title: of the item.
-        predicted: the predicted rating; None if there is none.
-        features: what the ranking features show, by field.
-        because: title of the item of the history that weighs most; None where none does.
+        title: title of the item.
+        predicted: the predicted rating; None if no source predicts ratings.
+        features: the values that the ranking features show, by field.
+        because: title of the item in the history that is the main reason; None if no item is.
         hit: whether it is in the test channel.
     """
 
@@ -61,7 +61,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Example:
-    """A user; of the history the latest `HISTORY` items, newest first, of the test channel the first `HELD_OUT`."""
+    """A user, with the latest `HISTORY` items of the history, newest first, and the first `HELD_OUT` test items."""
 
     user_id: str
     ratings: int
@@ -71,7 +71,7 @@ class Example:
 
 
 def examples(finished: TrainingRun) -> list[Example]:
-    """At most `USERS` users from the least active to the most, of the test channel if it has any that are known."""
+    """Choose at most `USERS` users, least active first; from the test channel if it has known users."""
     model, rows = finished.recommender.model, finished.rows
     tested = np.empty(0, np.int64) if rows is None else np.unique(rows.user_num[rows.user_num >= 0])
     users = tested if len(tested) else np.arange(len(model.users))
@@ -79,13 +79,13 @@ def examples(finished: TrainingRun) -> list[Example]:
 
 
 def spread(users: NDArray[np.int64], ratings: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the users in the order of their ratings some at equal distances, the first and the last among them."""
+    """Choose users at equal distances in the order of their numbers of ratings, with the first and the last."""
     order = users[np.lexsort((users, ratings))]
     return order[np.unique(np.linspace(0, len(order) - 1, USERS).astype(int))]
 
 
 def example(finished: TrainingRun, user_num: int) -> Example:
-    """What the page says of a user."""
+    """Return the content of the report about a user."""
     model = finished.recommender.model
     item_num, rating = (column[::-1] for column in model.histories.of(user_num))
     history = [
@@ -100,13 +100,13 @@ def example(finished: TrainingRun, user_num: int) -> Example:
 
 
 def title_of(recommender: Recommender, item_num: int) -> str:
-    """The title of an item, its id where there is none."""
+    """Return the title of an item; its ID if it has no title."""
     model = recommender.model
     return cut(model.titles.text(item_num) or model.items.id(item_num))
 
 
 def cut(text: str) -> str:
-    """At most `MAX_CHARACTERS` of a text."""
+    """Cut a text to `MAX_CHARACTERS`."""
     return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 

@@ -1,4 +1,4 @@
-"""The validation error: by iteration, and by size of the embeddings."""
+"""The validation error by iteration and by embedding size."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from recommender.training.training_run import TrainingRun
 
 SIZE = "embedding_dim"
 SIZES = (10, 20, 50, 100, 150, 200, 250, 300)
-MAX_RATINGS = 200_000  # with more, other sizes take a training job more than some seconds
+MAX_RATINGS = 200_000  # with more, other sizes cost a training job more than some seconds
 NO_VALIDATION = (
     "There was nothing to validate on: give the job a validation channel, "
     "or ratings in which a user's last item is one that others have rated, too."
@@ -22,9 +22,9 @@ class Curve:
     """Validation RMSE after each iteration.
 
     Attributes:
-        rmse: in order; NaN where a fit overflowed.
-        chosen: the iteration, from 1, that the model has.
-        validation: ratings that were validated on.
+        rmse: in order; NaN if a fit overflowed.
+        chosen: the number of iterations of the model.
+        validation: number of validation ratings.
     """
 
     rmse: list[float]
@@ -34,14 +34,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Validation RMSE by size of the embeddings, ascending, and the size that the model has."""
+    """Validation RMSE by embedding size, ascending, and the embedding size of the model."""
 
     rmse: dict[int, float]
     own: int
 
 
 def curve(finished: TrainingRun) -> Curve | str:
-    """The learning curve of metrics.json, or what is missing for it."""
+    """Return the learning curve of metrics.json, or a sentence about what is missing for it."""
     metrics = finished.metrics
     rmse, chosen, validation = (
         metrics.get(name) for name in ("validation_rmse_by_iteration", "num_iterations", "num_validation_ratings")
@@ -54,7 +54,7 @@ def curve(finished: TrainingRun) -> Curve | str:
 
 
 def costs_little(finished: TrainingRun) -> bool:
-    """Whether other sizes are fitted in a moment, so that a training job may do it, too."""
+    """Return whether a training job can fit other embedding sizes within seconds."""
     alone = len(finished.container.cluster().hosts) == 1
     parts = finished.config.components.values()
     quick = all(finished.config.of(part.Options).is_quick for part in parts if SIZE in part.own_options())
@@ -62,11 +62,11 @@ def costs_little(finished: TrainingRun) -> bool:
 
 
 def sizes(finished: TrainingRun, command: str) -> Sizes | str:
-    """The error of each size, all else as it was, or what is missing for it.
+    """Return the error of each embedding size, all else equal, or a sentence about what is missing for it.
 
     Args:
         finished: the training.
-        command: fits the sizes; empty where they are to be fitted here.
+        command: the command that fits the sizes; empty: fit them here.
     """
     if not finished.metrics.get("num_validation_ratings"):
         return NO_VALIDATION

@@ -1,4 +1,4 @@
-"""The hyper-parameters of a training, and the commands that go on from it."""
+"""The hyper-parameters of a training, and commands for the next steps."""
 
 import json
 import shlex
@@ -15,8 +15,8 @@ class Setting:
 
     Attributes:
         name, value, default: as a user writes them.
-        description: what it is.
-        changed: whether the value is another than the default.
+        description: its description.
+        changed: whether the value differs from the default.
         used: whether it has an effect with the model and solver.
     """
 
@@ -30,14 +30,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line and what it is for."""
+    """A command line and its purpose."""
 
     purpose: str
     line: str
 
 
 def settings(config: TrainConfig) -> list[Setting]:
-    """Every hyper-parameter of the model, in the order of the configuration."""
+    """Return every hyper-parameter of the model, in the order of the configuration."""
     unused = config.unused
     fields = TrainConfig.model_fields
     return [
@@ -48,29 +48,29 @@ def settings(config: TrainConfig) -> list[Setting]:
 
 
 def location_arguments(finished: TrainingRun) -> list[str]:
-    """Where the training lies, as options of a command line."""
+    """Return the locations of the training as arguments of a command line."""
     container = finished.container
     given = {"base-dir": str(container.base_dir), **container.locations}
     return [word for name, place in given.items() for word in (f"--{name}", place)]
 
 
 def report_command(finished: TrainingRun) -> str:
-    """The command that makes the page again, with everything on it."""
+    """Return the command that writes the complete report again."""
     return shlex.join(["python", "-m", "recommender", "report", *location_arguments(finished)])
 
 
 def commands(finished: TrainingRun) -> list[Command]:
-    """What can be done next, ready to be typed in the project's folder."""
+    """Return commands for the next steps, to be run in the project's folder."""
     container, users = finished.container, finished.recommender.model.users
     changed = [(f"--{one.name}", one.value) for one in settings(finished.config) if one.changed]
     options = [*location_arguments(finished), *(word for pair in changed for word in pair)]
-    question = shlex.quote(json.dumps({"user_id": users.id(0)}))
+    request = shlex.quote(json.dumps({"user_id": users.id(0)}))
     base, model = shlex.quote(str(container.base_dir)), str(container.model_dir)
     scores = str(container.metrics_file.with_name("scores.parquet"))
     return [
         Command("train again with the same settings", shlex.join(["python", "train.py", *options])),
         Command("serve the model", f"SAGEMAKER_BASE_DIR={base} python serve.py"),
-        Command("ask it", "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + question),
+        Command("ask it", "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + request),
         Command("recommend to everybody",
                 shlex.join(["python", "-m", "recommender", "score", "--model", model, "--output", scores])),
         Command("search for better settings",

@@ -1,4 +1,4 @@
-"""How often the held-out items are found: by the two stages, and by recommenders to compare them with."""
+"""Hit rates of the held-out items: of the two stages, and of recommenders to compare them with."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from recommender.evaluation.metric_names import CUTS, DEPTH
 from recommender.evaluation.ranking import NOT_RANKED, Rankings, ranks_in
 from recommender.training.training_run import TrainingRun
 
-MAX_USERS = 5_000  # whose neighbours are looked up at most,
-MAX_WORK = 2e9  # and at most so many multiplications in all, a minute, where items have many ratings
+MAX_USERS = 5_000  # most users for the item neighbours
+MAX_WORK = 2e9  # most multiplications for them in all, a minute; it matters if items have many ratings
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Stage:
     """The hit rates of one order of the items.
 
     Attributes:
-        name: whose order it is.
-        rows: test rows that were looked at.
-        rates: k -> share of the rows whose item is among the first k, with its interval.
+        name: the name of the order.
+        rows: number of test rows measured.
+        rates: k -> share of the rows with their item among the first k, with its interval.
         ours: whether it is a stage of the recommender itself.
     """
 
@@ -41,8 +41,8 @@ class Stages:
 
     Attributes:
         stages: the orders.
-        drawn: how many test users the neighbours were looked up for; None where for all.
-        unknown: test rows whose user is not in train.
+        drawn: number of test users for the item neighbours; None: all.
+        unknown: test rows with a user who is not in train.
     """
 
     stages: list[Stage]
@@ -51,14 +51,14 @@ class Stages:
 
 
 def stages(finished: TrainingRun) -> Stages | str:
-    """The hit rates, or what is missing for them."""
+    """Return the hit rates, or a sentence about what is missing for them."""
     rows = finished.rows
     if rows is None:
         return "There is no test channel: give the job one, and the page says how often a held-out item is found."
     model = finished.recommender.model
     neighbours = ItemNeighbours(model.histories.offsets, model.histories.item_num, len(model.items))
     asked, known = asked_rows(neighbours, rows, finished.config.seed), rows.user_num >= 0
-    near = rows.candidate_rank.copy()  # for an unknown user it is that of the fallback
+    near = rows.candidate_rank.copy()  # for an unknown user it is the rank in the fallback
     near[asked & known] = neighbour_ranks(neighbours, rows, asked & known)
     config = finished.config
     pool = {} if len(config.source_names) == 1 else {"candidates": rows.candidate_rank}
@@ -77,7 +77,7 @@ def _stage(name: str, rank: Ranks, ours: bool) -> Stage:
 
 
 def asked_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.bool_]:
-    """The rows of users drawn with the seed, as many as `MAX_USERS` and `MAX_WORK` allow, one at least; (n,) bool."""
+    """Draw users by the seed, at least one and as many as the limits allow; return which rows are theirs, (n,) bool."""
     user, distinct = pd.factorize(rows.test["user_id"])
     user_num = np.empty(len(distinct), np.int64)
     user_num[user] = rows.user_num
@@ -89,7 +89,7 @@ def asked_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.
 
 
 def neighbour_ranks(neighbours: ItemNeighbours, rows: Rows, chosen: NDArray[np.bool_]) -> Ranks:
-    """Where the items of the chosen rows, of known users all, stand among the neighbours of what the user has rated."""
+    """Return the ranks of the chosen rows' items, all with known users, among the neighbours of the user's items."""
     user_num, item_num = rows.user_num[chosen], rows.item_num[chosen]
     users, number = np.unique(user_num, return_inverse=True)
     rank = np.full(len(user_num), NOT_RANKED)

@@ -1,4 +1,4 @@
-"""What the data of a training hold."""
+"""Summary of the data of a training."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from recommender.hyperparameters import TrainConfig
 from recommender.report.activity import bins, label
 from recommender.training.training_run import TrainingRun
 
-MOST_LABELS = 10  # of ratings: stars as they are, finer scales in as many equal parts
-UNITS = (1, 10**3, 10**6, 10**9)  # of timestamps: parts of a second
+MOST_LABELS = 10  # rating values: stars are kept, finer scales are divided into as many equal parts
+UNITS = (1, 10**3, 10**6, 10**9)  # units of timestamps per second
 YEARS = (datetime(1990, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
 Counts = dict[str, int]
@@ -22,15 +22,15 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True)
 class Part:
-    """A channel in a line.
+    """A channel, as a row of a table.
 
     Attributes:
-        name: of the channel.
-        ratings, users, items: how many.
+        name: name of the channel.
+        ratings, users, items: their numbers.
         density: ratings as a share of the pairs of these users and items.
         once: share of the items that have one rating.
-        mean: of the ratings.
-        span: first and last day; None where timestamps are missing or are no times since 1970.
+        mean: mean rating.
+        span: first and last day; None if timestamps are missing or are no times since 1970.
     """
 
     name: str
@@ -45,14 +45,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the data hold.
+    """Counts of the data.
 
     Attributes:
         parts: the channels.
         by_rating: channel -> rating -> number.
-        tail: (2, n) int64: ratings of an item, the most first, and how many items have as many; in train.
-        users_by_ratings, items_by_ratings: train ratings -> number.
-        untitled: items of train without a title.
+        tail: (2, n) int64, in train: numbers of ratings per item, descending, and the number of items with each.
+        users_by_ratings, items_by_ratings: train ratings -> number of users, or items.
+        untitled: number of train items without a title.
     """
 
     parts: list[Part]
@@ -64,7 +64,7 @@ class Summary:
 
 
 def summary(finished: TrainingRun) -> Summary:
-    """Count; O(ratings)."""
+    """Count users, items and ratings; O(ratings)."""
     held_out = None if finished.rows is None else Interactions.from_frame(finished.rows.test)
     of_all = {"train": finished.data, "validation": finished.validation, "test": held_out}
     data = {name: ratings for name, ratings in of_all.items() if ratings is not None and len(ratings)}
@@ -81,7 +81,7 @@ def summary(finished: TrainingRun) -> Summary:
 
 
 def part(name: str, ratings: Interactions) -> Part:
-    """A channel in a line; users and items that it has none of do not count."""
+    """Return the counts of a channel; users and items without ratings in it do not count."""
     of_item = np.bincount(ratings.item_num)
     users, items = len(np.unique(ratings.user_num)), int((of_item > 0).sum())
     return Part(
@@ -97,7 +97,7 @@ def part(name: str, ratings: Interactions) -> Part:
 
 
 def span(time: NDArray[np.int64]) -> tuple[str, str] | None:
-    """First and last day, where the times are seconds, or thousandths or less of them, since 1970; else None."""
+    """Return the first and last day, if times are seconds, ms, us or ns since 1970; else None."""
     first, last = int(time.min()), int(time.max())
     for unit in UNITS:
         if YEARS[0] * unit <= first <= last < YEARS[1] * unit:
@@ -107,7 +107,7 @@ def span(time: NDArray[np.int64]) -> tuple[str, str] | None:
 
 
 def by_rating(config: TrainConfig, data: dict[str, Interactions]) -> dict[str, Counts]:
-    """How many ratings have each value; of many values how many lie in each of equal parts of the scale."""
+    """Count the ratings by value; if there are many values, by equal parts of the scale."""
     values = np.unique(np.concatenate([ratings.rating for ratings in data.values()]))
     if len(values) <= MOST_LABELS:
         labels = [f"{value:g}" for value in values]
@@ -118,7 +118,7 @@ def by_rating(config: TrainConfig, data: dict[str, Interactions]) -> dict[str, C
 
 
 def by_activity(count: NDArray[np.int64]) -> Counts:
-    """How many users, or items, have how many ratings; those without any do not count."""
+    """Count users, or items, by their number of ratings; those without ratings do not count."""
     number = bins(count[count > 0])
     first = int(number.min())
     return _named([label(one) for one in range(first, int(number.max()) + 1)], number - first)

@@ -1,4 +1,4 @@
-"""The page of a training -> report.html beside its metrics."""
+"""The report of a training -> report.html next to its metrics."""
 
 import os
 import tempfile
@@ -15,14 +15,14 @@ MATPLOTLIB_FOLDER = "MPLCONFIGDIR"
 
 
 def write(finished: TrainingRun, every_size: bool) -> None:
-    """Write the page; it appears under its name when it is complete.
+    """Write the report; it appears under its name when it is complete.
 
     Args:
         finished: the training.
         every_size: see `build`.
 
     Raises:
-        OSError: it can't be written.
+        OSError: the file can't be written.
     """
     path, report = finished.container.report_file, build(finished, every_size)
     with place_for_matplotlib(path.parent):
@@ -35,9 +35,9 @@ def write(finished: TrainingRun, every_size: bool) -> None:
 
 @contextmanager
 def place_for_matplotlib(folder: Path) -> Iterator[None]:
-    """One of its own in `folder`, where temporary files have none, as in a container with a read-only root.
+    """Give matplotlib a cache in `folder` if no temporary folder is writable, as with a read-only root.
 
-    matplotlib keeps what it knows of the fonts in the home folder, or else in a temporary one.
+    matplotlib caches its list of fonts in the home folder, or else in a temporary one.
     """
     try:
         tempfile.gettempdir()

@@ -1,7 +1,7 @@
 """The SageMaker container contract of training: the /opt/ml tree, hyperparameters.json, the environment.
 
-Source: Amazon SageMaker Developer Guide, "How Amazon SageMaker Provides Training Information". Every environment
-name stands here, or in `hosting` where it is the server's, and is read once, into a frozen snapshot.
+Source: Amazon SageMaker Developer Guide, "How Amazon SageMaker Provides Training Information". This module has every
+environment name of training, and `server_environment` those of the server. They are read once, into a frozen snapshot.
 """
 
 import os
@@ -14,7 +14,7 @@ from recommender.errors import ConfigError, DataError
 
 BASE_DIR = "SAGEMAKER_BASE_DIR"
 
-# What the SageMaker toolkits set for a script (contract T15); honoured where they are set, never required.
+# Variables that the SageMaker toolkits set for a script (contract T15); used if they are set, never required.
 SM_MODEL_DIR = "SM_MODEL_DIR"
 SM_OUTPUT_DATA_DIR = "SM_OUTPUT_DATA_DIR"
 SM_CHANNEL = "SM_CHANNEL_"  # and the channel's name in capitals
@@ -26,14 +26,14 @@ SM_NETWORK_INTERFACE_NAME = "SM_NETWORK_INTERFACE_NAME"
 SM_MASTER_PORT = "SM_MASTER_PORT"
 
 DEFAULT_BASE_DIR = "/opt/ml"
-DEFAULT_MASTER_PORT = 7777  # where the first host of a job listens, as in SageMaker's own scripts (contract T17)
-MAX_FAILURE_CHARACTERS = 1024  # FailureReason of DescribeTrainingJob keeps no more
+DEFAULT_MASTER_PORT = 7777  # the port of a job's first host, as in SageMaker's own scripts (contract T17)
+MAX_FAILURE_CHARACTERS = 1024  # limit of FailureReason in DescribeTrainingJob
 CHANNELS = ("train", "validation", "test", "items")
 
 
 @dataclass(frozen=True)
 class Channel:
-    """Where the files of a channel are: a folder, a file or an s3:// URI; and what they are where names do not say."""
+    """The location of a channel (a folder, a file or an s3:// URI) and its content type, if the job states one."""
 
     location: str
     content_type: str | None = None
@@ -41,7 +41,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The hosts of a job, in an order that all of them know."""
+    """The hosts of a job, in the same order on all of them."""
 
     current_host: str = "localhost"
     hosts: tuple[str, ...] = ("localhost",)
@@ -50,7 +50,7 @@ class Cluster:
 
     @property
     def rank(self) -> int:
-        """This host's place; the first one writes."""
+        """The position of this host; the first one writes."""
         return self.hosts.index(self.current_host)
 
 
@@ -60,8 +60,8 @@ class Container:
 
     Attributes:
         base_dir: the root.
-        environ: where the toolkits' variables are looked up; they name places outside of the tree.
-        locations: channels that the command line names, which wins over all else.
+        environ: the environment with the toolkits' variables, which may name locations outside of the tree.
+        locations: channels on the command line, which takes precedence over all else.
     """
 
     base_dir: Path
@@ -70,11 +70,11 @@ class Container:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Container":
-        """The tree under `SAGEMAKER_BASE_DIR`, by default /opt/ml, and what `SM_*` variables say."""
+        """Return the tree under `SAGEMAKER_BASE_DIR`, by default /opt/ml, with the locations of `SM_*` variables."""
         return cls(Path(environ.get(BASE_DIR) or DEFAULT_BASE_DIR), dict(environ))
 
     def at(self, base_dir: Path) -> "Container":
-        """The tree under another root, where the toolkits' variables do not say where things are."""
+        """Return the tree under another root, without the locations of the toolkits' variables."""
         directories = (SM_MODEL_DIR, SM_OUTPUT_DATA_DIR, SM_CHANNEL)
         others = {name: value for name, value in self.environ.items() if not name.startswith(directories)}
         return Container(base_dir, others, self.locations)
@@ -86,7 +86,7 @@ class Container:
 
     @property
     def model_dir(self) -> Path:
-        """What becomes model.tar.gz, and what the server reads."""
+        """The model folder, which becomes model.tar.gz and which the server reads."""
         return self._directory(SM_MODEL_DIR, "model")
 
     @property
@@ -96,7 +96,7 @@ class Container:
 
     @property
     def report_file(self) -> Path:
-        """output/data/report.html, beside the metrics."""
+        """output/data/report.html, next to the metrics."""
         return self.metrics_file.with_name("report.html")
 
     @property
@@ -106,18 +106,18 @@ class Container:
 
     @property
     def checkpoint_dir(self) -> Path:
-        """What SageMaker copies to S3 while the job runs, and back before it goes on (contract T10)."""
+        """The folder that SageMaker copies to S3 while the job runs, and back before it resumes (contract T10)."""
         return self.base_dir / "checkpoints"
 
     def channel_dir(self, name: str) -> Path:
-        """input/data/<name>, where the files of a channel lie."""
+        """Return input/data/<name>, the folder with the files of a channel."""
         return self._directory(SM_CHANNEL + name.upper(), "input", "data", name)
 
     def channel(self, name: str) -> Channel | None:
-        """The channel of that name; None where the job has none.
+        """Return the channel with that name; None if the job has no such channel.
 
         Raises:
-            ConfigError: the job hands it over in a way that this image does not take.
+            ConfigError: the channel has an input mode or a distribution that this image does not support.
         """
         if name in self.locations:
             return Channel(self.locations[name])
@@ -133,7 +133,7 @@ class Container:
         return Channel(str(folder), str(content_type) if content_type else None) if folder.exists() else None
 
     def required_channel(self, name: str) -> Channel:
-        """As `channel`.
+        """Return the channel with that name, which the job must have.
 
         Raises:
             ConfigError: see `channel`.
@@ -143,19 +143,19 @@ class Container:
         if channel is None:
             raise DataError(
                 f"channel {name!r} is missing: expected a folder {self.channel_dir(name)} with files. Give the job an "
-                f"input channel of that name; for a local run set {BASE_DIR} or name it by --{name}"
+                f"input channel of that name; for a local run set {BASE_DIR} or --{name}"
             )
         return channel
 
     def unused_channels(self) -> list[str]:
-        """The job's channels that nothing is read from."""
+        """Return the names of the job's channels that are never read."""
         return sorted(self._input_data_config().keys() - set(CHANNELS))
 
     def hyperparameters(self) -> list[tuple[str, dict[str, object]]]:
-        """`(source, values)`, lowest first: the toolkits' variables, then the job's file (contract T16).
+        """Return `(source, values)`, lowest precedence first: toolkits' variables, then the job's file (contract T16).
 
         Raises:
-            ConfigError: a source is not readable or not one JSON object.
+            ConfigError: a source can't be read or is not one JSON object.
         """
         prefix = SM_HYPERPARAMETER
         single: dict[str, object] = {
@@ -171,10 +171,10 @@ class Container:
         ]
 
     def cluster(self) -> Cluster:
-        """The hosts of the job, from resourceconfig.json (contract T5); without it this host alone.
+        """Return the hosts of the job, from resourceconfig.json (contract T5); without it, only this host.
 
         Raises:
-            ConfigError: the file is not what SageMaker writes.
+            ConfigError: the file is not as SageMaker writes it.
         """
         paths = [self._config_dir / name for name in ("resourceconfig.json", "resourceConfig.json")]
         path = next((path for path in paths if path.exists()), None)
@@ -194,7 +194,7 @@ class Container:
         return Cluster(current, tuple(map(str, hosts)), str(interface) if interface else None, port)
 
     def write_failure(self, message: str) -> None:
-        """Leave the reason where SageMaker looks for it (contract T8)."""
+        """Write the reason of a failure to the file that SageMaker reads (contract T8)."""
         self.failure_file.parent.mkdir(parents=True, exist_ok=True)
         self.failure_file.write_text(message[:MAX_FAILURE_CHARACTERS], encoding="utf-8")
 
@@ -214,10 +214,10 @@ class Container:
 
 
 def whole_number(environ: Mapping[str, str], name: str, default: int, highest: int, lowest: int = 1) -> int:
-    """What a variable says, or the default where it is not set.
+    """Return the number in a variable, or the default if it is not set.
 
     Raises:
-        ConfigError: it is not a whole number in the range.
+        ConfigError: the value is not a whole number in the range.
     """
     text = environ.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and lowest <= int(text[:9]) <= highest):

@@ -11,5 +11,5 @@ def metric_definitions(names: Iterable[str]) -> list[dict[str, str]]:
 
 
 def metric_lines(values: Mapping[str, float | int]) -> list[str]:
-    """Return `name=value;` for each."""
+    """Return a line `name=value;` for each metric."""
     return [f"{name}={value if isinstance(value, int) else format(value, '.6g')};" for name, value in values.items()]

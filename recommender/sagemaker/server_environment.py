@@ -1,7 +1,7 @@
-"""The SageMaker container contract of hosting and of batch transform: what the environment and the bodies may be.
+"""The SageMaker container contract of hosting and batch transform: environment and media types.
 
 Source: Amazon SageMaker Developer Guide, "Use Your Own Inference Code with Hosting Services" and "... with Batch
-Transform". Every environment name of the server stands here and is read once, into a frozen snapshot.
+Transform". This module has every environment name of the server. It is read once, into a frozen snapshot.
 """
 
 import logging
@@ -21,16 +21,16 @@ CONTAINER_LOG_LEVEL = "SAGEMAKER_CONTAINER_LOG_LEVEL"
 DEFAULT_INVOCATIONS_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 MAX_PAYLOAD_IN_MB = "SAGEMAKER_MAX_PAYLOAD_IN_MB"
 BATCH = "SAGEMAKER_BATCH"  # "true" in a batch transform job (contract S18)
-# The same without SAGEMAKER_, as Amazon's bring-your-own-container sample has them (S14).
+# The same names without SAGEMAKER_, as in Amazon's bring-your-own-container sample (S14).
 SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOUT: "MODEL_SERVER_TIMEOUT"}
 
 DEFAULT_PORT = 8080
-DEFAULT_TIMEOUT = 60  # seconds that SageMaker gives an answer (contract S6)
+DEFAULT_TIMEOUT = 60  # seconds that SageMaker waits for a response (contract S6)
 DEFAULT_PAYLOAD_IN_MB, MOST_PAYLOAD_IN_MB = 6, 100  # of a real-time request; of a batch transform's (S7, S18)
 
 
 class MediaType(StrEnum):
-    """What the body of a request and of an answer may be (contract S10)."""
+    """The media types of request and response bodies (contract S10)."""
 
     JSON = "application/json"
     JSON_LINES = "application/jsonlines"
@@ -38,7 +38,7 @@ class MediaType(StrEnum):
 
     @classmethod
     def of(cls, name: str) -> "MediaType | None":
-        """The media type of that name, which has no parameters; None where it is none of these."""
+        """Return the media type with that name, without parameters; None for any other name."""
         name = name.strip().lower()
         return MEDIA_TYPE_ALIASES.get(name) or (cls(name) if name in set(cls) else None)
 
@@ -48,16 +48,16 @@ MEDIA_TYPE_ALIASES = {"application/x-jsonlines": MediaType.JSON_LINES, "applicat
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """How the server runs, as the environment of the container says (contract S2, S13, S14, S18).
+    """The settings of the server, from the environment of the container (contract S2, S13, S14, S18).
 
     Attributes:
-        port: where it listens.
-        workers: processes.
-        timeout: seconds after which a worker that gives no sign is replaced.
-        log_level: as Python's logging has it: 10 is DEBUG, 20 INFO, and so on.
-        accept: media type of an answer where the request does not say; None: that of the request.
-        max_body_bytes: of a request.
-        is_batch: whether it serves a batch transform: then a request may have any number of records.
+        port: the port that it listens on.
+        workers: number of processes.
+        timeout: seconds after which an unresponsive worker is replaced.
+        log_level: level of Python's logging: 10 is DEBUG, 20 INFO, and so on.
+        accept: media type of a response if the request accepts any; None: that of the request.
+        max_body_bytes: maximum size of a request body.
+        is_batch: whether it serves a batch transform, with any number of records per request.
     """
 
     port: int = DEFAULT_PORT
@@ -70,10 +70,10 @@ class ServerSettings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "ServerSettings":
-        """As SageMaker names them; by default port 8080 and one worker a core.
+        """Read the settings from SageMaker's variables; by default port 8080 and one worker per core.
 
         Raises:
-            ConfigError: a variable is not what is expected of it.
+            ConfigError: a variable has an invalid value.
         """
         payload = whole_number(environ, MAX_PAYLOAD_IN_MB, DEFAULT_PAYLOAD_IN_MB, MOST_PAYLOAD_IN_MB, lowest=0)
         return cls(
@@ -82,13 +82,13 @@ class ServerSettings:
             timeout=_by_either_name(environ, MODEL_SERVER_TIMEOUT, DEFAULT_TIMEOUT, 3_600),
             log_level=_log_level(environ),
             accept=_accept(environ),
-            max_body_bytes=(payload or MOST_PAYLOAD_IN_MB) * 2**20,  # 0: SageMaker does not say how large (S18)
+            max_body_bytes=(payload or MOST_PAYLOAD_IN_MB) * 2**20,  # 0: SageMaker sets no maximum (S18)
             is_batch=environ.get(BATCH, "").lower() == "true",
         )
 
     @property
     def max_payload_in_mb(self) -> int:
-        """`max_body_bytes` as SageMaker counts it."""
+        """`max_body_bytes` in the unit of SageMaker."""
         return self.max_body_bytes // 2**20
 
 
@@ -100,7 +100,7 @@ def _accept(environ: Mapping[str, str]) -> MediaType | None:
 
 
 def _log_level(environ: Mapping[str, str]) -> int:
-    """A number or a name of Python's logging."""
+    """Return the log level, given by number or by name."""
     text = environ.get(CONTAINER_LOG_LEVEL) or "INFO"
     levels = logging.getLevelNamesMapping()
     if text.upper() in levels:
@@ -118,6 +118,6 @@ def _by_either_name(environ: Mapping[str, str], name: str, default: int, highest
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    # Not every platform can tell the cores this process may use from those that exist.
+    """Return the number of cores that this process may use."""
+    # Not every platform distinguishes the cores that this process may use from all cores.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -17,17 +17,17 @@ def train(
     validation: pd.DataFrame | None = None,
     **hyperparameters: object,
 ) -> Recommender:
-    """Fit a recommender, as train.py does from files. It lives in memory: `save` writes the model folder.
+    """Fit a recommender in memory, as train.py does from files; `save` writes the model folder.
 
     Args:
         ratings: user_id, item_id, rating and optionally timestamp.
-        titles: item_id and title; of several titles of an item the first that is not empty counts.
-        validation: as `ratings`; without it each user's last rating is held out for choices.
+        titles: item_id and title; the first non-empty title of an item counts.
+        validation: as `ratings`; by default each user's last rating is held out for validation.
         hyperparameters: by name, such as embedding_dim=50.
 
     Raises:
         ConfigError: a hyper-parameter is unknown, of the wrong type or out of range.
-        DataError: a column is missing, or a value is not what the column must hold.
+        DataError: a column is missing, or a value is invalid.
         FitError: the fit did not end in finite numbers.
         MissingPackageError: a package that training needs is not installed.
     """

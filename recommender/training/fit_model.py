@@ -36,10 +36,10 @@ def fit_model(config: TrainConfig, context: FitContext) -> Model:
 
 
 def titles_of(data: Interactions, titles: pd.DataFrame | None) -> list[str]:
-    """Return the title of every item, '' if unknown; of several titles of an item the first that is not empty counts.
+    """Return the title of every item, '' if unknown; the first non-empty title of an item counts.
 
     Args:
-        data: its items.
+        data: the data set with the items.
         titles: item_id and title, as `channels.read_titles` returns them.
     """
     known: dict[str, str] = {}

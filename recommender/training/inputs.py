@@ -11,7 +11,7 @@ from recommender.sagemaker.environment import Channel, Container
 
 
 def training_data(config: TrainConfig, container: Container) -> tuple[Interactions, Interactions | None]:
-    """The ratings to fit, and those to validate on where there is a channel for them.
+    """Read the ratings to fit, and the ratings to validate on if there is a validation channel.
 
     Raises:
         RecommenderError: a channel is missing, or can't be read.
@@ -24,7 +24,7 @@ def training_data(config: TrainConfig, container: Container) -> tuple[Interactio
 
 
 def held_out_ratings(config: TrainConfig, container: Container) -> pd.DataFrame | None:
-    """The rows of the test channel, as `channels.read_ratings` returns them; None without the channel.
+    """Read the rows of the test channel, as `channels.read_ratings` returns them; None without the channel.
 
     Raises:
         RecommenderError: the channel can't be read.
@@ -33,7 +33,7 @@ def held_out_ratings(config: TrainConfig, container: Container) -> pd.DataFrame 
 
 
 def item_titles(container: Container) -> pd.DataFrame | None:
-    """The rows of the items channel, as `channels.read_titles` returns them; None without the channel.
+    """Read the rows of the items channel, as `channels.read_titles` returns them; None without the channel.
 
     Raises:
         RecommenderError: the channel can't be read.
@@ -46,7 +46,7 @@ def item_titles(container: Container) -> pd.DataFrame | None:
 
 
 def _known(data: Interactions, ratings: pd.DataFrame | None) -> Interactions | None:
-    """The validation channel's ratings whose user and item the training ratings have; None without the channel."""
+    """Return the validation ratings with user and item in the training ratings; None without the channel."""
     if ratings is None:
         return None
     known = data.known(ratings)

@@ -21,15 +21,15 @@ from recommender.training.training_run import TrainingRun
 
 
 def run(config: TrainConfig, container: Container) -> TrainingRun | None:
-    """Read, fit, write the model folder, evaluate once on the test channel if there is one.
+    """Read, fit, write the model folder, and evaluate once on the test channel if there is one.
 
     Returns:
-        What the report is made from; None on all hosts but the first, which writes.
+        The content of the report; None on all hosts but the first, which writes.
 
     Raises:
         RecommenderError: a channel, the fit or the writing failed.
     """
-    model_folder.clear(container.model_dir)  # whatever happens, no older model passes for this job's
+    model_folder.clear(container.model_dir)  # so that an older model never passes for this job's
     container.failure_file.unlink(missing_ok=True)
     container.report_file.unlink(missing_ok=True)
     watch = Stopwatch()
@@ -47,7 +47,7 @@ def run(config: TrainConfig, container: Container) -> TrainingRun | None:
         model = fit_model(config, context)
     watch.lap("fit")
     if hosts.rank > 0:
-        say(f"done; the model is written by {cluster.hosts[0]}")
+        say(f"done; {cluster.hosts[0]} writes the model")
         return None
     model_folder.save(model, container.model_dir)
     watch.lap("save")
@@ -64,7 +64,7 @@ def run(config: TrainConfig, container: Container) -> TrainingRun | None:
 
 
 def measure(recommender: Recommender, held_out: pd.DataFrame | None, watch: Stopwatch) -> Rows | None:
-    """Return every row of the test channel, measured on the model folder as a server loads it; None without one."""
+    """Measure the rows of the test channel on the model folder as a server loads it; None without the channel."""
     if held_out is None:
         return None
     rows = evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"))
@@ -73,7 +73,7 @@ def measure(recommender: Recommender, held_out: pd.DataFrame | None, watch: Stop
 
 
 def keep(metrics: Metrics, container: Container) -> None:
-    """Print the metrics for SageMaker to read and keep them as metrics.json."""
+    """Print the metrics, which SageMaker reads, and write them to metrics.json."""
     for line in metric_lines({name: value for name, value in metrics.items() if not isinstance(value, list)}):
         say(line)
     container.metrics_file.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def keep(metrics: Metrics, container: Container) -> None:
 
 
 def announce(config: TrainConfig, container: Container) -> None:
-    """Say what was given to the job and is not used."""
+    """Print the hyper-parameters and channels of the job that are not used."""
     for name in config.without_effect:
         say(f"{name} has no effect with the other hyper-parameters of this job")
     for name in container.unused_channels():

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def search(config: TrainConfig, container: Container, trials: int) -> dict[str, float | int]:
     """Find the values of `config.search_space` whose fit predicts the validation ratings best.
 
-    The first trial is that of the defaults. What was tried is kept in tuning/ of the job's tree, one journal for all
-    searches; only trials of the same data, fixed values and ranges count.
+    The first trial uses the defaults. Trials are kept in tuning/ of the job's tree, in one journal for all searches.
+    Only trials with the same data, fixed values and ranges count.
 
     Returns:
         The best values by their names.
 
     Raises:
-        ConfigError: every hyper-parameter of the search is set.
+        ConfigError: every hyper-parameter of the search space is set.
         DataError: a channel is missing or wrong, or there is nothing to validate on.
         ModuleNotFoundError: Optuna is not installed.
         FitError: no trial has ended in a finite error.
@@ -36,7 +36,7 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
     space = config.search_space
     if not space:
         raise ConfigError(
-            "every hyper-parameter of the search is set, by the command line or hyperparameters.json: leave one out"
+            "the command line or hyperparameters.json sets every hyper-parameter of the search: leave one out"
         )
     import optuna
 
@@ -50,10 +50,10 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
         tuning_dir(container) / "journal", f"{fingerprint(config.of_model, data, validation)} {sorted(space.items())}"
     )
     done = sum(trial.state.is_finished() for trial in study.trials)
-    # A sampler that began with the same seed would propose what it has proposed before.
+    # A sampler with the same seed would repeat its earlier proposals.
     study.sampler = optuna.samplers.TPESampler(seed=(config.seed + done) % 2**32)
     if done:
-        say(f"{done} trials were made before")
+        say(f"resuming a search with {done} trials")
     else:
         study.enqueue_trial({name: getattr(config, name) for name in space})
     study.optimize(
@@ -62,7 +62,7 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
         catch=(FitError,),
     )
     if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
-        raise FitError("no trial has ended in a finite error")
+        raise FitError("no trial reached a finite validation error")
     best = study.best_trial
     say(
         f"best: trial {best.number + 1} of {len(study.trials)}: validation_rmse={best.value:.6g}; {_shown(best.params)}"
@@ -74,7 +74,7 @@ def validation_error(config: TrainConfig, context: FitContext) -> float:
     """Return the error of the first candidate source that has one.
 
     Raises:
-        ConfigError: none has.
+        ConfigError: no candidate source has one.
         RecommenderError: see `Source.validation_error`.
     """
     for name in config.source_names:
@@ -83,7 +83,7 @@ def validation_error(config: TrainConfig, context: FitContext) -> float:
         if error is not None:
             return error
     raise ConfigError(
-        f"candidate_sources: none of {config.candidate_sources} has an error that a search can make small"
+        f"candidate_sources: expected a source with a validation error to minimize, {config.candidate_sources} has none"
     )
 
 
@@ -96,12 +96,12 @@ def _try(trial: "optuna.Trial", config: TrainConfig, context: FitContext) -> flo
 
 
 def tuning_dir(container: Container) -> Path:
-    """Where the search keeps what it has tried and found."""
+    """Return the folder of the search: its trials and its result."""
     return container.base_dir / "tuning"
 
 
 def _study(journal: Path, name: str) -> "optuna.Study":
-    """The study of that name in a journal, which holds one JSON object a line."""
+    """Return the study with that name in a journal, which has one JSON object per line."""
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
@@ -121,6 +121,6 @@ def _shown(values: dict[str, float | int]) -> str:
 
 
 def write(path: Path, values: dict[str, object]) -> None:
-    """Write hyper-parameters as SageMaker hands them to a job: every value a string."""
+    """Write hyper-parameters as SageMaker passes them to a job: every value as a string."""
     strings = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
     write_text(path, json.dumps(strings, indent=2) + "\n")

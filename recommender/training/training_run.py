@@ -1,4 +1,4 @@
-"""What a training job leaves: all that its report is made from."""
+"""The results of a training job, from which its report is built."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ class TrainingRun:
     """A finished training.
 
     Attributes:
-        container: where it lies.
+        container: its location.
         config: its hyper-parameters.
         recommender: its model.
-        data: the ratings it was fitted to.
-        validation: those of its channel that the model knows; None without the channel.
-        rows: every row of the test channel, measured; None without the channel.
+        data: the ratings that it was fitted to.
+        validation: the rows of the validation channel that the model knows; None without the channel.
+        rows: the rows of the test channel with their measurements; None without the channel.
         metrics: metrics.json.
     """
 

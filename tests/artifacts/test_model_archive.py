@@ -65,7 +65,7 @@ def test_an_archive_of_sagemakers_is_read_too(trained: Job, tmp_path: Path) -> N
 )
 def test_what_is_no_file_of_a_model_is_refused_by_name(tmp_path: Path, members: list[tuple[str, bytes | None]]) -> None:
     path = archive(tmp_path / "model.tar.gz", *members)
-    with pytest.raises(ArtifactError, match="expected the files of a model folder alone") as error, unpacked(str(path)):
+    with pytest.raises(ArtifactError, match="expected only the files of a model folder") as error, unpacked(str(path)):
         pass
     assert members[0][0] in str(error.value)
     assert [found.name for found in tmp_path.rglob("*")] == ["model.tar.gz"]

@@ -89,6 +89,6 @@ def test_a_model_that_is_damaged_or_missing_is_one_line_and_no_file(
     assert "--top_k" in capsys.readouterr().err
     for wrong in ("s3://bucket/x.parquet", "x.csv"):
         assert score.main(["--output", wrong]) == 1
-        assert "--output: expected a file on this machine whose name ends in .parquet" in capsys.readouterr().err
+        assert "--output: expected a local file name that ends in .parquet" in capsys.readouterr().err
     assert not output.exists()
     shutil.rmtree(folder)

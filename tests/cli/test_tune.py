@@ -79,7 +79,7 @@ def test_the_test_channel_is_never_looked_at(small: Job) -> None:
         (
             ["--embedding_dim", "4", "--regularization", "1", "--user_bias_regularization", "1",
              "--item_bias_regularization", "1"],
-            "every hyper-parameter of the search is set",
+            "sets every hyper-parameter of the search",
         ),
         (["--train", "/nowhere"], "/nowhere"),
     ],

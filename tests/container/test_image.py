@@ -231,7 +231,7 @@ def test_13_two_hosts_train_one_model_and_the_first_writes_it(image: Image, read
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert "config.json" in ready.model_files
     assert second.model_files == []
-    assert "the model is written by algo-1" in outputs[1][0]
+    assert "algo-1 writes the model" in outputs[1][0]
 
 
 def test_14_nothing_needs_a_network(image: Image, ready: Job) -> None:

@@ -64,7 +64,7 @@ def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(pair: list[Job
     results = end(start(pair))
     assert [code for code, _, _ in results] == [0, 0], results
     assert (pair[1].model_files, pair[1].container.metrics_file.exists()) == ([], False)
-    assert "the model is written by 127.0.0.1" in results[1][1]
+    assert "127.0.0.1 writes the model" in results[1][1]
 
     alone = Job(tmp_path / "alone")
     shutil.copytree(pair[0].base_dir / "input", alone.base_dir / "input")

@@ -230,7 +230,7 @@ def test_what_is_not_of_an_earlier_run_is_never_lost(raw: Raw, problem: Problem,
         (["--split", "time", "--split_time", "June"], "option 'split_time': expected a date such as 2022-06-30"),
         (["--memory-limit", "lots"], "--memory-limit: expected a size such as 1GB or 500MB, got 'lots'"),
         (["--minimum", "5"], "command line: No such option '--minimum'"),
-        (["--reviews", ""], "--reviews: expected a file, folder, pattern or s3:// URI, got an empty text"),
+        (["--reviews", ""], "--reviews: expected a file, folder, pattern or s3:// URI, got an empty string"),
         (["--engine", "pandas"], "command line: Invalid value for '--engine'"),
         (
             ["--min_items", "6"],

@@ -79,5 +79,5 @@ def test_nothing_to_rank_is_an_empty_ranking() -> None:
 
 def test_weights_of_more_than_1_together_are_refused_by_name() -> None:
     options = {name: TitleSimilarityOptions(weight=0.6) for name in ("one", "two")}
-    with pytest.raises(ValueError, match=r"at most 1 together, got one 0\.6, two 0\.6"):
+    with pytest.raises(ValueError, match=r"sum to at most 1, got one 0\.6, two 0\.6"):
         check_weights(options)

@@ -278,7 +278,7 @@ def test_a_report_that_fails_costs_the_job_nothing(reported: Job, capfd: pytest.
     assert reported.metrics["num_users"] == 12
     out = capfd.readouterr().out
     assert "Traceback" in out
-    assert "the report can't be written, see above; model and metrics are whole" in out
+    assert "the report can't be written, see above; model and metrics are complete" in out
 
 
 def test_without_the_report_the_model_is_the_same_and_goes_on_from_the_same_checkpoints(

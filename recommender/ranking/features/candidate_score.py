@@ -25,7 +25,7 @@ class CandidateScore(Feature):
         return cls()
 
     def save(self) -> tuple[Arrays, Values]:
-        """Return nothing: it keeps nothing."""
+        """Return no arrays and no numbers."""
         return {}, {}
 
     @classmethod

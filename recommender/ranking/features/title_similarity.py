@@ -76,10 +76,10 @@ class TitleSimilarity(Feature):
 
 
 def fit_titles(titles: Sequence[str]) -> TitleVectors:
-    """TF-IDF vectors of the titles by scikit-learn's `TfidfVectorizer` with its defaults, rows of length 1.
+    """Compute TF-IDF vectors of the titles by scikit-learn's `TfidfVectorizer` with its defaults, rows of length 1.
 
-    The inverse document frequencies are those of the items that have a title; a title that is empty or
-    has no word of two letters gets an empty row.
+    The inverse document frequencies are computed from the items with a title. A title that is empty or has no
+    word of two letters gets an empty row.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer  # two seconds
 
