@@ -124,7 +124,7 @@ def contented_users(train: pd.DataFrame) -> list[str]:
 
 
 def events_of(train: pd.DataFrame, user_id: str) -> list[dict[str, Any]]:
-    """The user's ratings, oldest first, as a request's history has them."""
+    """Return the user's ratings, oldest first, in the form of a request's history."""
     own = train[train["user_id"] == user_id].sort_values("timestamp")
     return [
         {"item_id": item_id, "rating": rating} for item_id, rating in zip(own["item_id"], own["rating"], strict=True)
