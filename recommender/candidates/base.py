@@ -74,7 +74,7 @@ class Source(Component):
         """Return the rating that it predicts for each item, (n,) float64, not clipped to the scale.
 
         Returns:
-            None where it predicts no ratings.
+            None if it predicts no ratings.
         """
         return None
 
@@ -82,7 +82,7 @@ class Source(Component):
         """Return the rating that it predicts for each pair, (n,) float64; -1 stands for an unknown user or item.
 
         Returns:
-            None where it predicts no ratings.
+            None if it predicts no ratings.
         """
         return None
 

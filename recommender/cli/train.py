@@ -34,7 +34,7 @@ class UsageError(ConfigError):
 
 
 class Stopped(BaseException):
-    """A signal asks the job to end."""
+    """A signal stops the job."""
 
 
 def main(arguments: list[str] | None = None, program: str = "train.py") -> int:

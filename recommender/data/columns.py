@@ -92,7 +92,7 @@ def checked_ids(ids: pa.Array, name: str, column: Id, rows: Rows) -> pa.Dictiona
     """
     encoded = ids.dictionary_encode()
     length = pc.utf8_length(encoded.dictionary).to_numpy()
-    good = np.append((length > 0) & (length <= MAX_ID_CHARACTERS), False)  # the last one stands for null, code -1
+    good = np.append((length > 0) & (length <= MAX_ID_CHARACTERS), False)  # the last entry is for null, code -1
     codes = encoded.indices.fill_null(-1).to_numpy()
     rows.check(good[codes], name, column, lambda row: encoded[row].as_py())
     return encoded

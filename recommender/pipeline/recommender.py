@@ -1,6 +1,6 @@
 """From a user to recommendations: query -> candidates -> ranking -> reasons.
 
-No Flask and no torch here: the same object answers HTTP requests and is what `evaluation` measures.
+No Flask and no torch here: the same object serves HTTP requests and is measured by `evaluation`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from recommender.ranking.base import Feature
 from recommender.ranking.blend import Ranking, rank
 
 Items = NDArray[np.int64]
-NOTHING = "none"  # the source of a response for a user for whom no source proposes anything
+NOTHING = "none"  # the source of a response if no source proposes anything
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class RecommendedItem:
         score: the final ranking score, descending. Items that the features know nothing about follow the others.
         predicted_rating: not clipped to the rating scale; None if no source predicts one.
         features: the values that the ranking features show, by field; None if unknown.
-        because: item_id of the event in the user's history that is the main reason; None if there is none.
+        because: item_id of the event in the user's history that is the main reason; None if no event is.
     """
 
     item_id: str

@@ -57,7 +57,7 @@ FIELDS = {
     "title": Field(str | None, pa.string(), "a text or null"),
 }
 MAY_BE_MISSING = {"title"}
-NAMED = re.compile(r"field `(\w+)`$|- at `\$\.(\w+)`$")  # how msgspec ends a message about a field
+NAMED = re.compile(r"field `(\w+)`$|- at `\$\.(\w+)`$")  # the end of msgspec's messages about a field
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 GLOB = re.compile(r"[*?\[\]{}\\]")
 SQL_TYPES = {pa.string(): "string", pa.float64(): "double", pa.int64(): "bigint", pa.bool_(): "boolean"}
-PLACE = "file string, block bigint, number bigint"  # of a bad line: its block of the file, its number in Spark
+PLACE = "file string, block bigint, number bigint"  # a bad line: its block of the file, its number in Spark
 
 
 class SparkEngine:

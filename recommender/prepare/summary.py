@@ -68,7 +68,7 @@ class Summary:
         settings: the options of the run.
         lines: by kind of raw file.
         steps: the reviews that are left after each step, in order.
-        cold: reviews since `split_time` whose item is not in train.
+        cold: reviews since `split_time` of items that are not in train.
         datasets: the paper's table 3.
         items_without_title: number of items without a title in the channel.
         users_by_items: (distinct items, users), for the reviews by which users are filtered (the paper's Figure 2).

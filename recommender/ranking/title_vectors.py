@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class TitleVectors:
-    """Sparse rows of length 1, one for each item; no entries where the item has no title.
+    """Sparse rows of length 1, one for each item; empty if the item has no title.
 
     Attributes:
         offsets: (num_items + 1,) int64; item i's entries are offsets[i]:offsets[i + 1].

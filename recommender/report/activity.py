@@ -37,7 +37,7 @@ def activity(finished: TrainingRun) -> Activity | str:
     """Return the error by activity, or a sentence about what is missing for it."""
     rows, model = finished.rows, finished.recommender.model
     if rows is None:
-        return "There is no test channel: give the job one, and the page says for whom predictions are good."
+        return "There is no test channel: give the job one, and the report shows which users get good predictions."
     if rows.squared_error is None:
         return "No candidate source of this model predicts ratings."
     of_user = np.append(np.diff(model.histories.offsets), 0)[rows.user_num]  # number -1 takes the appended 0
@@ -57,7 +57,7 @@ def _bin(number: int, squared_error: NDArray[np.float64]) -> Bin:
 
 def bins(count: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return the bin of each count, (n,) int64: 0, 1, 2, then 3 for 3-4, 4 for 5-8 and so on, doubling."""
-    doublings = np.frexp(np.maximum(count, 1) - 1)[1]  # exact, where a logarithm might round
+    doublings = np.frexp(np.maximum(count, 1) - 1)[1]  # exact, while a logarithm may round
     return doublings.astype(np.int64) + (count > 0)
 
 

@@ -12,7 +12,7 @@ from recommender.pipeline.recommender import RecommendedItem, Recommender
 from recommender.training.training_run import TrainingRun
 
 USERS, HISTORY, HELD_OUT = 5, 8, 3
-MAX_CHARACTERS = 100  # of a title or an id
+MAX_CHARACTERS = 100  # in a title or an ID
 
 
 @dataclass(frozen=True)

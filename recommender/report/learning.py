@@ -71,9 +71,9 @@ def sizes(finished: TrainingRun, command: str) -> Sizes | str:
     if not finished.metrics.get("num_validation_ratings"):
         return NO_VALIDATION
     if command:
-        return f"Other sizes take longer than a training job should: {command} fits them."
+        return f"Fitting other sizes would take the training job too long: {command} fits them."
     own = getattr(finished.config, SIZE)
-    tried = progress(sorted({*SIZES, own}), "fitting other sizes of the embeddings")
+    tried = progress(sorted({*SIZES, own}), "fitting other embedding sizes")
     return Sizes({size: _error(finished, size) for size in tried}, own)
 
 

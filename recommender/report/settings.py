@@ -70,10 +70,11 @@ def commands(finished: TrainingRun) -> list[Command]:
     return [
         Command("train again with the same settings", shlex.join(["python", "train.py", *options])),
         Command("serve the model", f"SAGEMAKER_BASE_DIR={base} python serve.py"),
-        Command("ask it", "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + request),
-        Command("recommend to everybody",
+        Command("get recommendations",
+                "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + request),
+        Command("score all users offline",
                 shlex.join(["python", "-m", "recommender", "score", "--model", model, "--output", scores])),
         Command("search for better settings",
                 shlex.join(["python", "-m", "recommender", "tune", *location_arguments(finished)])),
-        Command("make this page again, with every size of the embeddings", report_command(finished)),
+        Command("write this report again, with every embedding size", report_command(finished)),
     ]  # fmt: skip

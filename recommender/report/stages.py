@@ -37,7 +37,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Stages:
-    """Every order, ours first.
+    """Every order, those of the recommender first.
 
     Attributes:
         stages: the orders.
@@ -54,21 +54,21 @@ def stages(finished: TrainingRun) -> Stages | str:
     """Return the hit rates, or a sentence about what is missing for them."""
     rows = finished.rows
     if rows is None:
-        return "There is no test channel: give the job one, and the page says how often a held-out item is found."
+        return "There is no test channel: give the job one, and the report shows how often held-out items are found."
     model = finished.recommender.model
     neighbours = ItemNeighbours(model.histories.offsets, model.histories.item_num, len(model.items))
-    asked, known = asked_rows(neighbours, rows, finished.config.seed), rows.user_num >= 0
+    chosen, known = drawn_rows(neighbours, rows, finished.config.seed), rows.user_num >= 0
     near = rows.candidate_rank.copy()  # for an unknown user it is the rank in the fallback
-    near[asked & known] = neighbour_ranks(neighbours, rows, asked & known)
+    near[chosen & known] = neighbour_ranks(neighbours, rows, chosen & known)
     config = finished.config
     pool = {} if len(config.source_names) == 1 else {"candidates": rows.candidate_rank}
     found = [
         _stage("final order", rows.rank, ours=True),
         *(_stage(name, rank, ours=True) for name, rank in pool.items()),
         *(_stage(name, rows.source_ranks[name], ours=name in config.source_names) for name in rows.source_ranks),
-        _stage("item neighbours", near[asked], ours=False),
+        _stage("item neighbours", near[chosen], ours=False),
     ]
-    drawn = None if asked.all() else rows.test["user_id"][asked].nunique()
+    drawn = None if chosen.all() else rows.test["user_id"][chosen].nunique()
     return Stages(found, drawn, int((~known).sum()))
 
 
@@ -76,7 +76,7 @@ def _stage(name: str, rank: Ranks, ours: bool) -> Stage:
     return Stage(name, len(rank), {k: mean_estimate(Rankings.of_ranks(rank, DEPTH).hit_rate(k)) for k in CUTS}, ours)
 
 
-def asked_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.bool_]:
+def drawn_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.bool_]:
     """Draw users by the seed, at least one and as many as the limits allow; return which rows are theirs, (n,) bool."""
     user, distinct = pd.factorize(rows.test["user_id"])
     user_num = np.empty(len(distinct), np.int64)
@@ -96,6 +96,6 @@ def neighbour_ranks(neighbours: ItemNeighbours, rows: Rows, chosen: NDArray[np.b
     order = np.argsort(number, kind="stable")
     of_each = np.split(order, np.searchsorted(number[order], np.arange(1, len(users))))
     tops = neighbours.top_of_each(users, DEPTH)
-    for at, top in zip(progress(of_each, "asking item neighbours"), tops, strict=False):
+    for at, top in zip(progress(of_each, "ranking item neighbours"), tops, strict=False):
         rank[at] = ranks_in(top, item_num[at])
     return rank

@@ -18,7 +18,7 @@ from recommender.pipeline.recommender import Recommendations, RecommendedItem
 from recommender.sagemaker.server_environment import MediaType
 from recommender.service.requests import RecommendRequest, decode, instances
 
-Record = RecommendRequest | RequestError  # a record of a request, or what is wrong with it
+Record = RecommendRequest | RequestError  # a record of a request, or its error
 Result = Recommendations | RequestError
 
 

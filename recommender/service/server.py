@@ -71,7 +71,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's master, whose workers cannot miss a stop signal while they start.
+    """gunicorn's master; its workers cannot miss a stop signal while they start.
 
     A worker inherits the master's signal handlers. A SIGTERM before it has its own handlers is lost, and
     the master waits for that worker until `graceful_timeout`. Blocked signals stay pending instead.

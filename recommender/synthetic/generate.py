@@ -30,7 +30,7 @@ class Dataset:
 
     Attributes:
         user_id: (num_users,) str. parent_asin: (num_items,) str.
-        title: (num_items,) str or None. price: (num_items,) float, NaN where missing.
+        title: (num_items,) str or None. price: (num_items,) float, NaN if missing.
         style: (num_items,) int, the planted style.
         user_num, item_num, rating, timestamp (ms), verified: (num_ratings,), in order of time.
         variant: (num_ratings,) int, 0 for the parent itself.

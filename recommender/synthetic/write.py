@@ -18,7 +18,7 @@ from recommender.synthetic.vocabulary import REVIEWS, STYLES
 
 WRITTEN_AT_ONCE = 50_000
 REVIEWS_FILE, METADATA_FILE = "Synthetic_Fashion.jsonl.gz", "meta_Synthetic_Fashion.jsonl.gz"
-COMPRESSION = 6  # as gzip's own
+COMPRESSION = 6  # gzip's own default
 
 
 def write_raw(data: Dataset, folder: Path) -> None:

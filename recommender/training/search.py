@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def search(config: TrainConfig, container: Container, trials: int) -> dict[str, float | int]:
-    """Find the values of `config.search_space` whose fit predicts the validation ratings best.
+    """Find the values of `config.search_space` with the least validation error.
 
     The first trial uses the defaults. Trials are kept in tuning/ of the job's tree, in one journal for all searches.
     Only trials with the same data, fixed values and ranges count.

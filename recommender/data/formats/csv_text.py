@@ -56,7 +56,7 @@ def _checked(values: "pd.Series[str]", name: str, column: Column, rows: Rows) ->
 def _numbers(text: pa.Array, column: Number) -> NDArray[np.number]:
     try:
         return text.cast(pa.int64() if column.dtype is np.int64 else pa.float64()).to_numpy()
-    except pa.ArrowInvalid:  # something is no number, or is one only to pandas, such as " 5" or the time 1e9
+    except pa.ArrowInvalid:  # not a number, or one only for pandas, such as " 5" or the time 1e9
         return np.asarray(pd.to_numeric(text.to_numpy(zero_copy_only=False), errors="coerce"))
 
 

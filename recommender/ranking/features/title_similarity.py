@@ -31,7 +31,7 @@ class TitleSimilarity(Feature):
     Options = TitleSimilarityOptions
     hyperparameters = {"weight": "rerank_weight"}
     shown_as = "similarity"
-    shown_description = "Cosine of the title and the user's profile; null where either is unknown."
+    shown_description = "Cosine of the title and the user's profile; null if either is unknown."
     arrays = {
         "offsets": Array(np.int64, ("items+1",)),
         "term": Array(np.int32, ("",)),
@@ -71,7 +71,7 @@ class TitleSimilarity(Feature):
         return np.where(self.vectors.known(candidates.item_num), similarity, np.nan)
 
     def reasons(self, query: Query, item_num: Sequence[int]) -> list[int | None]:
-        """Return the item of the history whose title, times its rating, adds most to each similarity."""
+        """Return the item of the history that adds most to each similarity, by its title and rating."""
         return self.vectors.explain(item_num, query.item_num, query.rating)
 
 
