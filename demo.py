@@ -1,4 +1,4 @@
-"""The main job from end to end: make data, train, serve, ask. `make demo` runs it.
+"""The whole job from end to end: generate data, train, serve, request. `make demo` runs it.
 
 It runs the project's own commands as processes, as a user would type them.
 """
@@ -34,14 +34,14 @@ UNEXPLAINED = {"popular": "popular with everybody", "model": NO_TITLE, "fold_in"
               help="SAGEMAKER_BASE_DIR of the demo.")  # fmt: skip
 @click.option("--image", help="Train and serve in containers of this image.")
 def main(root: Path, image: str | None) -> None:
-    """Make a synthetic fashion data set, train on it, serve it and ask for recommendations."""
+    """Generate a synthetic fashion data set, train on it, serve the model and request recommendations."""
     started = time.monotonic()
     container = Container(root.resolve())
     heading("1. A synthetic fashion data set, raw as Amazon Reviews 2023")
     raw = root / "raw"
     run("-m", "recommender", "synthesize", "--output", raw)
     heading("2. Prepare: raw reviews to the channels of a training job, as the paper does")
-    # A review of a variant counts for its parent, whose title the metadata have.
+    # A review of a variant counts for its parent: the metadata has the parent's title.
     files = ("--reviews", raw / REVIEWS_FILE, "--metadata", raw / METADATA_FILE)
     channels = root / "input" / "data"
     run("-m", "recommender", "prepare", *files, "--output", channels, "--item_key", "parent_asin")
@@ -61,7 +61,7 @@ def main(root: Path, image: str | None) -> None:
 
 
 def train(container: Container, image: str | None) -> None:
-    """Train, by this Python or in a container, which needs no network."""
+    """Train with this Python or in a container, which needs no network."""
     if image is None:
         run("train.py", base_dir=container.base_dir)
         return
@@ -72,7 +72,7 @@ def train(container: Container, image: str | None) -> None:
 
 
 def in_container(image: str, container: Container, word: str, network: str = "host") -> list[str]:
-    """Docker run as its user, so that what it writes is the user's."""
+    """Return the `docker run` command as the current user, who then owns the written files."""
     mount = f"{container.base_dir}:/opt/ml"
     return ["docker", "run", "--rm", f"--network={network}", f"--user={os.getuid()}:{os.getgid()}", "-v", mount,
             "-e", BIND_TO_PORT, "-e", CONTAINER_LOG_LEVEL, image, word]  # fmt: skip
@@ -84,7 +84,7 @@ def heading(text: str) -> None:
 
 
 def run(*arguments: object, base_dir: Path | None = None) -> None:
-    """Show and run one of the project's commands; end with its exit code where it fails."""
+    """Print and run one of the project's commands; exit with its code if it fails."""
     words = [str(argument) for argument in arguments]
     variables = {} if base_dir is None else {BASE_DIR: str(base_dir)}
     shown = [f"{name}={os.path.relpath(value)}" for name, value in variables.items()]
@@ -95,13 +95,13 @@ def run(*arguments: object, base_dir: Path | None = None) -> None:
 
 
 def write_hyperparameters(container: Container) -> None:
-    """As SageMaker writes them: every value a string. The catalogue is small, so are the embeddings."""
+    """Write hyper-parameters as SageMaker does, as strings; a small catalogue needs only a small embedding size."""
     container.hyperparameters_file.parent.mkdir(parents=True, exist_ok=True)
     container.hyperparameters_file.write_text(json.dumps({"embedding_dim": "32"}))
 
 
 def ask_for_recommendations(server: Server, container: Container) -> None:
-    """Ask for two known users, a new one with a history and an unknown one."""
+    """Request recommendations for two known users, a new user with a history and an unknown user."""
     train = pd.read_parquet(container.channel_dir("train"))
     items = pd.read_parquet(container.channel_dir("items"))
     titles = dict(zip(items["item_id"], items["title"], strict=True))
@@ -109,16 +109,16 @@ def ask_for_recommendations(server: Server, container: Container) -> None:
 
     ask(server, titles, "A user of the training data", {"user_id": known}, events_of(train, known))
     newer = events_of(train, donor)[:1]
-    question = {"user_id": known, "history": newer}
-    ask(server, titles, "The same user, who has just rated one more product", question, events_of(train, known) + newer)
+    request = {"user_id": known, "history": newer}
+    ask(server, titles, "The same user, who has just rated one more product", request, events_of(train, known) + newer)
     handful = events_of(train, donor)[:3]
-    question = {"user_id": "a-new-shopper", "history": handful}
-    ask(server, titles, "A new user, with a handful of ratings in the request", question, handful)
+    request = {"user_id": "a-new-user", "history": handful}
+    ask(server, titles, "A new user, with a handful of ratings in the request", request, handful)
     ask(server, titles, "A user of whom nothing is known", {"user_id": "somebody"}, [])
 
 
 def contented_users(train: pd.DataFrame) -> list[str]:
-    """Users with as few ratings as a reader takes in at a glance, all of them good."""
+    """Return users with few ratings, all of them good, so that their histories are easy to read."""
     ratings = train.groupby("user_id", sort=False)["rating"].agg(["size", "min"])
     return ratings[(ratings["size"] <= MAX_SHOWN) & (ratings["min"] >= 4)].index.tolist()
 
@@ -132,27 +132,27 @@ def events_of(train: pd.DataFrame, user_id: str) -> list[dict[str, Any]]:
 
 
 def ask(
-    server: Server, titles: dict[str, str], who: str, question: dict[str, Any], history: list[dict[str, Any]]
+    server: Server, titles: dict[str, str], who: str, request: dict[str, Any], history: list[dict[str, Any]]
 ) -> None:
-    """Ask for recommendations and print the history and the answer."""
+    """Request recommendations and print the history and the response."""
     click.secho(f"\n{who}", bold=True)
-    click.echo(textwrap.shorten(f"POST /invocations {json.dumps(question)}", 110, placeholder=" ..."))
+    click.echo(textwrap.shorten(f"POST /invocations {json.dumps(request)}", 110, placeholder=" ..."))
     for event in history:
         click.echo(f"    rated {event['rating']:.0f}  {titles[event['item_id']] or event['item_id']}")
-    status, answer = server.invoke(question)
+    status, response = server.invoke(request)
     if status != 200:
-        raise click.ClickException(f"the server answered {status}: {answer}")
-    click.echo(f"  source: {answer['source']}")
-    for place, item in enumerate(answer["items"], start=1):
+        raise click.ClickException(f"the server responded with status {status}: {response}")
+    click.echo(f"  source: {response['source']}")
+    for place, item in enumerate(response["items"], start=1):
         click.echo(f"  {place}. {item['title'] or item['item_id']}")
-        reason = f"because of: {titles[item['because']]}" if item["because"] else UNEXPLAINED[answer["source"]]
+        reason = f"because of: {titles[item['because']]}" if item["because"] else UNEXPLAINED[response["source"]]
         click.secho(
             f"     score {item['score']:.3f}, predicted rating {item['predicted_rating']:.2f}, {reason}", dim=True
         )
 
 
 def report_figures(container: Container) -> None:
-    """Print what training measured on the held-out ratings."""
+    """Print the metrics of training on the held-out ratings."""
     metrics = json.loads(container.metrics_file.read_text())
     click.echo(
         f"On {metrics['num_test_ratings']:,} held-out ratings: RMSE {metrics['test_rmse']:.3f}, "

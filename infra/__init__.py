@@ -1,1 +1,1 @@
-"""The AWS side: stacks, launch commands, and the way through it on one machine."""
+"""The AWS side: stacks, launch commands, and a local emulation of the whole path."""

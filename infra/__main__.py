@@ -1,12 +1,12 @@
 r"""Launch the recommender on AWS, and remove it again.
 
 \b
-    python -m infra up CHANNELS_FOLDER      all of it with one command ...
-    python -m infra ask USER_ID             ... a question to it ...
-    python -m infra down                    ... and off with what bills
+    python -m infra up CHANNELS_FOLDER      # create everything
+    python -m infra ask USER_ID             # request recommendations
+    python -m infra down                    # delete billed resources
 
-The commands stand in the order in which they build on each other. Each of them takes --dry-run, which prints the exact
-API calls and needs no account. Region and credentials are those of the usual AWS variables and profile.
+The commands are listed in the order in which they build on each other. With --dry-run a command prints the exact API
+calls and needs no account. Region and credentials come from the usual AWS variables and profile.
 """
 
 import re
@@ -36,17 +36,17 @@ also after `down`, until `down --all`: bucket, images and logs by their size"""
 
 
 class Ordered(click.Group):
-    """Commands in the order of their definition, whose refusals by AWS are one line."""
+    """Commands in the order of their definition; a refusal by AWS becomes one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names, as they build on each other."""
+        """Return the names of the commands, in the order in which they build on each other."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command.
 
         Raises:
-            LaunchError: in the place of every error of botocore.
+            LaunchError: replaces any botocore error.
         """
         with translate_errors():
             return super().invoke(ctx)
@@ -61,10 +61,10 @@ dry = click.option("--dry-run", is_flag=True, help="Print the exact API calls an
 
 
 def data_name(_: click.Context, __: click.Parameter, value: str) -> str:
-    """A name that is one folder of the bucket.
+    """Check that a name is valid as one folder of the bucket, and return it.
 
     Raises:
-        click.UsageError: it is not.
+        click.UsageError: the name is not valid.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", value):
         raise click.UsageError(f"--name: expected 1 to 63 letters, digits, - or _, got {shown(value)}.")
@@ -88,7 +88,7 @@ folder_argument = click.argument("folder", type=click.Path(file_okay=False, path
 
 
 def hyperparameters(command: Command) -> Command:
-    """Add the options of a training job: its machines, and each hyper-parameter."""
+    """Add the options of a training job: its machines, and every hyper-parameter."""
     options = [
         click.option("--instance-type", default="ml.m5.xlarge", show_default=True, help="What it runs on."),
         click.option("--instance-count", type=click.IntRange(1, 20), default=1, show_default=True,
@@ -110,27 +110,27 @@ def hyperparameters(command: Command) -> Command:
 
 
 def add_hyperparameters(command: click.Command) -> None:
-    """Give a command an option for each hyper-parameter, as train.py has them."""
+    """Add an option for every hyper-parameter to a command, as in train.py."""
     command.params.extend(options_of(TrainConfig))
 
 
 def job_from_options(options: dict[str, Any], data: str, image_uri: str | None) -> training.Job:
-    """The training job that the options describe."""
+    """Return the training job that the options describe."""
     machines = {field: options.pop(field) for field in training.Machines.__dataclass_fields__}
     given = {name: value for name, value in options.items() if value is not None}
     return training.Job(data, training.Machines(**machines), given, image_uri)
 
 
 def account(dry_run: bool, *stacks_there: str, channels: str | None = None) -> Aws:
-    """The account, or a dry run in one that has these stacks and channels of that name."""
+    """Return the account, or a dry run of an account with these stacks and with channels of that name."""
     return connect(DryRun(stacks_there, channels) if dry_run else None)
 
 
 def assigned(parameters: tuple[str, ...]) -> dict[str, str]:
-    """NAME=VALUE, several times.
+    """Return the values of NAME=VALUE arguments by name.
 
     Raises:
-        click.UsageError: one of them has no "=".
+        click.UsageError: an argument has no "=".
     """
     for parameter in parameters:
         if "=" not in parameter:
@@ -141,12 +141,12 @@ def assigned(parameters: tuple[str, ...]) -> dict[str, str]:
 @cli.command()
 @dry
 def base(dry_run: bool) -> None:
-    """(1) Make or change the first stack: bucket, image repository, roles."""
+    """(1) Create or change the first stack: bucket, image repository, roles."""
     make_base(account(dry_run))
 
 
 def make_base(aws: Aws) -> None:
-    """Make or change the first stack."""
+    """Create or change the first stack."""
     changed = stacks.apply(aws, BASE_STACK, BASE_TEMPLATE, {})
     print(f"stack {BASE_STACK}: {'done' if changed else 'nothing to change'}")
 
@@ -164,7 +164,7 @@ def push(dry_run: bool) -> None:
 @name_option
 @dry
 def upload(folder: Path, name: str, dry_run: bool) -> None:
-    """(3) Put the channels of FOLDER (train/, validation/, test/, items/) into the bucket."""
+    """(3) Upload the channels of FOLDER (train/, validation/, test/, items/) to the bucket."""
     training.files(folder)
     aws = account(dry_run, BASE_STACK)
     training.upload(aws, stacks.base(aws), folder, name)
@@ -201,7 +201,7 @@ def tune(
     dry_run: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """(5) Search for the hyper-parameters that are not set, by many trainings."""
+    """(5) Search for the hyper-parameters that are not set, with many training jobs."""
     job = job_from_options(options, name, image_uri)
     job.checked()
     print(TRAINING_BILLS)
@@ -213,7 +213,7 @@ def tune(
 @click.option("--approve", is_flag=True, help="Approve it at once; otherwise a person does that later.")
 @dry
 def register(job: str | None, approve: bool, dry_run: bool) -> None:
-    """(6) Keep a job's model in the registry, with its metrics."""
+    """(6) Register a job's model with its metrics."""
     models.register(account(dry_run, BASE_STACK), job, approve)
 
 
@@ -227,9 +227,9 @@ def register(job: str | None, approve: bool, dry_run: bool) -> None:
 @parameter_option
 @dry
 def deploy(model: str | None, image_uri: str | None, parameters: tuple[str, ...], dry_run: bool) -> None:
-    """(7) Make or change the service: endpoint, function, API, alarms.
+    """(7) Create or change the service: endpoint, function, API, alarms.
 
-    A change whose alarms go off is rolled back.
+    A change is rolled back if it raises an alarm.
     """
     given = assigned(parameters)
     service.deploy(account(dry_run, BASE_STACK), model, image_uri, given)
@@ -243,7 +243,7 @@ def deploy(model: str | None, image_uri: str | None, parameters: tuple[str, ...]
 @click.option("--instance-count", type=click.IntRange(1, 20), default=1, show_default=True, help="How many of them.")
 @dry
 def transform(place: str, job: str | None, instance_type: str, instance_count: int, dry_run: bool) -> None:
-    """(8) Answer the questions of JSON lines in PLACE, an s3:// URI in the bucket, without an endpoint."""
+    """(8) Run a batch transform of the JSON lines in PLACE, an s3:// URI in the bucket, without an endpoint."""
     models.transform(account(dry_run, BASE_STACK), place, job, instance_type, instance_count)
 
 
@@ -251,7 +251,7 @@ def transform(place: str, job: str | None, instance_type: str, instance_count: i
 @click.argument("user_id")
 @dry
 def ask(user_id: str, dry_run: bool) -> None:
-    """(9) Ask the service for recommendations for USER_ID."""
+    """(9) Request recommendations for USER_ID from the service."""
     service.ask(account(dry_run, BASE_STACK, NAME), user_id)
 
 
@@ -291,7 +291,7 @@ def up(folder: Path, name: str, parameters: tuple[str, ...], dry_run: bool, **op
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @dry
 def down(everything: bool, yes: bool, dry_run: bool) -> None:
-    """Remove what bills: the service, jobs that run."""
+    """Delete billed resources: the service and running jobs."""
     teardown.down(account(dry_run, BASE_STACK, NAME), everything, yes)
 
 
@@ -300,7 +300,7 @@ for with_hyperparameters in (train, tune, up):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
+    """Run a command; return the exit code."""
     return run(cli, arguments, "infra", stopped="stopped: what has begun on AWS goes on, and bills: `down` ends it")
 
 

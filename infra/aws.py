@@ -1,4 +1,4 @@
-"""The account that a command works on: its session, what AWS refuses in one line."""
+"""The AWS account that a command works on: its session, and AWS errors as one line."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from recommender.errors import RecommenderError
 
 CREDENTIALS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or sign in with `aws sso login`"
 REGION = "set AWS_DEFAULT_REGION, for example eu-west-1, or a region in the profile"
-# What AWS says by code -> what to do about it.
+# Error code of AWS -> what to do about it.
 ADVICE = {
     "ExpiredToken": "renew the credentials",
     "ExpiredTokenException": "renew the credentials",
@@ -35,7 +35,7 @@ MISSING = re.compile("does not exist|not exist|could not find|not found|NoSuch|R
 
 
 class LaunchError(RecommenderError):
-    """A command of `infra` can't be carried out: the account, a stack, an argument or AWS itself is in the way."""
+    """A command of `infra` failed: because of the account, a stack, an argument or AWS itself."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,25 @@ class Aws:
     """An account in a region, or a dry run of it.
 
     Attributes:
-        session: what every client is made from, also the SageMaker SDK's.
-        dry_run: what records and answers all calls; None where they are sent.
+        session: the session of every client, also of the SageMaker SDK.
+        dry_run: records all calls and returns made-up responses; None: calls are sent.
     """
 
     session: boto3.Session
     dry_run: DryRun | None = None
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - botocore makes the methods of a client at run time
-        """A client of a service; it tries again where AWS is busy."""
+        """Return a client of a service; it retries if AWS is busy."""
         return self.session.client(service, config=Config(retries={"mode": "standard", "total_max_attempts": 5}))  # type: ignore[call-overload]
 
     @property
     def region(self) -> str:
-        """The region's name."""
+        """The name of the region."""
         return str(self.session.region_name)
 
 
 def connect(dry_run: DryRun | None) -> Aws:
-    """The account of the usual AWS variables and profile; of a dry run an account that nobody has.
+    """Return the account of the usual AWS variables and profile; for a dry run, an account that does not exist.
 
     Raises:
         LaunchError: there is no region, or no such profile.
@@ -70,7 +70,7 @@ def connect(dry_run: DryRun | None) -> Aws:
     if dry_run is not None:
         session = boto3.Session("dry-run", "dry-run", region_name=region or "us-east-1")
         dry_run.watch(session)
-        print("dry run: nothing below is sent, and what answers the calls is made up")
+        print("dry run: nothing below is sent, and the responses are made up")
         return Aws(session, dry_run)
     with translate_errors():
         session = boto3.Session(region_name=region)
@@ -81,10 +81,10 @@ def connect(dry_run: DryRun | None) -> Aws:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn what AWS refuses into one line.
+    """Translate AWS errors into a message of one line.
 
     Raises:
-        LaunchError: in the place of every error of botocore.
+        LaunchError: replaces any botocore error.
     """
     try:
         yield
@@ -95,13 +95,13 @@ def translate_errors() -> Iterator[None]:
 
 
 def is_missing(error: exceptions.ClientError) -> bool:
-    """Whether AWS says that there is no such thing."""
+    """Return whether an error says that the resource does not exist."""
     details = error.response.get("Error", {})
     return bool(MISSING.search(f"{details.get('Code')} {details.get('Message')}"))
 
 
-def unless_missing(call: Callable[[], Any]) -> Any:  # noqa: ANN401 - an answer of botocore
-    """What the call answers; None where AWS says that there is no such thing."""
+def unless_missing(call: Callable[[], Any]) -> Any:  # noqa: ANN401 - a response of botocore
+    """Return the response of a call; None if the resource does not exist."""
     try:
         return call()
     except exceptions.ClientError as error:
@@ -125,5 +125,5 @@ def _problem(error: Exception) -> str:
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
         return f"there are no AWS credentials: {CREDENTIALS}"
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError | ResponseParserError):
-        return f"AWS does not answer as it should: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
+        return f"AWS does not respond as expected: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
     return reason(error)

@@ -1,8 +1,8 @@
-"""A dry run: every call is checked and printed as it would be sent, and answered here; nothing leaves the machine.
+"""A dry run: every call is checked and printed as it would be sent, with a made-up response; nothing is sent.
 
-botocore's own events carry it, so that the code which runs for real is the code which runs dry. A call is printed when
-botocore has validated and serialized it ("before-call"); the answer that this event returns takes the place of
-sending it. The account behind it has what the command builds upon, and in it everything goes well.
+It uses botocore's own events, so that a dry run executes the same code as a real run. A call is printed after
+botocore has validated and serialized it ("before-call"). The response that this event returns replaces sending it.
+The simulated account has the resources that the command builds upon, and every call succeeds.
 """
 
 import base64
@@ -23,14 +23,14 @@ from recommender.sagemaker.environment import CHANNELS
 ACCOUNT = "123456789012"
 LONGEST_SHOWN = 4_000  # characters of a parameter
 TIME = datetime(2000, 1, 1, tzinfo=UTC)
-JOB, RUNNING = f"{NAME}-dry-run", f"{NAME}-running"  # a job that has completed, one that has not
+JOB, RUNNING = f"{NAME}-dry-run", f"{NAME}-running"  # a completed job, a running job
 DIGEST = "sha256:" + "0" * 64
 
 Answer = dict[str, Any]
 
 
-class Refused(Exception):  # noqa: N818 - not an error of ours, but an answer
-    """AWS answers with an error of that code."""
+class Refused(Exception):  # noqa: N818 - not an error of this project, but a response
+    """AWS responds with an error of that code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -38,19 +38,19 @@ class Refused(Exception):  # noqa: N818 - not an error of ours, but an answer
 
 
 class DryRun:
-    """An account that is not there.
+    """A simulated account.
 
     Attributes:
-        stacks: name -> status, of what the command builds upon and of what it makes.
-        keys: of the objects in the bucket.
-        region: where it is.
+        stacks: name -> status, of existing stacks and of those that the command creates.
+        keys: keys of the objects in the bucket.
+        region: its region.
         pushed: whether an image was pushed in this run.
-        endpoint: whether there is one.
-        stopped: kinds of jobs of which the one that runs was stopped.
+        endpoint: whether there is an endpoint.
+        stopped: kinds of jobs with the running job stopped.
     """
 
     def __init__(self, stacks: Iterable[str] = (BASE_STACK,), channels: str | None = None) -> None:
-        """An account with these stacks, and with channels of that name."""
+        """Create an account with these stacks, and with channels of that name."""
         self.stacks = dict.fromkeys(stacks, "CREATE_COMPLETE")
         self.keys = [f"channels/{channels}/{channel}/part.csv" for channel in CHANNELS] if channels else []
         self.region = ""
@@ -59,9 +59,9 @@ class DryRun:
         self.stopped: set[str] = set()
 
     def watch(self, session: boto3.Session) -> None:
-        """Record and answer every call of the session's clients."""
+        """Record every call of the session's clients and return a response to it."""
         self.region = session.region_name
-        # Last, so that what botocore itself adds to the parameters is seen too.
+        # Last, so that parameters that botocore adds are included.
         session.events.register_last("before-parameter-build", self._remember)
         session.events.register("before-call", self._answer)  # type: ignore[arg-type]  # its answer is taken
 
@@ -70,7 +70,7 @@ class DryRun:
         print(call, json.dumps({name: _shown(value) for name, value in parameters.items()}, default=str))
 
     def run(self, command: list[str]) -> None:
-        """Print a command of this machine that would be run."""
+        """Print a local command that would be run."""
         print("$", *command)
         self.pushed |= command[1] == "push"
 
@@ -88,7 +88,7 @@ class DryRun:
             return _http(400), {"Error": {"Code": error.code, "Message": str(error)}, "ResponseMetadata": {}}
         return _http(200), {**_example(model.output_shape, parameters), **answer}
 
-    # What the account answers where the shape of an answer alone does not do.
+    # Responses for calls that need more than an example of the response's shape.
 
     @property
     def outputs(self) -> dict[str, dict[str, str]]:
@@ -116,7 +116,7 @@ class DryRun:
         return self.outputs[BASE_STACK]
 
     def describe_stacks(self, parameters: Answer) -> Answer:
-        """The stack of that name or id."""
+        """Return the stack with that name or ID."""
         name = str(parameters["StackName"]).split("/")[-2:][0]
         if name not in self.stacks:
             raise Refused("ValidationError", f"Stack with id {name} does not exist")
@@ -126,45 +126,45 @@ class DryRun:
         return {"Stacks": [{**stack, "Outputs": outputs, "Parameters": []}]}
 
     def create_change_set(self, parameters: Answer) -> Answer:
-        """A stack that is to be made is there from now on."""
+        """Register a new stack, which exists from now on."""
         self.stacks.setdefault(parameters["StackName"], "REVIEW_IN_PROGRESS")
         return {"Id": "dry-run"}
 
     def execute_change_set(self, parameters: Answer) -> Answer:
-        """It is made, or changed."""
+        """Mark the stack as created or changed."""
         new = self.stacks[parameters["StackName"]] == "REVIEW_IN_PROGRESS"
         self.stacks[parameters["StackName"]] = "CREATE_COMPLETE" if new else "UPDATE_COMPLETE"
         return {}
 
     def delete_stack(self, parameters: Answer) -> Answer:
-        """It is gone."""
+        """Delete the stack."""
         self.stacks.pop(str(parameters["StackName"]).split("/")[-2:][0], None)
         return {}
 
     def describe_endpoint(self, _: Answer) -> Answer:
-        """The endpoint, until it is deleted."""
+        """Return the endpoint, until it is deleted."""
         if not self.endpoint:
             raise Refused("ValidationException", "Could not find endpoint")
         return {}
 
     def delete_endpoint(self, _: Answer) -> Answer:
-        """It is gone."""
+        """Delete the endpoint."""
         self.endpoint = False
         return {}
 
     def put_object(self, parameters: Answer) -> Answer:
-        """An object more."""
+        """Add an object."""
         self.keys.append(parameters["Key"])
         return {"ETag": "dry-run"}
 
     def head_object(self, parameters: Answer) -> Answer:
-        """The object where it is."""
+        """Return the object (HeadObject): found if its key was uploaded."""
         if parameters["Key"] not in self.keys:
             raise Refused("404", "Not Found")
         return {"ContentLength": 0}
 
     def list_objects(self, parameters: Answer) -> Answer:
-        """The keys of a prefix, or its folders."""
+        """Return the keys of a prefix, or its folders."""
         prefix = parameters.get("Prefix", "")
         below = [key for key in self.keys if key.startswith(prefix)]
         folders = dict.fromkeys(prefix + key.removeprefix(prefix).partition("/")[0] + "/" for key in below)
@@ -173,7 +173,7 @@ class DryRun:
         return {"Contents": [{"Key": key, "Size": 0} for key in below]}
 
     def list_jobs(self, kind: str, parameters: Answer) -> Answer:
-        """A job of that kind and status."""
+        """Return a job of that kind and status."""
         status = parameters["StatusEquals"]
         name = RUNNING if status == "InProgress" else JOB
         return {
@@ -183,17 +183,17 @@ class DryRun:
         }
 
     def status(self, kind: str, parameters: Answer) -> Answer:
-        """Whether the job has come to its end."""
+        """Return the status of a job."""
         runs = parameters[f"{kind}Name"] == RUNNING and kind not in self.stopped
         return {f"{kind}Status": "InProgress" if runs else "Completed"}
 
     def stop(self, kind: str) -> Answer:
-        """The job of that kind that runs comes to its end."""
+        """Stop the running job of that kind."""
         self.stopped.add(kind)
         return {}
 
     def training_job(self, parameters: Answer) -> Answer:
-        """A job of ours."""
+        """Describe a training job that these commands created."""
         name = parameters["TrainingJobName"]
         model = f"s3://{self.base['BucketName']}/{TRAINING}/{name}/output/model.tar.gz"
         return {
@@ -207,7 +207,7 @@ class DryRun:
         }
 
     def tuning_job(self, parameters: Answer) -> Answer:
-        """A search of ours."""
+        """Describe a tuning job that these commands created."""
         best = {"TrainingJobName": JOB, "TrainingJobArn": JOB, "CreationTime": TIME, "TrainingJobStatus": "Completed"}
         return {
             **self.status("HyperParameterTuningJob", parameters),
@@ -225,18 +225,18 @@ class DryRun:
         }
 
     def describe_images(self, parameters: Answer) -> Answer:
-        """An image that was pushed once; of one that is named only where it was pushed in this run."""
+        """Return an image that was pushed earlier; a tagged image only if it was pushed in this run."""
         if "imageIds" in parameters and not self.pushed:
             raise Refused("ImageNotFoundException", "The image does not exist")
         return {"imageDetails": [{"imageDigest": DIGEST, "imagePushedAt": TIME}]}
 
     @property
     def image(self) -> str:
-        """An image that has been pushed."""
+        """The URI of a pushed image."""
         return f"{self.base['RepositoryUri']}@{DIGEST}"
 
 
-# service:Operation -> what it answers, besides what its shape requires.
+# service:Operation -> its response, in addition to what the response's shape requires.
 ANSWERS: dict[str, Callable[[DryRun, Answer], Answer]] = {
     "cloudformation:DescribeStacks": DryRun.describe_stacks,
     "cloudformation:CreateChangeSet": DryRun.create_change_set,
@@ -297,7 +297,7 @@ def _http(status: int) -> AWSResponse:
 
 
 def _example(shape: Shape | None, parameters: Answer) -> Answer:
-    """An answer that has what the shape requires, with the names that the call gave."""
+    """Return a response with all that its shape requires, with the names in the call."""
     example = _value(shape, "", parameters) if shape is not None else {}
     return {**example, "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
 
@@ -312,11 +312,11 @@ def _value(shape: Any, name: str, parameters: Answer) -> Any:  # noqa: ANN401 - 
 
 
 def _readable(parameters: Answer) -> Answer:
-    """The parameters, with a file that would be sent as its bytes."""
+    """Return the parameters, with the bytes of a file that would be sent."""
     return {name: value.read() if hasattr(value, "read") else value for name, value in parameters.items()}
 
 
 def _shown(value: object) -> object:
-    """The value; of bytes, and of a text as long as a template, only what tells it from others."""
+    """Return a value for printing; bytes and long texts such as templates only by what identifies them."""
     data = value.encode() if isinstance(value, str) and len(value) > LONGEST_SHOWN else value
     return f"<{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}>" if isinstance(data, bytes) else value

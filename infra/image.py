@@ -1,4 +1,4 @@
-"""The image: built by Docker, pushed to the repository of the first stack, known by its digest from then on."""
+"""The image: built by Docker, pushed to the repository of the first stack, then used by its digest."""
 
 import base64
 import os
@@ -10,18 +10,18 @@ from infra.aws import Aws, LaunchError, unless_missing
 from infra.names import PROJECT
 from infra.stacks import Base
 
-PLATFORM = "linux/amd64"  # of the instance types that are named here
-TAG_CHARACTERS = 16  # of the image's own id, which is what it holds
-# BuildKit's attestations would make an index of two manifests of the image, which SageMaker and Lambda do not take
-# (github.com/docker/buildx/issues/1533). The variable says the same as --provenance=false to every builder.
+PLATFORM = "linux/amd64"  # the platform of the instance types in this package
+TAG_CHARACTERS = 16  # of the image's ID, which identifies its content
+# BuildKit's attestations would turn the image into an index of two manifests, which SageMaker and Lambda reject
+# (github.com/docker/buildx/issues/1533). The variable has the effect of --provenance=false for every builder.
 NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 
 
 def push(aws: Aws, base: Base) -> str:
-    """Build the image of this project and push it, where it is not there yet.
+    """Build the image of this project and push it, unless the repository already has it.
 
     Returns:
-        Its URI, by digest.
+        The URI of the image, by digest.
 
     Raises:
         LaunchError: Docker is missing, or fails.
@@ -38,7 +38,7 @@ def push(aws: Aws, base: Base) -> str:
 
 
 def build(aws: Aws, folder: Path = PROJECT) -> str:
-    """Build the image of a folder; returns its id."""
+    """Build the image of a folder; return its ID."""
     with tempfile.TemporaryDirectory(prefix="image-") as tmp:
         id_file = Path(tmp) / "id"
         docker(aws, "build", "--platform", PLATFORM, "--iidfile", str(id_file), str(folder))
@@ -46,12 +46,12 @@ def build(aws: Aws, folder: Path = PROJECT) -> str:
 
 
 def send(aws: Aws, base: Base, image: str, tag: str) -> None:
-    """Push an image to the repository under a tag, signed in for just that."""
+    """Push an image to the repository under a tag, with a sign-in for this push only."""
     granted = aws.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(granted).decode().partition(":")
     registry = base.repository.partition("/")[0]
     place = f"{base.repository}:{tag}"
-    # On standard input: what is an argument can be read by everyone on the machine.
+    # On standard input: arguments are visible to all users of the machine.
     docker(aws, "login", "--username", user, "--password-stdin", registry, given=password)
     try:
         docker(aws, "tag", image, place)
@@ -61,10 +61,10 @@ def send(aws: Aws, base: Base, image: str, tag: str) -> None:
 
 
 def newest(aws: Aws, base: Base) -> str:
-    """The URI, by digest, of the image that was pushed last.
+    """Return the URI, by digest, of the most recently pushed image.
 
     Raises:
-        LaunchError: there is none.
+        LaunchError: the repository has no image.
     """
     pages = aws.client("ecr").get_paginator("describe_images").paginate(repositoryName=_repository(base))
     images = [image for page in pages for image in page["imageDetails"]]
@@ -74,7 +74,7 @@ def newest(aws: Aws, base: Base) -> str:
 
 
 def _digest(aws: Aws, base: Base, tag: str) -> str | None:
-    """The digest of the image with that tag; None where there is none."""
+    """Return the digest of the image with that tag; None if there is no such image."""
     wanted = {"repositoryName": _repository(base), "imageIds": [{"imageTag": tag}]}
     found = unless_missing(lambda: aws.client("ecr").describe_images(**wanted))
     return str(found["imageDetails"][0]["imageDigest"]) if found else None
@@ -85,7 +85,7 @@ def _repository(base: Base) -> str:
 
 
 def docker(aws: Aws, *arguments: str, given: str | None = None) -> None:
-    """Run a command of Docker; a dry run prints it alone.
+    """Run a Docker command; a dry run only prints it.
 
     Raises:
         LaunchError: Docker is missing, or the command fails.

@@ -1,4 +1,4 @@
-"""What becomes of a trained model besides the endpoint: a version in the registry, a batch transform."""
+"""Other uses of a trained model than the endpoint: the model registry and batch transform."""
 
 import json
 import secrets
@@ -15,16 +15,16 @@ from recommender.sagemaker.server_environment import DEFAULT_PAYLOAD_IN_MB, Medi
 
 REALTIME_INSTANCES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
 TRANSFORM_INSTANCES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge"]
-TRANSFORM_MODEL = f"{NAME}-transform"  # what the names of models for a transform begin with
+TRANSFORM_MODEL = f"{NAME}-transform"  # prefix of the names of models for a transform
 STATISTICS = "statistics.json"
 SCHEME = "s3://"
 
 
 def trained(aws: Aws, base: Base, job: str | None) -> dict[str, Any]:
-    """A training job that has completed, as DescribeTrainingJob has it; by default the last one of this project.
+    """Return the description of a completed training job; by default of the last one of this project.
 
     Raises:
-        LaunchError: there is none, or it has not completed.
+        LaunchError: there is no such job, or it has not completed.
     """
     client = aws.client("sagemaker")
     found = _job(client, job) if job else _last_job(client, base)
@@ -50,7 +50,7 @@ def _job(client: Any, name: str) -> dict[str, Any] | None:  # noqa: ANN401 - a c
 
 
 def _last_job(client: Any, base: Base) -> dict[str, Any] | None:  # noqa: ANN401 - a client of botocore
-    """The newest one of this project that was no trial of a search, whose newest is not its best."""
+    """Return the newest job of this project that was no trial of a search: its newest trial is not its best."""
     pages = client.get_paginator("list_training_jobs").paginate(
         NameContains=f"{NAME}-", StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending"
     )
@@ -60,20 +60,20 @@ def _last_job(client: Any, base: Base) -> dict[str, Any] | None:  # noqa: ANN401
 
 
 def _is_in(job: dict[str, Any], base: Base) -> bool:
-    """Whether its model is where the endpoint may read."""
+    """Return whether the job's model is in the location that the endpoint may read."""
     return str(job["ModelArtifacts"]["S3ModelArtifacts"]).startswith(base.uri(TRAINING, ""))
 
 
 def model_of(job: dict[str, Any]) -> tuple[str, str]:
-    """Image and model.tar.gz of a training job."""
+    """Return image and model.tar.gz of a training job."""
     return job["AlgorithmSpecification"]["TrainingImage"], job["ModelArtifacts"]["S3ModelArtifacts"]
 
 
 def register(aws: Aws, job: str | None, approved: bool) -> str:
-    """Make a job's model a version of the registry's group, with the job's final metrics.
+    """Register a job's model as a new version in the model registry, with the job's final metrics.
 
     Returns:
-        The version's ARN.
+        The ARN of the version.
 
     Raises:
         LaunchError: see `trained`.
@@ -87,9 +87,9 @@ def register(aws: Aws, job: str | None, approved: bool) -> str:
         client.create_model_package_group(**group, Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()])
     statistics = f"{TRAINING}/{name}/{STATISTICS}"
     aws.client("s3").put_object(Bucket=base.bucket, Key=statistics, Body=_statistics(found), ContentType=MediaType.JSON)
-    # Not by ModelPackage.create of the SDK: in 3.27.0 it ends in KeyError("ModelPackageName") once the version is
-    # made, because it looks for a name that CreateModelPackage does not answer; ModelBuilder.register builds a model
-    # of its own first.
+    # Not by ModelPackage.create of the SDK: in 3.27.0 it raises KeyError("ModelPackageName") after creating the
+    # version, because it expects a name that CreateModelPackage does not return. ModelBuilder.register first builds
+    # its own model.
     made = client.create_model_package(
         **group,
         ModelPackageDescription=f"Two-stage recommender of training job {name}",
@@ -111,23 +111,23 @@ def register(aws: Aws, job: str | None, approved: bool) -> str:
 
 
 def _statistics(job: dict[str, Any]) -> bytes:
-    """The final metrics in the form of Model Monitor's model quality, as the console shows them."""
+    """Return the final metrics in the format of Model Monitor's model quality, which the console shows."""
     metrics = {metric["MetricName"]: {"value": metric["Value"]} for metric in job.get("FinalMetricDataList", [])}
     return json.dumps({"regression_metrics": metrics}, indent=1).encode()
 
 
 def transform(aws: Aws, place: str, job: str | None, instance_type: str, instance_count: int) -> str:
-    """Answer all questions of JSON lines in the bucket, a line each, and remove the model that this needs.
+    """Run a batch transform of JSON lines in the bucket, and remove the model resource that it needs.
 
     Args:
         aws: the account.
         place: s3:// URI of a file, or of a prefix of files.
-        job: whose model; by default the last one's.
-        instance_type: of SageMaker.
-        instance_count: over which the files are distributed.
+        job: the training job with the model; by default the last one.
+        instance_type: instance type of SageMaker.
+        instance_count: number of instances, over which the files are distributed.
 
     Returns:
-        Where the answers are: `<name of a file>.out` each.
+        The location of the responses, one file `<name of the input file>.out` each.
 
     Raises:
         LaunchError: the place is not in the bucket, or the job failed.
@@ -140,7 +140,7 @@ def transform(aws: Aws, place: str, job: str | None, instance_type: str, instanc
     uri, model = model_of(trained(aws, base, job))
     name = f"{TRANSFORM_MODEL}-{time.strftime('%Y%m%d%H%M%S')}-{secrets.token_hex(2)}"
     client = aws.client("sagemaker")
-    # Not by Model.create of the SDK, which reads back what it has made: between that and its removal nothing may fail.
+    # Not by Model.create of the SDK: it reads the model back, and a failure there would leave the model.
     client.create_model(
         ModelName=name,
         PrimaryContainer={"Image": uri, "ModelDataUrl": model},
@@ -159,7 +159,7 @@ def transform(aws: Aws, place: str, job: str | None, instance_type: str, instanc
 
 
 def _transform(aws: Aws, base: Base, name: str, place: str, instance_type: str, instance_count: int) -> Any:  # noqa: ANN401
-    """A job of the SDK that has ended; Ctrl-C stops it."""
+    """Run a transform job of the SDK to its end and return it; Ctrl-C stops it."""
     quiet_sdk()
     from sagemaker.core import shapes as sdk
     from sagemaker.core.resources import TransformJob

@@ -1,4 +1,4 @@
-"""The Lambda function as a zip that is the same for the same sources: its key in the bucket is what it holds."""
+"""The Lambda function as a reproducible zip; its key in the bucket is the hash of its content."""
 
 import hashlib
 import io
@@ -10,15 +10,15 @@ from infra.names import FUNCTIONS, PROJECT
 from infra.stacks import Base
 
 SOURCES = PROJECT / "lambda"
-TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
-MODE = 0o100644  # a regular file that everybody may read: Lambda does not run as its owner
+TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can store
+MODE = 0o100644  # a regular file that all may read: Lambda does not run as its owner
 
 
 def pack(folder: Path = SOURCES) -> bytes:
-    """All .py files of a folder, at the root of a zip.
+    """Return a zip with all .py files of a folder at its root.
 
     Raises:
-        LaunchError: there are none.
+        LaunchError: the folder has no .py files.
     """
     files = sorted(folder.glob("*.py"))
     if not files:
@@ -27,14 +27,14 @@ def pack(folder: Path = SOURCES) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
             entry = zipfile.ZipInfo(path.name, TIME)
-            entry.create_system, entry.external_attr = 3, MODE << 16  # Unix, on whatever system this runs
+            entry.create_system, entry.external_attr = 3, MODE << 16  # Unix, on any system
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
     return packed.getvalue()
 
 
 def upload(aws: Aws, base: Base) -> str:
-    """Put the function into the bucket, where it is not there yet; returns its key."""
+    """Upload the function to the bucket, unless it is already there; return its key."""
     packed = pack()
     key = f"{FUNCTIONS}/{hashlib.sha256(packed).hexdigest()}.zip"
     s3 = aws.client("s3")

@@ -1,4 +1,4 @@
-"""The second stack, which is what answers: endpoint, function and API; and a question to it."""
+"""The second stack, the service: endpoint, function and API; and requests to it."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from infra.names import BASE_STACK, NAME, SERVICE_TEMPLATE
 from infra.stacks import Base
 from recommender.common.messages import printable
 
-API = "execute-api"  # API Gateway's name where a request to an API is signed
-SECONDS = 35  # the gateway itself gives up before
-# What the commands find out themselves.
+API = "execute-api"  # API Gateway's name in the signature of a request
+SECONDS = 35  # longer than the gateway's own timeout
+# Parameters that the commands determine themselves.
 FOUND = ("BaseStack", "ImageUri", "ModelDataUrl", "FunctionKey")
 REFUSED = {
     401: "the API wants a JWT: send it by a tool of your own as Authorization: Bearer TOKEN",
@@ -27,17 +27,17 @@ REFUSED = {
 
 
 def deploy(aws: Aws, model: str | None, image_uri: str | None, given: Mapping[str, str]) -> None:
-    """Make the service, or change it.
+    """Create or change the service.
 
     Args:
         aws: the account.
-        model: a training job's name, or the s3:// URI of a model.tar.gz; by default a new service takes the last
-            job's, and one that is there keeps its own.
-        image_uri: by default that of the job, or the one that was pushed last.
-        given: other parameters of the template; of a service that is there the rest keep their values.
+        model: a training job's name, or the s3:// URI of a model.tar.gz. By default a new service takes the last
+            job's model, and an existing service keeps its own.
+        image_uri: by default the job's image, or the most recently pushed one.
+        given: other parameters of the template; an existing service keeps its values of the rest.
 
     Raises:
-        LaunchError: see `stacks.apply`; an endpoint whose alarms go off has been rolled back.
+        LaunchError: see `stacks.apply`; an endpoint that raised an alarm has been rolled back.
     """
     named = [name for name in given if name in FOUND]
     if named:
@@ -54,7 +54,7 @@ def deploy(aws: Aws, model: str | None, image_uri: str | None, given: Mapping[st
 
 
 def _model(aws: Aws, base: Base, model: str | None, image_uri: str | None) -> dict[str, str]:
-    """The parameters for image and model; of a service that is there only what is to change."""
+    """Return the parameters for image and model; for an existing service only the changed ones."""
     if model is None and _is_there(aws):
         return {"ImageUri": image_uri} if image_uri else {}
     if model is not None and model.startswith(models.SCHEME):
@@ -69,10 +69,10 @@ def _is_there(aws: Aws) -> bool:
 
 
 def ask(aws: Aws, user_id: str) -> None:
-    """Ask the API for recommendations, signed as the caller, and print the answer.
+    """Request recommendations from the API with a signed request, and print the response.
 
     Raises:
-        LaunchError: there is no service, or it does not answer 200.
+        LaunchError: there is no service, or its status is not 200.
     """
     if not user_id:
         raise LaunchError("USER_ID: expected a text that is not empty")

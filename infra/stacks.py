@@ -1,4 +1,4 @@
-"""Stacks of CloudFormation: made or changed through a change set, read, removed."""
+"""CloudFormation stacks: created or changed through change sets, read, removed."""
 
 import re
 import time
@@ -15,8 +15,8 @@ from infra.names import BASE_STACK, NAME, TAGS
 from recommender.common.messages import printable, shown
 
 POLL_SECONDS = 5
-MAX_TEMPLATE_BYTES = 51_200  # of a template that a call carries itself (CloudFormation User Guide, "quotas")
-# A stack in one of these states can't be changed -> what to do.
+MAX_TEMPLATE_BYTES = 51_200  # limit of a template in the call itself (CloudFormation User Guide, "quotas")
+# State in which a stack can't be changed -> what to do.
 STUCK = {
     "ROLLBACK_COMPLETE": "it was never made whole; remove it with `down`, then run this again",
     "ROLLBACK_FAILED": "remove it with `down`, then run this again",
@@ -24,14 +24,14 @@ STUCK = {
     "DELETE_FAILED": "remove it with `down`, then run this again",
     "UPDATE_ROLLBACK_FAILED": "continue its rollback in the CloudFormation console, then run this again",
 }
-STARTED = "REVIEW_IN_PROGRESS"  # a change set was made for a new stack, and never carried out
+STARTED = "REVIEW_IN_PROGRESS"  # a change set was created for a new stack, but never executed
 NOTHING = re.compile("didn't contain changes|No updates are to be performed")
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 @dataclass(frozen=True)
 class Base:
-    """What the first stack has made: the bucket, the image's repository and the roles."""
+    """The resources of the first stack: the bucket, the image repository and the roles."""
 
     bucket: str
     repository: str
@@ -39,15 +39,15 @@ class Base:
     endpoint_role: str
 
     def uri(self, *parts: str) -> str:
-        """The s3:// URI of a place in the bucket."""
+        """Return the s3:// URI of a location in the bucket."""
         return "/".join([f"s3://{self.bucket}", *parts])
 
 
 def base(aws: Aws) -> Base:
-    """What the first stack has made.
+    """Return the resources of the first stack.
 
     Raises:
-        LaunchError: there is no such stack, or it is not whole.
+        LaunchError: there is no such stack, or it lacks an output.
     """
     names = ("BucketName", "RepositoryUri", "TrainingRoleArn", "EndpointRoleArn")
     found = outputs(aws, BASE_STACK, "base")
@@ -58,10 +58,10 @@ def base(aws: Aws) -> Base:
 
 
 def outputs(aws: Aws, name: str, made_by: str) -> dict[str, str]:
-    """The outputs of a stack.
+    """Return the outputs of a stack.
 
     Raises:
-        LaunchError: there is no such stack; the message names the command that makes it.
+        LaunchError: there is no such stack; the message names the command that creates it.
     """
     stack = find(aws, name)
     if stack is None or stack["StackStatus"] == STARTED:
@@ -70,26 +70,26 @@ def outputs(aws: Aws, name: str, made_by: str) -> dict[str, str]:
 
 
 def find(aws: Aws, name: str) -> dict[str, Any] | None:
-    """A stack by its name or id, as DescribeStacks has it; None where there is none."""
+    """Return the description of a stack by its name or ID; None if it does not exist."""
     found = unless_missing(lambda: aws.client("cloudformation").describe_stacks(StackName=name))
     return found["Stacks"][0] if found else None
 
 
 def apply(aws: Aws, name: str, template: Path, given: Mapping[str, str]) -> bool:
-    """Make a stack, or change it, and wait until that is done.
+    """Create or change a stack and wait for the result.
 
     Args:
         aws: the account.
-        name: of the stack.
+        name: name of the stack.
         template: its file.
-        given: parameters; of a stack that is there the others keep their values.
+        given: parameters; an existing stack keeps its values of the others.
 
     Returns:
         Whether there was something to change.
 
     Raises:
-        LaunchError: a parameter is not what the template expects, the stack can't be changed as it is, or the change
-            failed: then each resource that failed has been printed, and CloudFormation has rolled the stack back.
+        LaunchError: a parameter is not allowed, the stack can't be changed in its state, or the change failed. After
+            a failure the failed resources are printed, and CloudFormation has rolled the stack back.
     """
     text = read_template(template)
     parameters = template_parameters(template)
@@ -121,10 +121,10 @@ def apply(aws: Aws, name: str, template: Path, given: Mapping[str, str]) -> bool
 
 
 def read_template(path: Path) -> str:
-    """The text of a template.
+    """Return the text of a template.
 
     Raises:
-        LaunchError: there is none, or it is too long to be sent.
+        LaunchError: the file is missing, or too long to be sent.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -136,14 +136,14 @@ def read_template(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms (!Ref, !Sub, ...), which are left out here."""
+    """A YAML loader that ignores CloudFormation's short forms (!Ref, !Sub, ...)."""
 
 
 _Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def template_parameters(path: Path) -> dict[str, dict[str, Any]]:
-    """The parameters of a template: name -> what it says about them.
+    """Return the parameters of a template: name -> definition.
 
     Raises:
         LaunchError: see `read_template`.
@@ -153,7 +153,7 @@ def template_parameters(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def check_parameters(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> None:
-    """See that the values are what a template expects, before anything is sent.
+    """Check the values against a template's parameters, before anything is sent.
 
     Raises:
         LaunchError: a name is unknown, or a value is not allowed.
@@ -167,7 +167,7 @@ def check_parameters(known: Mapping[str, Mapping[str, Any]], given: Mapping[str,
 
 
 def _expected(rules: Mapping[str, Any], value: str) -> str | None:
-    """What the rules of a parameter expect; None where the value is that."""
+    """Return what the rules of a parameter expect; None if the value conforms."""
     allowed = [_text(item) for item in rules.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"one of {', '.join(map(repr, allowed))}"
@@ -190,12 +190,12 @@ def _expected_number(rules: Mapping[str, Any], value: str) -> str | None:
 
 
 def _text(value: object) -> str:
-    """A value of the template as CloudFormation takes it: everything is text."""
+    """Return a value of the template as text, as CloudFormation takes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _prepare(aws: Aws, change: dict[str, Any]) -> bool:
-    """Make a change set; False where it would change nothing."""
+    """Create a change set; return False if it would change nothing."""
     client = aws.client("cloudformation")
     try:
         client.create_change_set(**change)
@@ -236,10 +236,10 @@ def _afterwards(status: str) -> str:
 
 
 def settled(aws: Aws, name: str) -> str:
-    """Wait until CloudFormation is done with a stack.
+    """Wait until CloudFormation has finished with a stack.
 
     Returns:
-        Its status then; DELETE_COMPLETE where it is gone.
+        The status of the stack; DELETE_COMPLETE if it no longer exists.
     """
     while True:
         stack = find(aws, name)
@@ -250,7 +250,7 @@ def settled(aws: Aws, name: str) -> str:
 
 
 def failures(aws: Aws, name: str, token: str) -> Iterable[str]:
-    """A line for each resource that failed in the operation with that token, the first one first."""
+    """Return a line for each resource that failed in the operation with that token, first failure first."""
     pages = aws.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=name)
     events = [event for page in pages for event in page["StackEvents"]]
     for event in reversed(events):
@@ -260,10 +260,10 @@ def failures(aws: Aws, name: str, token: str) -> Iterable[str]:
 
 
 def remove(aws: Aws, name: str) -> None:
-    """Remove a stack and wait until it is gone; nothing happens where there is none.
+    """Delete a stack and wait until it is gone; do nothing if it does not exist.
 
     Raises:
-        LaunchError: a resource of it can't be removed; each has been printed.
+        LaunchError: resources of the stack can't be deleted; they have been printed.
     """
     stack = find(aws, name)
     if stack is None:

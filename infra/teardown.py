@@ -1,4 +1,4 @@
-"""Remove what costs: what is found is listed, then removed, what costs most first; again and again to the same end."""
+"""Delete billed resources, the most expensive first. Safe to run repeatedly."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,23 +17,23 @@ from recommender.common.messages import printable
 
 JOBS = ("HyperParameterTuningJob", "TrainingJob", "TransformJob")  # a search first: it would start others
 RUNNING = ("InProgress", "Stopping")
-JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")  # the groups of all jobs of the account
-MOST_IMAGES = 100  # of one BatchDeleteImage
+JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")  # log groups of all jobs in the account
+MOST_IMAGES = 100  # limit of BatchDeleteImage
 
 
 @dataclass(frozen=True)
 class Removal:
-    """Something that is there, in words, and what removes it."""
+    """An existing resource, in words, and the function that removes it."""
 
     what: str
     remove: Callable[[], object]
 
 
 def down(aws: Aws, everything: bool, yes: bool) -> None:
-    """Remove what bills by the hour or by the request; with `everything` also what is stored.
+    """Delete resources billed by the hour or by the request; with `everything` also stored data.
 
     Raises:
-        LaunchError: something can't be removed.
+        LaunchError: a resource can't be deleted.
     """
     removals = [*_running(aws), *(_stored(aws) if everything else ())]
     for removal in removals:
@@ -51,7 +51,7 @@ def down(aws: Aws, everything: bool, yes: bool) -> None:
 
 
 def _report(aws: Aws) -> None:
-    """Say what is left and bills."""
+    """Print the billed resources that are left."""
     left = [*_running(aws), *_stored(aws)]
     for removal in left:
         print(f"left, and bills: {removal.what}")
@@ -59,7 +59,7 @@ def _report(aws: Aws) -> None:
 
 
 def _running(aws: Aws) -> Iterator[Removal]:
-    """What bills while it is there, the endpoint first."""
+    """Yield the resources that are billed while they exist, the endpoint first."""
     yield from _endpoints(aws)
     if stacks.find(aws, NAME):
         what = f"stack {NAME}: endpoint, function, API, alarms, dashboard"
@@ -74,7 +74,7 @@ def _running(aws: Aws) -> Iterator[Removal]:
 
 
 def _stored(aws: Aws) -> Iterator[Removal]:
-    """What bills by its size, and the stack that holds it."""
+    """Yield the resources that are billed by size, and their stack."""
     yield from _packages(aws)
     stack = stacks.find(aws, BASE_STACK)
     if stack:
@@ -88,7 +88,7 @@ def _stored(aws: Aws) -> Iterator[Removal]:
 
 
 def _endpoints(aws: Aws) -> Iterator[Removal]:
-    """The service's endpoint, which its stack would remove, too, but not before much else."""
+    """Yield the service's endpoint; its stack would delete it too, but only after many other resources."""
     client = aws.client("sagemaker")
     for page in client.get_paginator("list_endpoints").paginate(NameContains=f"{NAME}-"):
         for endpoint in page["Endpoints"]:
@@ -103,7 +103,7 @@ def _endpoints(aws: Aws) -> Iterator[Removal]:
 
 
 def _jobs(aws: Aws, kind: str) -> Iterator[Removal]:
-    """The jobs of a kind that run and bear our tag."""
+    """Yield the running jobs of a kind with the tag of this project."""
     client = aws.client("sagemaker")
     pages = client.get_paginator(f"list_{xform_name(kind)}s").paginate(
         NameContains=f"{NAME}-", StatusEquals="InProgress"
@@ -121,7 +121,7 @@ def _stop(client: Any, kind: str, name: str) -> Callable[[], None]:  # noqa: ANN
         return str(job[f"{kind}Status"])
 
     def remove() -> None:
-        if status() == "InProgress":  # not so a training of a search that has been stopped
+        if status() == "InProgress":  # a training job of a stopped search has ended
             getattr(client, f"stop_{xform_name(kind)}")(**{f"{kind}Name": name})
         while status() in RUNNING:
             time.sleep(POLL_SECONDS)
@@ -130,7 +130,7 @@ def _stop(client: Any, kind: str, name: str) -> Callable[[], None]:  # noqa: ANN
 
 
 def _is_ours(client: Any, name: str, arn: str) -> bool:  # noqa: ANN401 - a client of botocore
-    """Whether these commands made it: others may have names that begin in the same way."""
+    """Return whether these commands created a resource: others may have the same prefix in their names."""
     if not name.startswith(f"{NAME}-"):
         return False
     tags = {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=arn).get("Tags", [])}
@@ -170,7 +170,7 @@ def _images(aws: Aws, repository: str) -> Iterator[Removal]:
 
 
 def _objects(aws: Aws, bucket: str) -> Iterator[Removal]:
-    """All versions of all objects: a bucket with any of them can't be removed."""
+    """Yield all versions of all objects: a bucket that is not empty can't be deleted."""
     client = aws.client("s3")
 
     def pages() -> Iterator[list[dict[str, Any]]]:
@@ -178,7 +178,7 @@ def _objects(aws: Aws, bucket: str) -> Iterator[Removal]:
             yield [version for kind in ("Versions", "DeleteMarkers") for version in page.get(kind, [])]
 
     def remove() -> None:
-        for page in pages():  # once more: a job that was stopped has written since
+        for page in pages():  # again: a stopped job may have written in the meantime
             batch = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in page]
             refused = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True}).get("Errors")
             if refused:
@@ -201,5 +201,5 @@ def _logs(aws: Aws) -> Iterator[Removal]:
 
 
 def _pages(paginator: Any, where: dict[str, str]) -> list[dict[str, Any]]:  # noqa: ANN401 - botocore's
-    """All pages; none where there is no such place."""
+    """Return all pages; none if the location does not exist."""
     return unless_missing(lambda: list(paginator.paginate(**where))) or []

@@ -22,12 +22,12 @@ from recommender.training.metrics import metric_definitions
 if TYPE_CHECKING:
     from sagemaker.train import ModelTrainer
 
-OBJECTIVE = "validation_rmse"  # what a search makes small
+OBJECTIVE = "validation_rmse"  # the metric that a search minimizes
 POLL_SECONDS = 15
 ENDED = ("Completed", "Failed", "Stopped")
-# What the SDK does on its own and is not wanted here: it would report each call and its error to AWS's telemetry; mix
-# in defaults of the machine, so that a job would depend on who starts it; and refuse a role that may not do all that
-# it has heard of, which the least privilege of the first stack does not allow.
+# Switches off defaults of the SDK. It would report each call and its error to AWS's telemetry. It would use defaults of
+# the machine, so that a job would depend on who starts it. And it would refuse a role without all the permissions that
+# it knows of, which the least privilege of the first stack does not allow.
 SDK_SETTINGS = {
     "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
     "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
@@ -38,22 +38,22 @@ SDK_SETTINGS = {
 
 
 def quiet_sdk() -> None:
-    """Settle what the SDK does on its own, before it is imported; what matters is said here, once."""
+    """Configure the SDK before it is imported: no telemetry, no defaults of the machine."""
     os.environ.update(SDK_SETTINGS)
     logging.getLogger("sagemaker").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
 class Machines:
-    """What a job runs on, and for how long at most.
+    """The machines of a job, and its time limits.
 
     Attributes:
-        instance_type: of SageMaker.
-        instance_count: hosts that fit one model together.
-        volume_gb: disk of each.
-        spot: on capacity that AWS may take back: then the job goes on later from its checkpoint.
-        max_minutes: of training.
-        max_wait_minutes: of training and of waiting for spot capacity together.
+        instance_type: instance type of SageMaker.
+        instance_count: number of hosts that fit one model together.
+        volume_gb: disk size of each host.
+        spot: use spot capacity, which AWS may reclaim; the job then resumes from its checkpoint.
+        max_minutes: maximum training time.
+        max_wait_minutes: maximum of training time and waiting for spot capacity together.
         input_mode: File copies the channels first, FastFile streams them.
     """
 
@@ -68,13 +68,13 @@ class Machines:
 
 @dataclass(frozen=True)
 class Job:
-    """A training job that is to be.
+    """The description of a training job to start.
 
     Attributes:
         data: name of the channels.
-        machines: what it runs on.
+        machines: its machines.
         hyperparameters: as a user wrote them; the others have their defaults.
-        image: URI; by default the one that was pushed last.
+        image: URI; by default the most recently pushed image.
     """
 
     data: str
@@ -83,11 +83,11 @@ class Job:
     image: str | None = None
 
     def checked(self) -> TrainConfig:
-        """The hyper-parameters as train.py will understand them.
+        """Check and return the hyper-parameters as train.py will read them.
 
         Raises:
-            ConfigError: as train.py would say it, but before anything costs.
-            LaunchError: the machines' times contradict each other.
+            ConfigError: the error of train.py, but before anything is billed.
+            LaunchError: the time limits contradict each other.
         """
         if self.machines.max_wait_minutes < self.machines.max_minutes:
             raise LaunchError(
@@ -98,10 +98,10 @@ class Job:
 
 
 def files(folder: Path) -> dict[str, list[Path]]:
-    """Channel -> its files, of a folder as `python -m recommender prepare` writes it.
+    """Return channel -> files of a folder as `python -m recommender prepare` writes it.
 
     Raises:
-        LaunchError: it has no train channel.
+        LaunchError: the folder has no train channel.
     """
     found = {
         channel: sorted(
@@ -117,7 +117,7 @@ def files(folder: Path) -> dict[str, list[Path]]:
 
 
 def upload(aws: Aws, base: Base, folder: Path, name: str) -> None:
-    """Put the channels of a folder into the bucket; what is there of that name beforehand and not in the folder goes.
+    """Upload the channels of a folder to the bucket; remove files of an earlier upload that the folder lacks.
 
     Raises:
         LaunchError: see `files`.
@@ -129,7 +129,7 @@ def upload(aws: Aws, base: Base, folder: Path, name: str) -> None:
         for path in paths
     }
     for key, path in sent.items():
-        # In a dry run one after the other, so that the order is always the same.
+        # In a dry run one after the other, for a reproducible order.
         s3.upload_file(str(path), base.bucket, key, Config=TransferConfig(use_threads=aws.dry_run is None))
     for key in _keys(aws, base, f"{CHANNELS}/{name}/"):
         if key not in sent:
@@ -143,7 +143,7 @@ def _keys(aws: Aws, base: Base, prefix: str) -> list[str]:
 
 
 def channels(aws: Aws, base: Base, name: str) -> list[str]:
-    """The channels of that name in the bucket.
+    """Return the channels of that name in the bucket.
 
     Raises:
         LaunchError: there is no train channel.
@@ -157,14 +157,14 @@ def channels(aws: Aws, base: Base, name: str) -> list[str]:
 
 
 def train(aws: Aws, job: Job, wait: bool) -> str:
-    """Start a training job; with `wait` until it has ended.
+    """Start a training job; with `wait`, follow it to its end.
 
     Returns:
-        Its name.
+        The name of the job.
 
     Raises:
-        ConfigError: a hyper-parameter is wrong.
-        LaunchError: what it needs is missing, or it failed.
+        ConfigError: a hyper-parameter is invalid.
+        LaunchError: a prerequisite is missing, or the job failed.
     """
     config = job.checked()
     base = stacks.base(aws)
@@ -183,20 +183,20 @@ def train(aws: Aws, job: Job, wait: bool) -> str:
 def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool) -> str:
     """Search for the hyper-parameters with the least validation error, by SageMaker's automatic model tuning.
 
-    What the job sets is the same in every training; the rest of `TrainConfig.search_space` is searched.
+    Hyper-parameters that the job sets are fixed; the rest of `TrainConfig.search_space` is searched.
 
     Returns:
         The name of the tuning job.
 
     Raises:
-        ConfigError: a hyper-parameter is wrong.
-        LaunchError: nothing is left to be searched, what it needs is missing, or it failed.
+        ConfigError: a hyper-parameter is invalid.
+        LaunchError: no hyper-parameter is left to search, a prerequisite is missing, or the job failed.
     """
     checked = job.checked()
     space = checked.search_space
     if not space:
         raise LaunchError("tune: every hyper-parameter of the search is set: leave one of them out")
-    job = replace(job, hyperparameters={"report": "false", **job.hyperparameters})  # nobody reads that of a trial
+    job = replace(job, hyperparameters={"report": "false", **job.hyperparameters})  # a trial needs no report
     base = stacks.base(aws)
     name = f"{NAME}-{time.strftime('%y%m%d%H%M%S')}-{secrets.token_hex(2)}"  # 32 characters at most
     tuner = _tuner(_trainer(aws, base, job, name), checked, max_jobs, max_parallel)
@@ -208,14 +208,14 @@ def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool) -> st
 
 
 def _trainer(aws: Aws, base: Base, job: Job, name: str) -> "ModelTrainer":
-    """A job of the SDK; its own names begin with `name`, and its checkpoints lie under it."""
+    """Return a job of the SDK; its names and the folder of its checkpoints begin with `name`."""
     quiet_sdk()
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.train import ModelTrainer
     from sagemaker.train import configs as sdk
 
     machines = job.machines
-    # With network isolation hosts still reach each other, and nothing else (CreateTrainingJob, EnableNetworkIsolation).
+    # With network isolation hosts reach each other, but nothing else (CreateTrainingJob, EnableNetworkIsolation).
     networking = sdk.Networking(
         enable_network_isolation=True, enable_inter_container_traffic_encryption=machines.instance_count > 1
     )
@@ -249,7 +249,7 @@ def _trainer(aws: Aws, base: Base, job: Job, name: str) -> "ModelTrainer":
 
 
 def _inputs(aws: Aws, base: Base, job: Job) -> list[Any]:
-    """A channel of the SDK for each that is in the bucket; every host reads all of it."""
+    """Return a channel of the SDK for each channel in the bucket; every host reads all of it."""
     from sagemaker.train import configs as sdk
 
     return [
@@ -273,7 +273,7 @@ def _tuner(trainer: "ModelTrainer", config: TrainConfig, max_jobs: int, max_para
     from sagemaker.train.tuner import HyperparameterTuner
 
     class Tuner(HyperparameterTuner):  # type: ignore[misc]
-        """The SDK's own, which of a trainer's networking takes over the VPC alone."""
+        """The SDK's tuner with all of the trainer's networking; the SDK itself copies only the VPC."""
 
         def _build_training_job_definition(self, inputs: object) -> Any:  # noqa: ANN401
             definition = super()._build_training_job_definition(inputs)
@@ -294,7 +294,7 @@ def _tuner(trainer: "ModelTrainer", config: TrainConfig, max_jobs: int, max_para
         objective_type="Minimize",
         max_jobs=max_jobs,
         max_parallel_jobs=max_parallel,
-        # A job prints the objective once, at its end, when validation has chosen the iterations: nothing to stop early.
+        # A job prints the objective once, at its end, so there is nothing to stop early.
         early_stopping_type="Off",
     )
 
@@ -303,10 +303,10 @@ def follow(aws: Aws, name: str) -> dict[str, Any]:
     """Wait until a training job has ended, and print its final metrics.
 
     Returns:
-        The job, as DescribeTrainingJob has it.
+        The description of the job.
 
     Raises:
-        LaunchError: it failed or was stopped.
+        LaunchError: the job failed or was stopped.
     """
     client = aws.client("sagemaker")
     said = None

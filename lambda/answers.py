@@ -1,4 +1,4 @@
-"""What the function answers: a status, a JSON body, and when to come back."""
+"""The responses of the function: a status, a JSON body, and when to retry."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ INTERNAL = "internal error; the request's id finds it in the function's log"
 
 @dataclass(frozen=True)
 class Answer:
-    """A status of HTTP, a JSON text and, where it pays to ask again, after how many seconds."""
+    """An HTTP status, a JSON text and, if a retry is worthwhile, the seconds to wait before it."""
 
     status: int
     body: str
@@ -16,13 +16,13 @@ class Answer:
 
 
 class NotAnsweredError(Exception):
-    """The question has no recommendations.
+    """A request failed.
 
     Attributes:
-        status: of HTTP.
-        field: of the question that is wrong, which the message names too; empty for the whole of it.
-        retry_after: seconds after which it pays to ask again; None where it does not.
-        cause: for the log alone.
+        status: HTTP status.
+        field: the invalid field of the request, which the message names too; empty for the whole request.
+        retry_after: seconds to wait before a retry; None if a retry does not help.
+        cause: the cause, for the log only.
     """
 
     def __init__(
@@ -33,5 +33,5 @@ class NotAnsweredError(Exception):
 
     @property
     def answer(self) -> Answer:
-        """In the form of the endpoint's own errors."""
+        """The response, in the format of the endpoint's own errors."""
         return Answer(self.status, json.dumps({"error": str(self), "field": self.field}), self.retry_after)

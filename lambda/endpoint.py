@@ -1,4 +1,4 @@
-"""The SageMaker endpoint: a question in, its answer out; what goes wrong there -> a status of HTTP.
+"""The SageMaker endpoint: a request in, its response out; errors of the endpoint -> an HTTP status.
 
 Source: Amazon SageMaker API Reference, "InvokeEndpoint" (its errors); contract S11.
 """
@@ -26,12 +26,12 @@ from settings import Settings
 
 MEDIA_TYPE = "application/json"
 MOST_TRIES = 2
-MARGIN_SECONDS = 1.0  # what is left for our own answer and its line in the log
-PAUSE_SECONDS = (0.05, 0.2)  # before another try, at random
-BUSY_SECONDS, STARTING_SECONDS = 1, 5  # what Retry-After says
+MARGIN_SECONDS = 1.0  # time for our own response and its log line
+PAUSE_SECONDS = (0.05, 0.2)  # random pause before a retry
+BUSY_SECONDS, STARTING_SECONDS = 1, 5  # values of Retry-After
 
-# Errors of InvokeEndpoint by their code: status, what the caller is told, and when to come back. Any other code,
-# such as AccessDeniedException or ValidationError, is a mistake of whoever has deployed this: 500.
+# Errors of InvokeEndpoint by their code: status, message for the client, and seconds to wait before a retry. Any
+# other code, such as AccessDeniedException or ValidationError, is an error of the deployment: 500.
 BUSY = (429, "too many requests; come back later", BUSY_SECONDS)
 ERRORS: dict[str, tuple[int, str, int | None]] = {
     "ThrottlingException": BUSY,
@@ -51,7 +51,7 @@ UNREACHABLE = "the endpoint cannot be reached; come back later"
 
 @dataclass(frozen=True)
 class Reply:
-    """The endpoint's answer, the variant that gave it (of an A/B test) and how often it was asked."""
+    """The endpoint's response, its variant (of an A/B test) and the number of tries."""
 
     answer: Answer
     variant: str | None
@@ -59,14 +59,14 @@ class Reply:
 
 
 class Endpoint:
-    """A client that lives as long as the function's process, and keeps its connection."""
+    """A client that lives as long as the function's process and keeps its connection."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         config = Config(
             connect_timeout=settings.connect_timeout,
             read_timeout=settings.read_timeout,
-            retries={"total_max_attempts": 1},  # botocore's own would repeat time-outs too
+            retries={"total_max_attempts": 1},  # botocore's own retries would repeat time-outs too
             tcp_keepalive=True,
             max_pool_connections=1,
         )
@@ -74,19 +74,19 @@ class Endpoint:
         self._client: Any = get_session().create_client("sagemaker-runtime", region_name=settings.region, config=config)
 
     def ask(self, question: bytes, request_id: str, seconds_left: Callable[[], float]) -> Reply:
-        """Put one question to the endpoint.
+        """Send one request to the endpoint.
 
-        It is asked again, once, only where that is safe: the connection was closed (an idle one, by then) or never
-        made, or SageMaker was not available for a moment; and only where a whole time-out still fits into what is
-        left. A model that fails or takes too long is not asked again: it would do the same work twice.
+        It retries once, and only if the request was not sent (the connection was closed or could not be opened) or
+        the endpoint was briefly unavailable. It does not retry if less than a whole time-out is left. A model that
+        fails or takes too long is not retried: it would do the same work twice.
 
         Args:
             question: a JSON body.
-            request_id: comes back in the log of the endpoint, as InferenceId.
-            seconds_left: until Lambda ends this invocation.
+            request_id: appears in the log of the endpoint, as InferenceId.
+            seconds_left: seconds until Lambda ends this invocation.
 
         Raises:
-            NotAnsweredError: with the status that the caller gets.
+            NotAnsweredError: has the status for the client.
         """
         for tries in range(1, MOST_TRIES + 1):
             try:
@@ -121,10 +121,9 @@ def _is_safe_to_repeat(error: Exception) -> bool:
 
 
 def not_answered(error: Exception) -> NotAnsweredError:
-    """What the caller is told of an error: the one rule from errors of the endpoint to a status.
+    """Return the error for the client: the only mapping from errors of the endpoint to a status.
 
-    The endpoint's own words are passed on only where they are about the question (its 4xx); nothing else of what
-    happened leaves the log.
+    The endpoint's message is passed on only if it is about the request (its 4xx); other details stay in the log.
     """
     cause = f"{type(error).__name__}: {error}"
     match error:
@@ -136,7 +135,7 @@ def not_answered(error: Exception) -> NotAnsweredError:
             return NotAnsweredError(504, TOO_LATE, cause=cause)
         case ConnectionClosedError() | EndpointConnectionError():
             return NotAnsweredError(503, UNREACHABLE, retry_after=BUSY_SECONDS, cause=cause)
-        case HTTPClientError():  # of the connection
+        case HTTPClientError():  # an error of the connection
             return NotAnsweredError(502, MODEL_FAILED, cause=cause)
         case BotoCoreError():  # before anything was sent: no credentials, a bad parameter
             return NotAnsweredError(500, INTERNAL, cause=cause)
@@ -152,7 +151,7 @@ def _of_service(error: ClientError, cause: str) -> NotAnsweredError:
 
 
 def _of_model(response: Any, cause: str) -> NotAnsweredError:  # noqa: ANN401 - of an operation's modelled error
-    """The container has answered with an error: a 4xx is about the question, all else is the model's."""
+    """Return the error for an error response of the container: a 4xx is the request's, all else the model's."""
     status = int(response.get("OriginalStatusCode") or 500)
     if not 400 <= status < 500:
         return NotAnsweredError(502, MODEL_FAILED, cause=cause)
@@ -162,7 +161,7 @@ def _of_model(response: Any, cause: str) -> NotAnsweredError:  # noqa: ANN401 - 
         status,
         message if isinstance(message, str) else REFUSED,
         field if isinstance(field, str) else "",
-        cause=f"ModelError: {status}",  # its words may hold what was asked
+        cause=f"ModelError: {status}",  # its message may contain parts of the request
     )
 
 

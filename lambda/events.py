@@ -1,4 +1,4 @@
-"""What invokes the function: a direct call, a REST API (payload 1.0) or an HTTP API (2.0) of API Gateway.
+"""Events of the function: a direct call, a REST API (payload 1.0) or an HTTP API (2.0) of API Gateway.
 
 Source: AWS Lambda Developer Guide, "Using AWS Lambda with Amazon API Gateway"; API Gateway Developer Guide, "Create AWS
 Lambda proxy integrations for HTTP APIs".
@@ -13,15 +13,15 @@ from typing import Any
 
 from answers import Answer, NotAnsweredError
 
-MAX_BODY_BYTES = 4_000_000  # what a serverless endpoint takes (contract S20), the smallest of the limits on the way
+MAX_BODY_BYTES = 4_000_000  # limit of a serverless endpoint (contract S20), the smallest on the path
 EXPECTED = 'expected a JSON object like {"user_id": "..."}'
 METHODS = "POST, OPTIONS"
-# What signers and the holders of tokens send.
+# Headers of signed requests and of requests with tokens.
 ALLOWED_HEADERS = "authorization, content-type, x-amz-content-sha256, x-amz-date, x-amz-security-token"
 
 
 class Caller(StrEnum):
-    """Who has sent the event, and so in which form the answer goes back."""
+    """The sender of an event, which determines the format of the response."""
 
     DIRECT = "direct"
     REST = "rest"
@@ -29,7 +29,7 @@ class Caller(StrEnum):
 
     @classmethod
     def of(cls, event: object) -> "Caller":
-        """By the fields that API Gateway always sends; whatever else comes is a direct call."""
+        """Return the sender, by fields that API Gateway always sends; all other events are direct calls."""
         if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
             return cls.DIRECT
         if event.get("version") == "2.0" and isinstance(event["requestContext"].get("http"), dict):
@@ -38,22 +38,21 @@ class Caller(StrEnum):
 
 
 def method_of(event: Any, caller: Caller) -> str:  # noqa: ANN401 - any JSON value
-    """The method of HTTP; a direct call is a POST."""
+    """Return the HTTP method; a direct call counts as POST."""
     if caller is Caller.DIRECT:
         return "POST"
     return str(event["httpMethod"] if caller is Caller.REST else event["requestContext"]["http"].get("method"))
 
 
 def gateway_id_of(event: Any, caller: Caller) -> str | None:  # noqa: ANN401 - any JSON value
-    """The request's id in the log of API Gateway."""
+    """Return the request's ID in the log of API Gateway."""
     return None if caller is Caller.DIRECT else str(event["requestContext"].get("requestId"))
 
 
 def question_of(event: Any, caller: Caller) -> bytes:  # noqa: ANN401 - any JSON value
-    """The one question of an event as the JSON body that the endpoint gets, ASCII and without NaN.
+    """Return the one request of an event as the JSON body for the endpoint, in ASCII and without NaN.
 
-    What is wrong here would cost a call of the endpoint to be found there; the fields beside user_id are the endpoint's
-    to check.
+    Errors found here save a call of the endpoint. The endpoint checks the fields other than user_id.
 
     Raises:
         NotAnsweredError: 400 or 413, with the field and what was expected.
@@ -73,10 +72,10 @@ def question_of(event: Any, caller: Caller) -> bytes:  # noqa: ANN401 - any JSON
 
 
 def reply_to(caller: Caller, answer: Answer, request_id: str, cors_origin: str | None) -> dict[str, Any]:
-    """The answer in the form in which the caller takes it.
+    """Return the response in the format of the sender.
 
-    A direct call gets the endpoint's answer as it is, or `{"error", "field", "status"}`: nothing is raised, since
-    Lambda would repeat a failed call that nobody waits for.
+    A direct call gets the endpoint's response unchanged, or `{"error", "field", "status"}`. Nothing is raised, since
+    Lambda would repeat a failed asynchronous call.
     """
     if caller is Caller.DIRECT:
         value: dict[str, Any] = json.loads(answer.body)

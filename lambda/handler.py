@@ -8,27 +8,27 @@ from events import Caller, gateway_id_of, method_of, question_of, reply_to
 from settings import Settings
 from telemetry import Line
 
-# Once a process, before its first invocation: what is wrong with the environment is seen at deployment.
+# Once per process, before its first invocation: errors in the environment show at deployment.
 SETTINGS = Settings.from_environment()
 ENDPOINT = Endpoint(SETTINGS)
 _invocations = 0
 
 
 class Context(Protocol):
-    """What is used of the object that Lambda hands over."""
+    """The used part of Lambda's context object."""
 
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int:
-        """Until Lambda ends the invocation."""
+        """Return the milliseconds until Lambda ends the invocation."""
         ...
 
 
 def lambda_handler(event: Any, context: Context) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    """Answer one event.
+    """Handle one event.
 
     Returns:
-        For API Gateway a response of its proxy integration; for a direct call what the endpoint says, or
+        For API Gateway, a response of its proxy integration. For a direct call, the endpoint's response or
         `{"error", "field", "status"}`. Nothing is raised.
     """
     global _invocations

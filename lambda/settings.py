@@ -1,4 +1,4 @@
-"""The function's environment, read once: every name and default stands here."""
+"""The function's environment, read once, with all names and defaults."""
 
 import os
 from collections.abc import Mapping
@@ -10,25 +10,25 @@ CONNECT_TIMEOUT = "CONNECT_TIMEOUT_SECONDS"
 READ_TIMEOUT = "READ_TIMEOUT_SECONDS"
 CORS_ORIGIN = "CORS_ORIGIN"
 
-# API Gateway gives up after 29 s (REST) or 30 s (HTTP API): both time-outs together stay well below the function's own
-# 28 s, so that the caller gets our 504 and the log its line.
+# API Gateway times out after 29 s (REST) or 30 s (HTTP API). Both time-outs together stay well below the function's own
+# 28 s, so that the client gets our 504 and the log gets its line.
 DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT, MOST_SECONDS = 2.0, 23.0, 27.0
 
 
 class SettingsError(Exception):
-    """A variable is missing or not what was expected; the function does not start."""
+    """A variable is missing or invalid; the function does not start."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the function runs.
+    """The settings of the function.
 
     Attributes:
-        endpoint_name: the SageMaker endpoint that is asked.
-        region: of the endpoint.
-        connect_timeout: seconds to reach it.
-        read_timeout: seconds for its answer.
-        cors_origin: the web origin that may read answers; None where the gateway sees to it, or nobody may.
+        endpoint_name: the SageMaker endpoint.
+        region: region of the endpoint.
+        connect_timeout: seconds to connect to it.
+        read_timeout: seconds for its response.
+        cors_origin: the web origin that may read responses; None: the gateway handles CORS, or no origin may.
     """
 
     endpoint_name: str
@@ -39,10 +39,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """As the variables say.
+        """Read the settings from environment variables.
 
         Raises:
-            SettingsError: names the variable and what was expected.
+            SettingsError: a variable is missing or invalid; the message names it and what was expected.
         """
         settings = cls(
             endpoint_name=_required(environ, ENDPOINT_NAME, "the name of a SageMaker endpoint"),
@@ -60,7 +60,7 @@ class Settings:
 
     @property
     def seconds_of_a_try(self) -> float:
-        """The longest that one call of the endpoint takes."""
+        """The maximum duration of one call of the endpoint."""
         return self.connect_timeout + self.read_timeout
 
 
@@ -77,6 +77,6 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0
-    if not 0.1 <= seconds <= MOST_SECONDS:  # NaN is not, either
+    if not 0.1 <= seconds <= MOST_SECONDS:  # also catches NaN
         raise SettingsError(f"{name}: expected seconds, 0.1 to {MOST_SECONDS:g}, got {text[:80]!r}")
     return seconds

@@ -1,6 +1,6 @@
-"""One line of JSON for each invocation: the log, and the metrics that CloudWatch takes out of it.
+"""One JSON line for each invocation: the log, and the metrics that CloudWatch extracts from it.
 
-Source: CloudWatch User Guide, "Specification: Embedded metric format". Who has asked is not in it.
+Source: CloudWatch User Guide, "Specification: Embedded metric format". The line does not have the user ID.
 """
 
 import json
@@ -25,16 +25,16 @@ UNITS = {
 
 @dataclass
 class Line:
-    """What is known of an invocation, which grows while it runs.
+    """The log line of an invocation, which gets more fields while it runs.
 
     Attributes:
-        endpoint_name: whom it asks.
-        request_id: of Lambda; the endpoint's log has it as inference_id.
-        caller: who has sent the event.
-        gateway_id: of API Gateway's log.
-        is_cold: whether it is the first of this process.
+        endpoint_name: the SageMaker endpoint.
+        request_id: Lambda's request ID; the endpoint's log has it as inference_id.
+        caller: the sender of the event.
+        gateway_id: the request ID in API Gateway's log.
+        is_cold: whether it is the first invocation of this process.
         facts: more fields.
-        began: of `time.perf_counter`.
+        began: start, by `time.perf_counter`.
     """
 
     endpoint_name: str
@@ -46,17 +46,17 @@ class Line:
     began: float = field(default_factory=time.perf_counter)
 
     def fail(self, error: BaseException, cause: str) -> None:
-        """Keep why there is no answer; of a bug also where."""
+        """Record why the request failed and, for bugs, the traceback."""
         self.facts["cause"] = cause or str(error)
         if not cause and error.__traceback__ is not None:
             self.facts["traceback"] = "".join(traceback.format_exception(error))
 
     def write(self, answer: Answer) -> None:
-        """Print it: Lambda takes what is printed to CloudWatch."""
+        """Print the line: Lambda sends the output to CloudWatch."""
         print(json.dumps(self.record(answer)), flush=True)
 
     def record(self, answer: Answer) -> dict[str, Any]:
-        """The line as an object, metrics included."""
+        """Return the line as an object, with metrics."""
         status = answer.status
         return {
             "_aws": {

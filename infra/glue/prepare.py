@@ -1,6 +1,6 @@
 """The script of an AWS Glue job: `recommender prepare` on Glue's Spark, with the job's arguments.
 
-Glue hands a script its own arguments beside those of the job; what is no option of the command is left to it.
+Glue adds its own arguments to those of the job; only options of the command are passed on.
 """
 
 import sys
@@ -11,7 +11,7 @@ OPTIONS = {option for parameter in command().params for option in parameter.opts
 
 
 def own(arguments: list[str]) -> list[str]:
-    """The options of the command, with their values, both as `--name value` and as `--name=value`."""
+    """Return the options of the command, with their values, given as `--name value` or as `--name=value`."""
     found = []
     for place, argument in enumerate(arguments):
         if argument.partition("=")[0] in OPTIONS:
@@ -21,4 +21,4 @@ def own(arguments: list[str]) -> list[str]:
 
 if __name__ == "__main__":
     if main([*own(sys.argv[1:]), "--engine", "spark"]):
-        raise SystemExit("the job has failed: its log says why")  # an exit code alone Glue does not show
+        raise SystemExit("the job has failed: its log says why")  # Glue shows a message, but not an exit code

@@ -1,4 +1,4 @@
-"""The paper's figure 5 on one machine, all of it real but AWS's control plane. `make cloud-demo` runs it.
+"""The paper's Figure 5 on one machine, without AWS's control plane. `make cloud-demo` runs it.
 
 Raw reviews -> S3 -> training container -> S3 -> serving container -> Lambda's runtime -> API Gateway's event -> curl.
 """
@@ -44,7 +44,7 @@ MODELS = f"s3://{BUCKET}/training/demo/output"
 @click.option("--image", default=NAME, show_default=True, help="Image that trains and serves.")
 @click.option("--keep", is_flag=True, help="Keep it running until Ctrl-C.")
 def main(root: Path, image: str, keep: bool) -> None:
-    """Go the whole way from raw reviews to an answer of the API, without an account."""
+    """Run the whole path from raw reviews to a response of the API, without an account."""
     began = time.monotonic()
     shutil.rmtree(root, ignore_errors=True)
     for folder in ("s3", "function", "serving"):
@@ -68,7 +68,7 @@ def main(root: Path, image: str, keep: bool) -> None:
 
 
 def channels_in_s3(root: Path, s3: S3Server) -> None:
-    """Make raw reviews and prepare them, straight into S3."""
+    """Generate raw reviews and prepare them, directly into S3."""
     heading("2. Raw reviews, prepared into the channels of a training job in S3")
     raw = root / "raw"
     run("-m", "recommender", "synthesize", "--output", raw)
@@ -90,7 +90,7 @@ def train(image: str, s3: S3Server) -> None:
 
 @contextmanager
 def endpoint(root: Path, image: str, s3: S3Server) -> Iterator[str]:
-    """The serving container and SageMaker's runtime API in front of it; the latter's URL."""
+    """Start the serving container with SageMaker's runtime API in front of it; yield the URL of the API."""
     command = in_container(image, s3, "serve", f"--model={MODELS}/model.tar.gz")
     click.echo(f"$ {shlex.join(command)}")
     variables = {**s3.environment, CONTAINER_LOG_LEVEL: "WARNING"}
@@ -102,14 +102,14 @@ def endpoint(root: Path, image: str, s3: S3Server) -> Iterator[str]:
 
 
 def check(server: Server) -> None:
-    """Say that the container answers."""
+    """Check that the container responds, and print its status."""
     status, _ = server.request("GET", "/ping")
     click.echo(f"GET /ping: {status}")
 
 
 @contextmanager
 def function(root: Path, endpoint_url: str) -> Iterator[Function]:
-    """The function's zip, as it would be deployed, under Lambda's own runtime."""
+    """Run the function's zip, as it would be deployed, under Lambda's own runtime."""
     heading("5. Lambda: AWS's Runtime Interface Emulator and runtime client, the zip that would be deployed")
     code = root / "function"
     packed = pack()
@@ -121,7 +121,7 @@ def function(root: Path, endpoint_url: str) -> Iterator[Function]:
 
 
 def ask(api: str, user_id: str, lambda_function: Function) -> None:
-    """One curl in, five products out."""
+    """Request recommendations by curl and print them."""
     question = ["-H", "Content-Type: application/json", "-d", json.dumps({"user_id": user_id})]
     command = ["curl", "--silent", "--show-error", "--max-time", "30", api + ROUTE, *question]
     click.echo(f"$ {shlex.join(command)}")
@@ -137,14 +137,14 @@ def ask(api: str, user_id: str, lambda_function: Function) -> None:
 
 
 def some_user(root: Path, s3: S3Server) -> str:
-    """One of the training data, read back from S3."""
+    """Return a user of the training data, read back from S3."""
     folder = root / "channels"
     s3.download(BUCKET, "channels/demo/train", folder)
     return str(pd.read_parquet(folder)["user_id"].iloc[0])
 
 
 def in_container(image: str, s3: S3Server, *words: str) -> list[str]:
-    """Docker run in the host's network; credentials are handed over by name, not by value."""
+    """Return the `docker run` command in the host's network; credentials are passed by name, not by value."""
     names = [*s3.environment, BIND_TO_PORT, CONTAINER_LOG_LEVEL]
     handed_over = [word for name in names for word in ("-e", name)]
     return ["docker", "run", "--rm", "--network=host", *handed_over, image, *words]
@@ -152,7 +152,7 @@ def in_container(image: str, s3: S3Server, *words: str) -> list[str]:
 
 @contextmanager
 def environment(variables: dict[str, str]) -> Iterator[None]:
-    """More variables for the processes of the block."""
+    """Set additional environment variables for the length of the block."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -163,7 +163,7 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def wait() -> None:
-    """Until Ctrl-C."""
+    """Wait until Ctrl-C."""
     try:
         while True:
             time.sleep(3_600)

@@ -1,7 +1,7 @@
 """SageMaker's runtime in front of a container: InvokeEndpoint -> POST /invocations.
 
-Source: contract S6 to S11; Amazon SageMaker API Reference, "InvokeEndpoint". It is what
-AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME names; whoever signs a request is believed.
+Source: contract S6 to S11; Amazon SageMaker API Reference, "InvokeEndpoint". AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME
+names its URL. Signatures are not checked.
 """
 
 import json
@@ -14,8 +14,8 @@ from flask import Flask, Response, request
 from infra.local.servers import serving
 
 VARIANT = "AllTraffic"
-TIMEOUT_SECONDS = 60  # what SageMaker gives a container (contract S6)
-# A header of InvokeEndpoint -> what the container gets (contract S8).
+TIMEOUT_SECONDS = 60  # SageMaker's limit for a container (contract S6)
+# Header of InvokeEndpoint -> header of the request to the container (contract S8).
 PASSED_ON = {
     "Content-Type": "Content-Type",
     "Accept": "Accept",
@@ -25,7 +25,7 @@ PASSED_ON = {
 
 
 def create_app(endpoint_name: str, port: int) -> Flask:
-    """InvokeEndpoint of one endpoint, whose container listens at a port of this machine."""
+    """Return the app with InvokeEndpoint of one endpoint; its container listens on a local port."""
     app = Flask(__name__)
 
     @app.post("/endpoints/<name>/invocations")
@@ -68,6 +68,6 @@ def _error(status: int, code: str, members: dict[str, object]) -> Response:
 
 @contextmanager
 def running_endpoint(endpoint_name: str, port: int) -> Iterator[str]:
-    """Serve it in a thread; what AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME is set to."""
+    """Serve the app in a thread; yield the value for AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME."""
     with serving(create_app(endpoint_name, port)) as url:
         yield url

@@ -20,17 +20,17 @@ from recommender.errors import EngineError
 
 ROOT = Path(__file__).parents[2]
 HANDLER = "handler.lambda_handler"
-EMULATOR_WHEEL = "aws-sam-cli==1.170.0"  # which carries the emulator; nothing else of it is installed
+EMULATOR_WHEEL = "aws-sam-cli==1.170.0"  # contains the emulator; nothing else of it is installed
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
-TIMEOUT_SECONDS = 30  # of the gateway
+TIMEOUT_SECONDS = 30  # timeout of the gateway
 START_SECONDS = 10
 
 
 def emulator(folder: Path = ROOT / "build" / "emulator") -> Path:
-    """The emulator's binary, which pip fetches the first time.
+    """Return the emulator's binary, which pip downloads the first time.
 
     Raises:
-        EngineError: this is no Linux on a processor that Lambda has, or pip can't fetch it.
+        EngineError: this is not Linux on a processor that Lambda supports, or the download failed.
     """
     architecture = ARCHITECTURES.get(platform.machine())
     if sys.platform != "linux" or architecture is None:
@@ -54,7 +54,7 @@ def emulator(folder: Path = ROOT / "build" / "emulator") -> Path:
 
 @dataclass
 class Function:
-    """A running function, which handles one invocation at a time as one instance of Lambda does."""
+    """A running function; like one instance of Lambda, it handles one invocation at a time."""
 
     port: int
     process: "subprocess.Popen[bytes]"
@@ -62,10 +62,10 @@ class Function:
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def invoke(self, event: object) -> Any:  # noqa: ANN401 - any JSON value
-        """What the handler returns; where it raises, an object with errorType.
+        """Invoke the handler and return its result; if it raises, an object with errorType.
 
         Raises:
-            TimeoutError: there was no answer within the gateway's time.
+            TimeoutError: there was no response within the gateway's timeout.
         """
         with self._turn:
             connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
@@ -78,7 +78,7 @@ class Function:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """What the handler has logged, a line for each invocation."""
+        """The log of the handler, one line per invocation."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
 
@@ -87,12 +87,12 @@ def running_function(code: Path, environment: Mapping[str, str], log: Path) -> I
     """Run the handler of a folder as Lambda does; it ends with the block.
 
     Args:
-        code: what the zip of the function unpacks to.
-        environment: the function's variables, all that it gets beside PATH and credentials that are none.
-        log: a file for what the runtime and the handler print.
+        code: the unpacked zip of the function.
+        environment: the function's variables; it gets no others than these, PATH and dummy credentials.
+        log: a file for the output of the runtime and the handler.
 
     Raises:
-        EngineError: there is no emulator here, or it does not start.
+        EngineError: the emulator does not run on this machine, or did not start.
     """
     port, api = free_port(), free_port()
     addresses = [f"--runtime-interface-emulator-address=127.0.0.1:{port}", f"--runtime-api-address=127.0.0.1:{api}"]

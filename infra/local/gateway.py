@@ -1,6 +1,6 @@
 """API Gateway's HTTP API in front of the function: a request -> an event of payload 2.0 -> a response.
 
-Source: API Gateway Developer Guide, "Create AWS Lambda proxy integrations for HTTP APIs". Who may ask is not checked
+Source: API Gateway Developer Guide, "Create AWS Lambda proxy integrations for HTTP APIs". Authorization is not checked
 here: on AWS the API's authorizer does that.
 """
 
@@ -15,11 +15,11 @@ from flask import Flask, Response, request
 from infra.local.function import Function
 
 ROUTE = "/recommendations"
-MAX_BODY_BYTES = 10 * 2**20  # of an HTTP API
+MAX_BODY_BYTES = 10 * 2**20  # limit of an HTTP API
 
 
 def create_app(function: Function) -> Flask:
-    """The API with its one route."""
+    """Return the API with its one route."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_error_handler(404, lambda _: _message(404, "Not Found"))
@@ -38,7 +38,7 @@ def create_app(function: Function) -> Flask:
 
 
 def event_of_request() -> dict[str, Any]:
-    """Flask's current request as the function sees it: small letters in headers' names, base64 of what is no text."""
+    """Return Flask's current request as an event: lower-case header names, base64 for bodies that are not text."""
     body = request.get_data()
     is_text = request.mimetype.startswith("text/") or request.mimetype in ("application/json", "application/xml")
     now = time.time()
@@ -74,8 +74,8 @@ def event_of_request() -> dict[str, Any]:
 
 
 def response_of(result: dict[str, Any]) -> Response:
-    """The function's result as API Gateway sends it."""
-    if "statusCode" not in result:  # then all of it is the body
+    """Return the function's result as the response of API Gateway."""
+    if "statusCode" not in result:  # then the whole result is the body
         return Response(json.dumps(result), 200, {"Content-Type": "application/json"})
     body = result.get("body", "")
     content = base64.b64decode(body) if result.get("isBase64Encoded") else body.encode()

@@ -1,4 +1,4 @@
-"""A real S3 server on this machine, in a process of its own."""
+"""A real S3 server on this machine, in its own process."""
 
 import json
 import random
@@ -27,13 +27,13 @@ GRPC = 10_000  # weed serves gRPC at each port plus this
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where it answers, and a way to put objects there that is not that of the package."""
+    """A running S3 server, with a client that is independent of the package."""
 
     url: str
 
     @property
     def environment(self) -> dict[str, str]:
-        """What boto3 needs to find it."""
+        """The environment variables with which boto3 finds the server."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": KEY,
@@ -44,7 +44,7 @@ class S3Server:
 
     @property
     def client(self) -> "S3Client":
-        """Of boto3."""
+        """A client of boto3."""
         return boto3.client(
             "s3",
             endpoint_url=self.url,
@@ -62,7 +62,7 @@ class S3Server:
             path.write_bytes(self.client.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
 
     def put(self, bucket: str, objects: dict[str, bytes]) -> None:
-        """Write objects by their keys into a bucket, which is made where there is none."""
+        """Write objects by their keys into a bucket, which is created if it does not exist."""
         client = self.client
         with suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=bucket)
@@ -103,10 +103,10 @@ def _takes_objects(server: S3Server) -> bool:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free now, with their gRPC ports."""
+    """Return ports that are free now, together with their gRPC ports."""
     ports: list[int] = []
     with ExitStack() as stack:
-        for port in random.sample(range(20_000, 50_000), 1_000):  # two runs at once do not look at the same
+        for port in random.sample(range(20_000, 50_000), 1_000):  # at random: concurrent runs try different ports
             try:
                 for wanted in (port, port + GRPC):
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", wanted))

@@ -246,7 +246,7 @@ def problem(account: ControlPlane, home: Path, *arguments: str, **environment: s
         (["AWS_DEFAULT_REGION"], {}, "there is no AWS region: set AWS_DEFAULT_REGION, for example eu-west-1"),
         (["AWS_ACCESS_KEY_ID"], {}, "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "),
         ([], {"AWS_PROFILE": "mine"}, "The config profile (mine) could not be found"),
-        ([], {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS does not answer as it should: Could not connect to the "),
+        ([], {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS does not respond as expected: Could not connect to the "),
     ],
 )
 def test_an_account_that_can_not_be_used_is_one_line(
