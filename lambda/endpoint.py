@@ -70,7 +70,7 @@ class Endpoint:
             tcp_keepalive=True,
             max_pool_connections=1,
         )
-        # What boto3 would import around it is a tenth of a cold start (results/function.md).
+        # botocore directly: boto3's other imports are a tenth of a cold start (results/function.md).
         self._client: Any = get_session().create_client("sagemaker-runtime", region_name=settings.region, config=config)
 
     def ask(self, question: bytes, request_id: str, seconds_left: Callable[[], float]) -> Reply:

@@ -87,7 +87,7 @@ def stopped(container: Container, number: int) -> int:
 
 
 def failed(container: Container, error: BaseException) -> int:
-    """Say why, and leave no model. Returns the exit code."""
+    """Report the failure and remove the model; return the exit code."""
     if isinstance(error, ModuleNotFoundError):
         error = missing_package(error) or error
     message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Which extra of the package brings what: the one message where a package is not installed."""
+"""The extras of the package, and the message for a package that is not installed."""
 
 from recommender.errors import MissingPackageError
 
@@ -14,7 +14,7 @@ EXTRAS = {
 
 
 def missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:
-    """Return what to install for an import that failed; None if it is no package of an extra."""
+    """Return the error with what to install for a failed import; None if no extra has the package."""
     package = (error.name or "").partition(".")[0]
     for extra, packages in EXTRAS.items():
         if package in packages:

@@ -1,4 +1,4 @@
-"""Processes that others wait for: a free port, and until something is ready."""
+"""Waiting for processes and ports."""
 
 import socket
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class NotReadyError(Exception):
-    """A process ended, or too much time passed, before what was waited for."""
+    """A process ended or the time ran out before the condition held."""
 
 
 def wait_until(
@@ -18,17 +18,17 @@ def wait_until(
     process: "subprocess.Popen[Any] | None" = None,
     pause: float = 0.05,
 ) -> None:
-    """Return as soon as a condition holds.
+    """Wait until a condition holds.
 
     Args:
-        is_ready: the condition; asked again after each pause.
-        what: what is waited for, as the message names it.
-        seconds: how long at most.
-        process: what must not end in the meantime.
-        pause: seconds between two looks.
+        is_ready: the condition, checked after each pause.
+        what: the name of the condition's subject, for the message.
+        seconds: maximum time to wait.
+        process: a process that must not end in the meantime.
+        pause: seconds between two checks.
 
     Raises:
-        NotReadyError: the process ended first, or the time is over.
+        NotReadyError: the process ended first, or the time ran out.
     """
     deadline = time.monotonic() + seconds
     while not is_ready():
@@ -40,7 +40,7 @@ def wait_until(
 
 
 def listens(host: str, port: int, timeout: float = 5) -> bool:
-    """Return whether a host listens on a TCP port; a name that is not known yet does not."""
+    """Return whether a host listens on a TCP port; False also if its name is not known yet."""
     try:
         socket.create_connection((host, port), timeout=timeout).close()
     except OSError:

@@ -57,8 +57,8 @@ class Interactions:
     def without_duplicates(self, keep: Literal["keep", "first", "last", "mean"]) -> "Interactions":
         """Return one row for each pair of user and item, or all rows with `keep`; O(n log n).
 
-        `first` and `last` go by time, of equal times by rating, as in `prepare.steps`; `mean` is the mean of the
-        ratings at the place and time of the last one. The rows stay in the order of the input.
+        `first` and `last` are by time, ties by rating, as in `prepare.steps`. `mean` is the mean of the ratings, at
+        the position and time of the last one. The rows stay in the order of the input.
         """
         if keep == "keep":
             return self

@@ -62,10 +62,10 @@ def split_at_time(data: Interactions, time: int, validation_time: int | None = N
 def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
     """Mark each user's last rating, if user and item both occur in the remaining ratings.
 
-    The paper's section 2.2, step 4: the last rating of every user is set apart; those of them whose item
-    is not rated by anybody in the remainder go back. Of equal times the greater item ID is the last, then the
-    higher rating, as in `prepare.steps`: the result does not depend on input order. A user's only rating is never
-    held out, so that no user becomes unknown. O(n log n).
+    The paper's section 2.2, step 4: set apart the last rating of every user, then put back those with an item
+    that has no rating in the remainder. Among equal times the greater item ID is the last, then the higher rating,
+    as in `prepare.steps`, so that the result does not depend on input order. A user's only rating is never held
+    out, so that no user becomes unknown. O(n log n).
 
     Returns:
         (num_ratings,) bool, true for held-out ratings.

@@ -1,8 +1,8 @@
-"""The names of what an evaluation measures; without pandas, since launching a job needs them too."""
+"""The names of an evaluation's metrics; no pandas here, since launching a job imports this module."""
 
 from collections.abc import Iterable
 
-DEPTH = 100  # how far down the recommendations a test item is looked for
+DEPTH = 100  # recommendations among which a test item is searched
 CUTS = (5, 10, DEPTH)  # of hit rates
 
 

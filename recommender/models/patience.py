@@ -1,12 +1,12 @@
-"""How far to iterate: until the error has not improved for a while; the best iteration is the one to keep."""
+"""Early stopping: iterate until the error stops improving, and keep the best iteration."""
 
 
 class Patience:
-    """The iterations so far, and when to stop.
+    """The errors of the iterations so far, and the decision to stop.
 
     Attributes:
-        best: the iteration, from 1, of the least error; 0 if no error was a number yet.
-        errors: after each iteration; a NaN, after an overflow, is never the least.
+        best: the iteration, from 1, of the least error; 0 if no error is a number.
+        errors: the error after each iteration; NaNs (after an overflow) are ignored.
     """
 
     def __init__(self, most: int, patience: int) -> None:
@@ -15,7 +15,7 @@ class Patience:
         self.errors: list[float] = []
 
     def take(self, error: float) -> bool:
-        """Take the error after the next iteration; returns whether it is the least so far."""
+        """Record the error after the next iteration; return whether it is the least so far."""
         self.errors.append(error)
         is_least = error < (self.errors[self.best - 1] if self.best else float("inf"))
         if is_least:
@@ -24,5 +24,5 @@ class Patience:
 
     @property
     def ended(self) -> bool:
-        """Whether as many iterations as the patience allows brought nothing better, or no more are allowed."""
+        """Whether the patience or the maximum number of iterations is reached."""
         return len(self.errors) - self.best >= self._patience or len(self.errors) >= self._most

@@ -34,7 +34,7 @@ def running_server(
         command: the command to run.
 
     Raises:
-        NotReadyError: it did not get ready.
+        NotReadyError: the server ended, or was not ready in time.
     """
     port = free_port()
     variables = {**os.environ, BASE_DIR: str(base_dir), BIND_TO_PORT: str(port), **environment}
@@ -56,10 +56,10 @@ class Server:
         self.port = port
 
     def wait_until_ready(self) -> None:
-        """Return when /ping answers 200.
+        """Return when /ping returns 200.
 
         Raises:
-            NotReadyError: the server ended, or took too long.
+            NotReadyError: the server ended, or was not ready in time.
         """
         wait_until(self._answers_ping, "the server", START_SECONDS, self.process)
 

@@ -83,7 +83,7 @@ def _write_jsonl(path: Path, num_rows: int, rows_of: Callable[[slice], Iterator[
 
 @contextmanager
 def _gzipped(path: Path) -> Iterator[IO[str]]:
-    """A gzipped text file that appears under its name only when it is complete; it does not say when it was made."""
+    """Open a gzipped text file without a timestamp; it appears under its name only when it is complete."""
     with (
         atomic(path) as temporary,
         temporary.open("wb") as file,

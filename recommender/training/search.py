@@ -31,7 +31,7 @@ def search(config: TrainConfig, container: Container, trials: int) -> dict[str, 
         ConfigError: every hyper-parameter of the search space is set.
         DataError: a channel is missing or wrong, or there is nothing to validate on.
         ModuleNotFoundError: Optuna is not installed.
-        FitError: no trial has ended in a finite error.
+        FitError: no trial reached a finite error.
     """
     space = config.search_space
     if not space:
