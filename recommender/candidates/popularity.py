@@ -20,7 +20,7 @@ class Popularity(Source):
 
     name = "popularity"
     default_role = Role.FALLBACK
-    origins = {POPULAR: "the items with most ratings, for a user of whom nothing is known"}
+    origins = {POPULAR: "the items with most ratings, for an unknown user"}
     arrays = {"item_count": Array(np.int32, ("items",))}
 
     def __init__(self, item_count: NDArray[np.int32]) -> None:
