@@ -11,6 +11,7 @@ from hypothesis import settings
 from support.image import has_engine
 from support.job import NO_REPORT, ROOT, Job
 from support.raw import Prepare, Problem, Raw, Result
+from support.shared import Shared
 
 from infra.local.s3 import S3Server, serving
 from recommender.cli.prepare import main
@@ -72,14 +73,23 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Folders that one worker of pytest-xdist fills for all of them."""
+    own = tmp_path_factory.getbasetemp()
+    return Shared((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared")
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Shared) -> Job:
     """A job after train.py; not to be changed."""
-    trained = Job(tmp_path_factory.mktemp("trained"))
-    trained.write_synthetic(users=300, items=250, ratings=4_000)
-    trained.write_hyperparameters(embedding_dim="16")
-    result = trained.train()
-    assert result.returncode == 0, result.stderr
-    return trained
+
+    def make(folder: Path) -> None:
+        job = Job(folder)
+        job.write_synthetic(users=300, items=250, ratings=4_000)
+        job.write_hyperparameters(embedding_dim="16")
+        job.train_shared()
+
+    return Job(shared.folder("trained", make))
 
 
 @pytest.fixture

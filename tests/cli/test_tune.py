@@ -32,7 +32,7 @@ def test_the_best_is_the_least_error_and_the_first_trial_that_of_the_defaults(
     assert len(errors) == 6
     assert best == min(errors) <= errors[0]
     small.write_hyperparameters(embedding_dim="8")
-    assert small.train().returncode == 0
+    assert small.train_here().returncode == 0
     assert small.metrics["validation_rmse"] == pytest.approx(errors[0], rel=1e-5)
 
 
@@ -45,7 +45,7 @@ def test_what_is_found_trains_the_job_to_the_same_validation_error(
     assert {type(value) for value in found.values()} == {str}
     assert (found["embedding_dim"], found["seed"]) == ("8", "3")
     small.write_hyperparameters(**found)
-    assert small.train().returncode == 0
+    assert small.train_here().returncode == 0
     assert small.metrics["validation_rmse"] == pytest.approx(best, rel=1e-5)
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.job import Job
 from support.model import factors_of
+from support.shared import Shared
 
 from recommender.common.processes import free_port
 from recommender.models.distributed import Hosts
@@ -23,16 +23,41 @@ from recommender.sagemaker.environment import Cluster
 HOSTS = ["127.0.0.1", "127.0.0.2"]
 
 
+def jobs_in(folder: Path) -> list[Job]:
+    return [Job(folder / host) for host in HOSTS]
+
+
 @pytest.fixture
-def pair(tmp_path: Path) -> list[Job]:
+def pair(shared: Shared, tmp_path: Path) -> list[Job]:
     """Two jobs with the same channels and hyper-parameters."""
-    jobs = [Job(tmp_path / host) for host in HOSTS]
-    jobs[0].write_synthetic(users=400, items=300, ratings=5_000)
-    jobs[0].write_hyperparameters(embedding_dim="24")
-    shutil.copytree(jobs[0].base_dir, jobs[1].base_dir)
-    for job, host in zip(jobs, HOSTS, strict=True):
-        write_resource_config(job, host, HOSTS, "lo")
-    return jobs
+
+    def make(folder: Path) -> None:
+        jobs = jobs_in(folder)
+        jobs[0].write_synthetic(users=400, items=300, ratings=5_000)
+        jobs[0].write_hyperparameters(embedding_dim="24")
+        shutil.copytree(jobs[0].base_dir, jobs[1].base_dir)
+        for job, host in zip(jobs, HOSTS, strict=True):
+            write_resource_config(job, host, HOSTS, "lo")
+
+    shutil.copytree(shared.folder("pair", make), tmp_path, dirs_exist_ok=True)
+    return jobs_in(tmp_path)
+
+
+@pytest.fixture
+def fitted_pair(pair: list[Job], shared: Shared, solver: str) -> list[Job]:
+    """Two jobs that have fitted one model with a solver; not to be changed."""
+
+    def make(folder: Path) -> None:
+        jobs = jobs_in(folder)
+        for new, job in zip(jobs, pair, strict=True):
+            shutil.copytree(job.base_dir, new.base_dir)
+            new.write_hyperparameters(**SOLVERS[solver])
+        results = end(start(jobs))
+        assert [code for code, _, _ in results] == [0, 0], results
+        for job, (_, output, _) in zip(jobs, results, strict=True):
+            (job.base_dir / "log").write_text(output)
+
+    return jobs_in(shared.folder(f"fitted-pair-{solver}", make))
 
 
 def write_resource_config(job: Job, host: str, hosts: list[str], interface: str) -> None:
@@ -47,7 +72,7 @@ def start(jobs: list[Job]) -> "list[subprocess.Popen[str]]":
 
 
 def end(processes: "list[subprocess.Popen[str]]") -> list[tuple[int, str, str]]:
-    outputs = [process.communicate(timeout=120) for process in processes]
+    outputs = [process.communicate(timeout=300) for process in processes]
     return [(process.returncode, *output) for process, output in zip(processes, outputs, strict=True)]
 
 
@@ -58,19 +83,18 @@ SOLVERS = {
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(pair: list[Job], tmp_path: Path, solver: str) -> None:
-    for job in pair:
-        job.write_hyperparameters(**SOLVERS[solver])
-    results = end(start(pair))
-    assert [code for code, _, _ in results] == [0, 0], results
-    assert (pair[1].model_files, pair[1].container.metrics_file.exists()) == ([], False)
-    assert "127.0.0.1 writes the model" in results[1][1]
+def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(
+    fitted_pair: list[Job], tmp_path: Path, solver: str
+) -> None:
+    first, second = fitted_pair
+    assert (second.model_files, second.container.metrics_file.exists()) == ([], False)
+    assert "127.0.0.1 writes the model" in second.log
 
     alone = Job(tmp_path / "alone")
-    shutil.copytree(pair[0].base_dir / "input", alone.base_dir / "input")
+    shutil.copytree(first.base_dir / "input", alone.base_dir / "input")
     (alone.base_dir / "input/config/resourceconfig.json").unlink()
-    assert alone.train().returncode == 0
-    one, two = (factors_of(Recommender.load(job.container.model_dir)) for job in (alone, pair[0]))
+    assert alone.train_here().returncode == 0
+    one, two = (factors_of(Recommender.load(job.container.model_dir)) for job in (alone, first))
     # Adam divides gradients by their own size, so that the rounding of a small one is seen.
     tolerance = {"als": 1e-5, "adam": 1e-4}[solver]
     everything = np.arange(one.num_items)
@@ -97,10 +121,8 @@ def test_a_lost_host_ends_the_job_with_a_failure_that_says_so(pair: list[Job]) -
         if line.startswith("iteration=1;"):
             break
     second.kill()
-    began = time.monotonic()
-    (code, _, errors), _ = end([first, second])
+    (code, _, errors), _ = end([first, second])  # 1,000 sweeps would take much longer than this waits
     assert code == 1
-    assert time.monotonic() - began < 30
     assert pair[0].failure is not None
     assert "another host (127.0.0.2) was lost" in pair[0].failure
     assert "Traceback" not in errors
@@ -113,25 +135,27 @@ def test_a_host_that_waits_for_another_hears_a_stop_signal(pair: list[Job]) -> N
         assert process.stdout is not None
         assert any("waiting for all of" in line for line in process.stdout)
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         assert process.returncode == 143
 
 
-def test_hosts_go_on_from_the_first_ones_checkpoint(pair: list[Job]) -> None:
-    assert [code for code, _, _ in end(start(pair))] == [0, 0]
-    before = pair[0].fingerprints
-    shutil.rmtree(pair[1].container.checkpoint_dir, ignore_errors=True)
-    results = end(start(pair))
+@pytest.mark.parametrize("solver", ["als"])
+def test_hosts_go_on_from_the_first_ones_checkpoint(fitted_pair: list[Job], tmp_path: Path, solver: str) -> None:
+    shutil.copytree(fitted_pair[0].base_dir.parent, tmp_path / "again")
+    again = jobs_in(tmp_path / "again")
+    shutil.rmtree(again[1].container.checkpoint_dir, ignore_errors=True)
+    results = end(start(again))
+    assert [code for code, _, _ in results] == [0, 0], results
     assert "resuming after iteration" in results[0][1]
     assert "iteration=1;" not in results[1][1]
-    assert pair[0].fingerprints == before
+    assert again[0].fingerprints == fitted_pair[0].fingerprints
 
 
 def test_channels_that_are_cut_up_between_hosts_are_refused(pair: list[Job]) -> None:
     config = {"train": {"TrainingInputMode": "File", "S3DistributionType": "ShardedByS3Key"}}
     file = pair[0].container.hyperparameters_file.with_name("inputdataconfig.json")
     file.write_text(json.dumps(config))
-    assert pair[0].train().returncode == 1
+    assert pair[0].train_here().returncode == 1
     assert "expected S3DistributionType FullyReplicated" in (pair[0].failure or "")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.job import ROOT, Job
+from support.shared import Shared
 
 from recommender.cli import train
 from recommender.cli.report import finished, main
@@ -51,15 +52,18 @@ def reported(job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
 
 
 @pytest.fixture(scope="module")
-def whole(trained: Job, tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """A job that has everything: titles, test, timestamps; its page is written by train.py as a process."""
-    whole = Job(tmp_path_factory.mktemp("whole") / "job")
-    shutil.copytree(trained.base_dir, whole.base_dir)
-    shutil.rmtree(whole.container.checkpoint_dir)
-    result = whole.train(SM_HP_REPORT="true")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.endswith(f"the report is in {whole.container.report_file}\n")
-    return whole
+def whole(trained: Job, shared: Shared) -> Job:
+    """A job that has everything: titles, test, timestamps; train.py as a process writes its page. Not to be changed."""
+
+    def make(folder: Path) -> None:
+        job = Job(folder)
+        shutil.copytree(trained.base_dir, folder, dirs_exist_ok=True)
+        shutil.rmtree(job.container.checkpoint_dir)
+        result = job.train(SM_HP_REPORT="true")
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout.endswith(f"the report is in {job.container.report_file}\n")
+
+    return Job(shared.folder("reported", make))
 
 
 @pytest.fixture(scope="module")
@@ -305,11 +309,11 @@ def test_a_job_without_the_report_loads_neither_matplotlib_nor_jinja2(job: Job) 
     assert result.stdout.splitlines()[-1] == "0 {'pandas'}"
 
 
-def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(whole: Job, tmp_path: Path) -> None:
+def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(trained_copy: Job, tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.write_text("not a folder")
     folders = {name: str(home / "x") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR")}
-    result = whole.train(SM_HP_REPORT="true", **folders)
+    result = trained_copy.train(SM_HP_REPORT="true", **folders)
     assert (result.returncode, result.stderr) == (0, "")
     assert "the report is in" in result.stdout
     assert "atplotlib" not in result.stdout

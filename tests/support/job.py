@@ -1,6 +1,8 @@
 """A training job's directory tree, as a test writes and reads it."""
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -13,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from recommender.cli import train
 from recommender.data.channels import read_ratings, read_titles
 from recommender.data.sources import open_channel
 from recommender.errors import DataError
@@ -96,6 +99,26 @@ class Job:
             timeout=120,
             check=False,
         )
+
+    def train_here(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Call train.py's main in this process, which saves the two seconds of its imports."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            for name, value in ({BASE_DIR: str(self.base_dir)} | NO_REPORT | environment).items():
+                patch.setenv(name, value)
+            code = train.main(list(arguments))
+        return subprocess.CompletedProcess(["train.py", *arguments], code, out.getvalue(), err.getvalue())
+
+    @property
+    def log(self) -> str:
+        """What the training printed that made a shared job."""
+        return (self.base_dir / "log").read_text()
+
+    def train_shared(self) -> None:
+        """Run train.py as a process, which must succeed, and keep what it prints for `log`."""
+        result = self.train()
+        assert result.returncode == 0, result.stderr
+        (self.base_dir / "log").write_text(result.stdout)
 
     @property
     def fingerprints(self) -> dict[str, str]:
