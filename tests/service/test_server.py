@@ -6,11 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
+from collections.abc import Iterator
 from http.client import HTTPConnection
 
 import pytest
+from support.batches import batch_under_way, pings_during_batches
 from support.job import ROOT, Job
 
 from recommender.common.processes import free_port
@@ -25,7 +26,7 @@ def start(job: Job, **environment: str) -> "subprocess.CompletedProcess[str]":
         env=os.environ | {BASE_DIR: str(job.base_dir), BIND_TO_PORT: str(free_port())} | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -53,64 +54,38 @@ def test_a_server_with_a_bad_port_ends_with_its_name(trained: Job) -> None:
     assert f"{BIND_TO_PORT}: expected a whole number" in result.stderr
 
 
-def test_a_port_that_is_taken_is_named(trained: Job) -> None:
-    with socket.create_server(("0.0.0.0", 0)) as taken:
-        port = taken.getsockname()[1]
-        result = start(trained, **{BIND_TO_PORT: str(port)})
-    assert result.returncode != 0
-    assert str(port) in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def slow_question(server: Server, num_instances: int) -> bytes:
-    instances = [{"user_id": f"new-{number}", "top_k": 200} for number in range(num_instances)]
-    headers = {"Content-Type": "application/json"}
-    return server.request("POST", "/invocations", json.dumps({"instances": instances}).encode(), headers)[1]
-
-
-def test_ping_is_answered_while_slow_invocations_are_under_way(trained: Job) -> None:
-    """One worker, batches of hundreds: a ping must not wait for a batch to end."""
+@pytest.fixture(scope="module")
+def one_worker(trained: Job) -> Iterator[Server]:
+    """A server with one worker, for tests that leave it as it was."""
     with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
-        began = time.monotonic()
-        slow_question(server, 200)
-        one_batch = time.monotonic() - began
-        threads = [threading.Thread(target=slow_question, args=(server, 200)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        pings = []
-        while any(thread.is_alive() for thread in threads):
-            began = time.monotonic()
-            assert server.request("GET", "/ping")[0] == 200
-            pings.append(time.monotonic() - began)
-        assert len(pings) > 10
-        assert sorted(pings)[len(pings) // 2] < one_batch / 4
+        yield server
 
 
-def test_a_client_that_sends_slowly_holds_up_nobody(trained: Job) -> None:
-    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
-        connections = []
-        for _ in range(50):
-            connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
-            connection.putrequest("POST", "/invocations")
-            connection.putheader("Content-Length", "100")
-            connection.endheaders()
-            connections.append(connection)
-        assert server.invoke({"user_id": "new"})[0] == 200
-        assert server.request("GET", "/ping")[0] == 200
-        for connection in connections:
-            connection.close()
+def test_ping_is_answered_while_slow_invocations_are_under_way(one_worker: Server) -> None:
+    """One worker, batches of hundreds: pings that wait for a batch to end can't be more than the batches."""
+    assert pings_during_batches(one_worker, batches=4, instances=200) > 2 * 4
+
+
+def test_a_client_that_sends_slowly_holds_up_nobody(one_worker: Server) -> None:
+    connections = []
+    for _ in range(50):
+        connection = HTTPConnection("127.0.0.1", one_worker.port, timeout=10)
+        connection.putrequest("POST", "/invocations")
+        connection.putheader("Content-Length", "100")
+        connection.endheaders()
+        connections.append(connection)
+    assert one_worker.invoke({"user_id": "new"})[0] == 200
+    assert one_worker.request("GET", "/ping")[0] == 200
+    for connection in connections:
+        connection.close()
 
 
 def test_sigterm_lets_the_answer_under_way_finish_and_ends_with_0(trained: Job) -> None:
-    answers: list[bytes] = []
-    with running_server(trained.base_dir) as server:
-        thread = threading.Thread(target=lambda: answers.append(slow_question(server, 1000)))
-        thread.start()
-        time.sleep(0.1)
+    """The server gives the answer 25 s, which must be enough on a busy machine."""
+    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server, batch_under_way(server, 300) as batch:
         server.process.send_signal(signal.SIGTERM)
-        thread.join()
-        assert server.process.wait(timeout=30) == 0
-    assert len(json.loads(answers[0])["predictions"]) == 1000
+        assert len(json.loads(batch.getresponse().read())["predictions"]) == 300
+        assert server.process.wait(timeout=60) == 0
 
 
 def test_sigterm_right_after_the_start_is_not_lost(trained: Job) -> None:
@@ -118,15 +93,15 @@ def test_sigterm_right_after_the_start_is_not_lost(trained: Job) -> None:
     with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "4"}) as server:
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(timeout=30) == 0
-        assert time.monotonic() - began < 15
+        assert server.process.wait(timeout=60) == 0
+        assert time.monotonic() - began < 24
 
 
 def test_a_worker_that_is_killed_is_replaced(trained: Job) -> None:
     with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
         children = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True)
         os.kill(int(children.stdout), signal.SIGKILL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
                 if server.invoke({"user_id": "new"})[0] == 200:
@@ -137,22 +112,21 @@ def test_a_worker_that_is_killed_is_replaced(trained: Job) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ping", "/invocations"])
-def test_nonsense_on_the_wire_does_not_end_the_server(trained: Job, path: str) -> None:
-    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
-        for nonsense in (
-            b"\x00" * 1000,
-            b"GET " + path.encode(),
-            b"POST " + path.encode() + b" HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
-        ):
-            with socket.create_connection(("127.0.0.1", server.port)) as connection:
-                connection.sendall(nonsense)
-                connection.shutdown(socket.SHUT_WR)
-                connection.settimeout(10)
-                assert b"Traceback" not in connection.recv(10_000)
-        assert server.invoke({"user_id": "new"})[0] == 200
+def test_nonsense_on_the_wire_does_not_end_the_server(one_worker: Server, path: str) -> None:
+    for nonsense in (
+        b"\x00" * 1000,
+        b"GET " + path.encode(),
+        b"POST " + path.encode() + b" HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", one_worker.port)) as connection:
+            connection.sendall(nonsense)
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(60)
+            assert b"Traceback" not in connection.recv(10_000)
+    assert one_worker.invoke({"user_id": "new"})[0] == 200
 
 
-def test_a_chunked_body_is_bounded_too_and_a_broken_one_is_a_400(trained: Job) -> None:
+def test_a_chunked_body_is_bounded_too_and_a_broken_one_is_a_400(one_worker: Server) -> None:
     head = b"POST /invocations HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     blank = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     question = b'{"user_id": "u"}'
@@ -162,18 +136,18 @@ def test_a_chunked_body_is_bounded_too_and_a_broken_one_is_a_400(trained: Job) -
         b"413 ": whole + blank * 96 + b"0\r\n\r\n",
         b"400 ": head + b"ZZ\r\n" + question,
     }
-    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
-        for expected, request in bodies.items():
-            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
-                connection.sendall(request)
-                assert connection.recv(10_000).startswith(b"HTTP/1.1 " + expected)
+    for expected, request in bodies.items():
+        with socket.create_connection(("127.0.0.1", one_worker.port), timeout=60) as connection:
+            connection.sendall(request)
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 " + expected)
 
 
 def test_a_port_that_is_taken_is_one_line(trained: Job) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
-        result = start(trained, **{BIND_TO_PORT: str(taken.getsockname()[1])})
+        port = taken.getsockname()[1]
+        result = start(trained, **{BIND_TO_PORT: str(port)})
     assert result.returncode == 1
-    assert result.stderr.startswith("error: port ")
+    assert result.stderr.startswith(f"error: port {port}")
     assert result.stderr.count("\n") == 1
     assert BIND_TO_PORT in result.stderr
     assert result.stdout == ""
@@ -191,5 +165,5 @@ def test_ctrl_c_ends_the_server_without_a_word(trained: Job) -> None:
     with process:
         Server(process, port).wait_until_ready()
         os.killpg(process.pid, signal.SIGINT)
-        assert process.communicate(timeout=20)[1] == b""
+        assert process.communicate(timeout=60)[1] == b""
     assert process.returncode == 0

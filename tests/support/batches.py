@@ -1,0 +1,50 @@
+"""Batches of questions that keep a server busy."""
+
+import json
+import select
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
+
+from recommender.service.process import Server
+
+HEADERS = {"Content-Type": "application/json", "Connection": "close"}  # or the server waits for it when it stops
+
+
+@contextmanager
+def batch_under_way(server: Server, instances: int, user_id: str | None = None) -> Iterator[HTTPConnection]:
+    """Send a batch, and wait until the server works on it; the block reads the response.
+
+    A server with one worker accepts connections in order: when it answers a ping, it has the batch.
+
+    Args:
+        server: has one worker.
+        instances: how many records the batch has.
+        user_id: asks for this user in each record; without it for users that the model does not know.
+    """
+    records = [{"user_id": user_id or f"new-{number}", "top_k": 200} for number in range(instances)]
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=120)) as connection:
+        connection.request("POST", "/invocations", json.dumps({"instances": records}), HEADERS)
+        assert server.request("GET", "/ping")[0] == 200
+        yield connection
+
+
+def pings_during_batches(server: Server, batches: int, instances: int, user_id: str | None = None) -> int:
+    """Return how many pings the server answers, one after the other, before it has answered all batches."""
+    pings = 0
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(batch_under_way(server, instances, user_id)) for _ in range(batches)]
+        while waiting:
+            assert server.request("GET", "/ping")[0] == 200
+            pings += 1
+            waiting = [connection for connection in waiting if not has_response(connection)]
+    return pings
+
+
+def has_response(connection: HTTPConnection) -> bool:
+    """Read the response if it has begun to arrive."""
+    if not select.select([connection.sock], [], [], 0)[0]:
+        return False
+    response = connection.getresponse()
+    assert response.status == 200
+    return bool(response.read())
