@@ -48,7 +48,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
         (tmp_path / "log").open("w") as log,
         subprocess.Popen(["docker-registry", "serve", str(tmp_path / "config.yml")], stdout=log, stderr=log) as process,
     ):
-        for _ in range(100):
+        for _ in range(600):
             with contextlib.suppress(urllib3.exceptions.HTTPError):
                 urllib3.request("GET", f"http://{place}/v2/", retries=False)
                 break

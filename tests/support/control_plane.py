@@ -73,7 +73,7 @@ def control_plane(log: Path) -> Iterator[ControlPlane]:
 
 
 def _wait(server: ControlPlane, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(300):
+    for _ in range(1_200):
         assert process.poll() is None, "the control plane has ended"
         with contextlib.suppress(urllib3.exceptions.HTTPError):
             urllib3.request("GET", f"{server.url}/moto-api/", retries=False)

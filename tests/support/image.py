@@ -2,23 +2,28 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.error import URLError
 
 from support.job import ROOT, Job
 
-from recommender.common.processes import free_port
 from recommender.service.process import Server, running_server
 
 NAME = "recommender-under-test"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+# Always the same: the URL is a build argument, and with another one Docker's cache is missed and torch installed again.
+TORCH_PORT = 8790
+PORT_SECONDS = 30  # to wait for another build on this machine
 NO_NETWORK, HOST_NETWORK = "--network=none", "--network=host"
 
 
@@ -101,24 +106,51 @@ def torch_index() -> Iterator[str]:
     except (URLError, OSError):
         pass
     (pinned,) = (line.split()[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if "torch==" in line)
-    folder = ROOT / "build" / "torch-index" / "torch"
-    folder.mkdir(parents=True, exist_ok=True)
-    download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), pinned]
-    subprocess.run(download, check=True, capture_output=True)
-    port = free_port()
-    server = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder.parent)]
-    with subprocess.Popen(server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with local_index(ROOT / "build" / "torch-index", pinned) as index:
+        yield index
+
+
+@contextmanager
+def local_index(folder: Path, pinned: str) -> Iterator[str]:
+    """Serve a wheel as an index of pip at a URL that is the same in every run.
+
+    Args:
+        folder: keeps the wheel for the next run, in a folder named after the project.
+        pinned: such as torch==2.9.1.
+    """
+    project, _, version = pinned.partition("==")
+    wheels = folder / project
+    if not list(wheels.glob(f"{project}-{version}[-+]*.whl")):
+        wheels.mkdir(parents=True, exist_ok=True)
+        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), pinned]
+        subprocess.run(download, check=True, capture_output=True)
+    with listening(partial(QuietHandler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
         try:
-            while not answers(port):
-                time.sleep(0.05)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{TORCH_PORT}"
         finally:
-            process.terminate()
+            server.shutdown()
+            thread.join()
 
 
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def listening(handler: Callable[..., BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """Return a server at the index's port."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while True:
+        try:
+            return ThreadingHTTPServer(("127.0.0.1", TORCH_PORT), handler)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"port {TORCH_PORT}: expected a free port for torch's index: {error}") from None
+            time.sleep(0.5)
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a log."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
 
 
 def as_user(job: Job) -> list[str]:
