@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import trainer
 from support.job import Job
 from support.shared import Shared
 
@@ -168,19 +169,30 @@ KILLS = 50  # for each of the two solvers
 
 @pytest.mark.slow
 @both_solvers
-def test_killed_at_100_random_moments_no_more_than_one_iteration_is_lost(work: Job, tmp_path: Path) -> None:
-    expected = uninterrupted(work, tmp_path)
-    began = time.monotonic()
-    assert work.train().returncode == 0
-    duration = time.monotonic() - began
+def test_killed_at_100_random_moments_no_more_than_one_iteration_is_lost(
+    work: Job, uninterrupted: Job, tmp_path: Path
+) -> None:
+    expected, log = uninterrupted.fingerprints, tmp_path / "log"
+    for _ in range(2):  # the first one starts the process that the others are forked from
+        shutil.rmtree(work.container.checkpoint_dir, ignore_errors=True)
+        began = time.monotonic()
+        process = trainer.start(work, log)
+        process.join()
+        assert process.exitcode == 0
+        duration = time.monotonic() - began
     shutil.rmtree(work.container.checkpoint_dir)
     random = np.random.default_rng(0)
     reached, completed = 0, 0
     for _ in range(KILLS):
-        process = work.start_training()
-        time.sleep(random.uniform(0.5, 1) * duration)
+        log.write_text("")
+        process = trainer.start(work, log)
+        iterations = random.integers(8)
+        while process.is_alive() and log.read_text().count("\niteration=") < iterations:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.1) * duration)
         process.kill()
-        output, _ = process.communicate()
+        process.join()
+        output = log.read_text()
         printed = [
             int(line.split("=")[1].split(";")[0]) for line in output.splitlines() if line.startswith("iteration=")
         ]
@@ -192,12 +204,12 @@ def test_killed_at_100_random_moments_no_more_than_one_iteration_is_lost(work: J
             pass  # refused: it serves nothing rather than something wrong
         else:
             assert work.fingerprints == expected
-        if process.returncode == 0 or "the model is in" in output:
+        if process.exitcode == 0 or "the model is in" in output:
             completed += 1
             shutil.rmtree(work.container.checkpoint_dir)
             reached = 0
     assert completed < KILLS
-    assert work.train().returncode == 0
+    assert work.train_here().returncode == 0
     assert work.fingerprints == expected
 
 
