@@ -365,7 +365,7 @@ def test_26_a_damaged_model_or_one_of_the_future_is_never_served(image: Image, f
             value["format_version"] = 999
             file.write_text(json.dumps(value))
         else:
-            file = job.container.model_dir / "item_bias.npy"
+            file = job.container.model_dir / "factorization.item_bias.npy"
             content = bytearray(file.read_bytes())
             content[-1] ^= 1
             file.write_bytes(content)
@@ -374,7 +374,7 @@ def test_26_a_damaged_model_or_one_of_the_future_is_never_served(image: Image, f
         assert result.stderr.count("\n") == 1
         return result.stderr
 
-    assert "item_bias.npy" in served("damaged")
+    assert "factorization.item_bias.npy" in served("damaged")
     assert "config.json" in served("future")
 
 
