@@ -57,29 +57,29 @@ score: .venv/installed
 	$(BIN)/recommender score --model $(MODEL) --output $(SCORES)
 
 test: .venv/installed-dev
-	$(BIN)/pytest -n $(WORKERS) -m $(FAST)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m $(FAST)
 
 # The fast tests on the oldest and the newest Python of 3.11 to 3.13 that this machine has.
 test-pythons:
 	tests/pythons.sh $(FAST)
 
 test-slow: .venv/installed-spark
-	$(BIN)/pytest -m "slow or real_component"
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "slow or real_component"
 
 test-container: .venv/installed-dev
-	tests/container/engine.sh $(BIN)/pytest -m container
+	tests/container/engine.sh $(BIN)/pytest -n $(WORKERS) --dist worksteal -m container
 
 # What python -m infra needs.
 aws: .venv-aws/installed
 
 test-aws: .venv/installed-dev .venv-aws/installed
-	$(BIN)/pytest -m aws
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m aws
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) -m $(FAST)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m $(FAST)
 
 # The parts of README and OpenAPI documents that the code decides.
 docs: .venv/installed-dev

@@ -23,5 +23,5 @@ for version in $(printf '%s\n' "${found[0]}" "${found[-1]}" | sort -u); do
   [ -x "$environment/bin/python" ] || "python$version" -m venv "$environment"
   "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "${index[@]}" \
     --constraint requirements-dev.txt --editable '.[dev]'
-  "$environment/bin/pytest" -n auto -m "$marks"
+  "$environment/bin/pytest" -n auto --dist worksteal -m "$marks"
 done

@@ -23,7 +23,7 @@ HANDLER = "handler.lambda_handler"
 EMULATOR_WHEEL = "aws-sam-cli==1.170.0"  # contains the emulator; nothing else of it is installed
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 TIMEOUT_SECONDS = 30  # timeout of the gateway
-START_SECONDS = 10
+START_SECONDS = 60
 
 
 def emulator(folder: Path = ROOT / "build" / "emulator") -> Path:

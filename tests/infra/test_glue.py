@@ -49,11 +49,9 @@ def test_the_script_takes_its_own_arguments_from_among_glues(given: str, expecte
 
 
 def test_the_versions_are_those_of_glue_and_of_the_project() -> None:
-    spark = (ROOT / "requirements-spark.txt").read_text()
+    locked = set((ROOT / "requirements-dev.txt").read_text().splitlines())
     assert JOB["GlueVersion"] == "5.1"
-    assert "AWS Glue 5.1" in spark
-    assert "pyspark==3.5.6" in spark
-    pinned = {line.split()[0] for file in ("requirements-serve.txt", "requirements.txt", "requirements-prepare.txt")
-              for line in (ROOT / file).read_text().splitlines() if "==" in line.split("#")[0]}  # fmt: skip
+    assert "AWS Glue 5.1" in (ROOT / "pyproject.toml").read_text()
+    assert "pyspark==3.5.6" in locked
     needed = {line.split()[0] for line in Path(GLUE / "requirements.txt").read_text().splitlines() if line[0] != "#"}
-    assert needed <= pinned
+    assert needed <= locked
