@@ -1,4 +1,4 @@
-"""moto's control plane over HTTP, and the few operations it lacks: python tests/control_plane.py --port PORT.
+"""moto's control plane over HTTP, and the few operations it lacks: python tests/support/control_plane.py --port PORT.
 
 moto makes the resources of a change set but forgets its outputs and parameters, reads no short form of CloudFormation
 within another, and it can neither stop a job nor delete a registered model.
@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from moto.sagemaker.responses import SageMakerResponse
 from moto.server import main
 from support.job import ROOT
 
-from recommender.common.processes import free_port
+from recommender.common.processes import free_port, wait_until
 
 REGION = "eu-west-1"
 
@@ -46,6 +45,13 @@ class ControlPlane:
     def client(self, service: str) -> Any:  # noqa: ANN401 - a client of botocore
         return boto3.Session("test", "test", region_name=REGION).client(service, endpoint_url=self.url)  # type: ignore[call-overload]
 
+    def responds(self) -> bool:
+        try:
+            urllib3.request("GET", f"{self.url}/moto-api/", retries=False)
+        except urllib3.exceptions.HTTPError:
+            return False
+        return True
+
     def forget(self) -> None:
         """An empty account."""
         assert urllib3.request("POST", f"{self.url}/moto-api/reset").status == 200
@@ -54,7 +60,7 @@ class ControlPlane:
 @contextlib.contextmanager
 def control_plane(log: Path) -> Iterator[ControlPlane]:
     port = free_port()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     with (
         log.open("w") as lines,
         subprocess.Popen(
@@ -66,20 +72,10 @@ def control_plane(log: Path) -> Iterator[ControlPlane]:
     ):
         server = ControlPlane(f"http://127.0.0.1:{port}")
         try:
-            _wait(server, process)
+            wait_until(server.responds, "the control plane", 120, process, pause=0.1)
             yield server
         finally:
             process.kill()
-
-
-def _wait(server: ControlPlane, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(1_200):
-        assert process.poll() is None, "the control plane has ended"
-        with contextlib.suppress(urllib3.exceptions.HTTPError):
-            urllib3.request("GET", f"{server.url}/moto-api/", retries=False)
-            return
-        time.sleep(0.1)
-    raise AssertionError("the control plane does not answer")
 
 
 def _parse(template: str) -> dict[str, Any]:
