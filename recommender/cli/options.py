@@ -14,15 +14,20 @@ from recommender.sagemaker.environment import BASE_DIR, CHANNELS, Container
 
 
 def options_of(config: type[Config]) -> list[click.Parameter]:
-    """Return an option for each field, with "_" or "-" in its name; the configuration converts the values."""
-    return [
-        click.Option(
-            list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])),
-            metavar="|".join(words_of(field)) or "VALUE",
-            help=description(field),
-        )
+    """Return an option for each field and, hidden, for each alias; the configuration converts the values.
+
+    The name of an option may be written with "_" or "-".
+    """
+    fields = [
+        click.Option(spellings(name), metavar="|".join(words_of(field)) or "VALUE", help=description(field))
         for name, field in config.model_fields.items()
     ]
+    return [*fields, *(click.Option(spellings(alias), hidden=True) for alias in config.aliases)]
+
+
+def spellings(name: str) -> list[str]:
+    """Return the parameter's name and the flags that set it."""
+    return [name, *dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])]
 
 
 def description(field: FieldInfo) -> str:

@@ -181,6 +181,16 @@ def test_channels_and_hyper_parameters_of_the_command_line_win(ready: Job, run: 
     assert "u8" in set(model.users)
 
 
+def test_an_option_of_a_component_may_also_be_named_after_it(ready: Job, run: Run) -> None:
+    assert run("--factorization_embedding_dim", "3", "--title-similarity-weight", "0.25")[0] == 0
+    config = Recommender.load(ready.container.model_dir).model.config
+    assert config.of(FactorizationOptions).embedding_dim == 3
+    assert config.of(TitleSimilarityOptions).weight == 0.25
+    code, _, errors = run("--factorization_embedding_dim", "3", "--embedding_dim", "4")
+    assert code == 1
+    assert "are the same: give one of them" in errors
+
+
 def test_the_base_dir_of_the_command_line_wins_over_every_variable(ready: Job, run: Run, tmp_path: Path) -> None:
     elsewhere = str(tmp_path / "elsewhere")
     code, _, _ = run("--base-dir", str(ready.base_dir), SM_MODEL_DIR=elsewhere, SAGEMAKER_BASE_DIR=elsewhere)
