@@ -15,7 +15,7 @@ from recommender.candidates import SOURCES
 from recommender.common.files import write_text
 from recommender.config import Config, as_written, words_of
 from recommender.hyperparameters import TrainConfig
-from recommender.pipeline.recommender import NOTHING
+from recommender.pipeline.recommendations import NOTHING
 from recommender.prepare.config import PrepareConfig
 from recommender.ranking.features import FEATURES
 

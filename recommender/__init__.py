@@ -11,22 +11,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recommender.pipeline.recommender import Event, Recommendations, RecommendedItem, Recommender
+    from recommender.pipeline.recommendations import Event, Recommendations, RecommendedItem
+    from recommender.pipeline.recommender import Recommender
     from recommender.training.api import train
 
 __version__ = "0.2.0"
 
 __all__ = ["Event", "Recommendations", "RecommendedItem", "Recommender", "train"]
 
+_MODULES = {
+    **dict.fromkeys(["Event", "Recommendations", "RecommendedItem"], "recommender.pipeline.recommendations"),
+    "Recommender": "recommender.pipeline.recommender",
+    "train": "recommender.training.api",
+}
+
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any exported name
     """Import an exported name when it is used: training needs torch and pandas, serving does not."""
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module 'recommender' has no attribute {name!r}")
     from recommender.common.extras import missing_package
 
-    module = "recommender.training.api" if name == "train" else "recommender.pipeline.recommender"
     try:
-        return getattr(import_module(module), name)
+        return getattr(import_module(_MODULES[name]), name)
     except ModuleNotFoundError as error:
         raise (missing_package(error) or error) from None

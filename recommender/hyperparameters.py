@@ -32,8 +32,8 @@ class JobOptions(SharedOptions):
     )
     fallback_sources: str = Field(
         default_sources(Role.FALLBACK),
-        description="sources for users of whom the candidate sources know nothing, separated by commas; the first "
-        "that has items answers",
+        description="sources for users that the candidate sources do not know, separated by commas; the first with "
+        "items is used",
     )
     report: bool = Field(True, description="also write report.html, which changes nothing of the model")
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from recommender.evaluation.evaluate import Rows
 from recommender.evaluation.ranking import NOT_RANKED
-from recommender.pipeline.recommender import RecommendedItem, Recommender
+from recommender.pipeline.recommendations import RecommendedItem
+from recommender.pipeline.recommender import Recommender
 from recommender.training.training_run import TrainingRun
 
 USERS, HISTORY, HELD_OUT = 5, 8, 3

@@ -12,7 +12,8 @@ from werkzeug.exceptions import HTTPException, NotAcceptable, RequestEntityTooLa
 
 from recommender.common.messages import shown
 from recommender.errors import RequestError
-from recommender.pipeline.recommender import Recommendations, Recommender
+from recommender.pipeline.recommendations import Recommendations
+from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MediaType, ServerSettings
 from recommender.service.media import Record, Result, as_json, read, write
 from recommender.service.requests import RecommendRequest, check_work

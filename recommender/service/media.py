@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recommender.errors import RequestError
-from recommender.pipeline.recommender import Recommendations, RecommendedItem
+from recommender.pipeline.recommendations import Recommendations, RecommendedItem
 from recommender.sagemaker.server_environment import MediaType
 from recommender.service.requests import RecommendRequest, decode, instances
 

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from recommender.common.messages import MAX_SHOWN, first_problem, shown
 from recommender.errors import RequestError
 from recommender.pipeline.limits import LIMITS
-from recommender.pipeline.recommender import Event
+from recommender.pipeline.recommendations import Event
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 _Identifier = Annotated[str, Field(min_length=1)]

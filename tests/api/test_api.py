@@ -40,7 +40,8 @@ from recommender.candidates import SOURCES
 from recommender.common.messages import MAX_SHOWN
 from recommender.hyperparameters import TrainConfig
 from recommender.pipeline.limits import LIMITS
-from recommender.pipeline.recommender import NOTHING, RecommendedItem, Recommender
+from recommender.pipeline.recommendations import NOTHING, RecommendedItem
+from recommender.pipeline.recommender import Recommender
 from recommender.ranking.features import FEATURES
 from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MOST_PAYLOAD_IN_MB, MediaType, ServerSettings
 from recommender.service.app import CUSTOM_ATTRIBUTES, INFERENCE_ID, INTERNAL, MAX_CUSTOM_ATTRIBUTES, MAX_INFERENCE_ID

@@ -13,7 +13,8 @@ from support.model import factors_of
 
 from recommender.cli import train
 from recommender.errors import RequestError
-from recommender.pipeline.recommender import Event, Recommender
+from recommender.pipeline.recommendations import Event
+from recommender.pipeline.recommender import Recommender
 
 TITLES = {
     "shirt": "red wool shirt",
