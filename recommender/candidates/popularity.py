@@ -25,7 +25,7 @@ class Popularity(Source):
 
     def __init__(self, item_count: NDArray[np.int32]) -> None:
         self._count = item_count
-        self._order = top_k(item_count.astype(np.float64), len(item_count))
+        self._order = top_k(item_count, len(item_count))
 
     @classmethod
     def fit(cls, context: FitContext, options: SharedOptions) -> Self:

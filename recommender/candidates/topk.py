@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 FEW = 4  # up to this multiple of the wanted scores, sorting all of them is as fast as a search for a threshold
 
 
-def top_k(score: NDArray[np.floating], count: int) -> NDArray[np.int64]:
+def top_k(score: NDArray[np.floating] | NDArray[np.integer], count: int) -> NDArray[np.int64]:
     """Return the positions of the `count` highest scores, best first, ties by position.
 
     Scores of -inf are never included. O(n + count log count).
