@@ -62,7 +62,7 @@ def main() -> None:
     growth = ["users", "items", "reviews", "gzipped", "time", "peak memory", "us per review"]
     report(
         "prepare",
-        "`python -m recommender prepare` with its default --memory-limit of 1GB, gzipped files in the page cache:",
+        "`recommender prepare` with its default --memory-limit of 1GB, gzipped files in the page cache:",
         table(growth, rows),
         f"{SIZES[-1][2]:,} reviews, beside others who find the same train and test rows:",
         table(["", "time", "peak memory", "of ours"], beside),

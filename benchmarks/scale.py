@@ -23,7 +23,7 @@ from recommender.hyperparameters import TrainConfig
 from recommender.models.factors import Factors
 from recommender.models.options import FactorizationOptions
 from recommender.ranking.features.candidate_score import CandidateScore
-from recommender.ranking.features.title_similarity import TitleSimilarity, TitleSimilarityOptions, fit_titles
+from recommender.ranking.features.title_similarity import TitleSimilarity, fit_titles
 from recommender.sagemaker.environment import Container
 from recommender.sagemaker.server_environment import MODEL_SERVER_WORKERS
 from recommender.service.process import running_server
@@ -89,7 +89,7 @@ def write_model(folder: Path) -> list[str]:
         },
         features={
             "candidate_score": CandidateScore(),
-            "title_similarity": TitleSimilarity(fit_titles(titles), config.of(TitleSimilarityOptions)),
+            "title_similarity": TitleSimilarity(fit_titles(titles)),
         },
     )
     model_folder.save(model, folder)

@@ -29,7 +29,7 @@ def main() -> None:
     rows = [
         ["serve.py, one request after the other", f"{rate:.0f}", "1.0"],
         [
-            "python -m recommender score, start and file included",
+            "recommender score, start and file included",
             f"{len(users) / median:.0f} ({len(users) / worst:.0f} to {len(users) / best:.0f})",
             f"{len(users) / median / rate:.1f}",
         ],

@@ -9,6 +9,7 @@ from recommender.candidates import SOURCES
 from recommender.candidates.base import Role
 from recommender.common.messages import first_problem
 from recommender.components.base import Component
+from recommender.components.registry import merged
 from recommender.config import Range
 from recommender.data.options import SharedOptions
 from recommender.ranking.blend import check_weights
@@ -16,7 +17,7 @@ from recommender.ranking.features import FEATURES
 
 O = TypeVar("O", bound=SharedOptions)  # noqa: E741 - the options of a component
 
-COMPONENTS: dict[str, type[Component]] = {**SOURCES, **FEATURES}
+COMPONENTS: dict[str, type[Component]] = merged(SOURCES, FEATURES)
 
 
 def default_sources(role: Role) -> str:
@@ -54,7 +55,8 @@ class JobOptions(SharedOptions):
                 self.of(component.Options)
         except ValidationError as error:
             raise ValueError(first_problem(error, type(self))[1]) from None
-        check_weights({feature.name: self.of(feature.Options) for feature in FEATURES.values()})
+        weights = {of.hyperparameter("weight"): of.weight(self.of(of.Options)) for of in FEATURES.values()}
+        check_weights(weights)
         return self
 
     def of(self, options: type[O]) -> O:

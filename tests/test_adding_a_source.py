@@ -40,11 +40,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     for name in ("pyproject.toml", "train.py", "serve.py"):
         shutil.copy(ROOT / name, root)
     (root / "study").mkdir()
-    (file,) = re.findall(r"Save this as `(recommender/candidates/\w+\.py)`", PAGE)
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert not (root / file).exists()
-    (root / file).write_text(code)
+    add(root, 0)
     return House(root)
+
+
+def add(root: Path, number: int) -> None:
+    """Save a file of the page, the first or the second one, as it says."""
+    file = re.findall(r"[Ss]ave this as `(recommender/[\w/]+\.py)`", PAGE)[number]
+    assert not (root / file).exists()
+    (root / file).write_text(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[number])
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +107,7 @@ def test_a_model_with_it_is_refused_by_name_where_the_source_is_not_there(job: J
     command += ["--output", str(job.base_dir / "scores.parquet")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
-    assert "candidate_sources" in result.stderr
+    assert "the model uses 'newest', which this installation does not have" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -118,3 +122,27 @@ def test_documents_are_made_anew_with_its_options(house: House) -> None:
     assert house.run("docs.generate").returncode == 0
     assert "| `newest_min_ratings` | 1 | 1 to 1e+06 |" in (house.root / "README.md").read_text()
     assert "newest" in (house.root / "docs/api/endpoint.yaml").read_text()
+
+
+def test_a_feature_is_added_in_the_same_way_and_older_models_are_served_without_it(house: House, job: Job) -> None:
+    add(house.root, 1)
+    result = house.run("pytest", "-q", "-p", "no:cacheprovider", "tests/components", "tests/test_structure.py")
+    assert result.returncode == 0, result.stdout[-3_000:]
+    code = (
+        "import sys; from recommender import Recommender as R; r = R.load(sys.argv[1]); "
+        "items = r.recommend(r.model.users.id(0)).items; print(sorted(items[0].features))"
+    )
+
+    def shown(folder: Path) -> str:
+        command = [sys.executable, "-c", code, str(folder)]
+        return subprocess.run(command, cwd=house.root, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert shown(job.container.model_dir) == "['similarity']"
+    weights = ["--well_known_weight", "0.3", "--rerank_weight", "0.7", "--embedding_dim", "4"]
+    again = Job(job.base_dir / "again")
+    shutil.copytree(job.base_dir / "input", again.base_dir / "input")
+    trained = house.run("recommender", "train", "--base-dir", str(again.base_dir), *weights)
+    assert trained.returncode == 0, trained.stderr
+    assert shown(again.container.model_dir) == "['similarity', 'well_known']"
+    refused = house.run("recommender", "train", "--base-dir", str(again.base_dir), "--well_known_weight", "0.3")
+    assert "at most 1, got rerank_weight 1 + well_known_weight 0.3" in refused.stderr

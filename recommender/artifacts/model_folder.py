@@ -6,7 +6,7 @@ workers share one copy. The folder's own arrays are IDs, histories and titles; e
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from recommender.candidates import SOURCES
 from recommender.candidates.base import Source
 from recommender.common import array_folder
+from recommender.common.messages import shown
 from recommender.components.base import Component
 from recommender.data.histories import Histories
 from recommender.data.vocabulary import StringTable, Vocabulary
@@ -128,16 +129,29 @@ def load(folder: Path) -> Model:
     config = array_folder.load_config(folder, FORMAT, FORMAT_VERSION, hint)
     path = folder / array_folder.CONFIG_FILE
     try:
+        values = {name: dict(own) for name, own in config["components"].items()}
+        _check_installed(path, values)
         hyperparameters = TrainConfig.from_hyperparameters(config["hyperparameters"], path.name)
-        components = hyperparameters.components
-        values = {name: dict(config["components"][name]) for name in components}
+        components = {name: COMPONENTS[name] for name in values}
+        missing = {*hyperparameters.source_names, *hyperparameters.fallback_names} - values.keys()
+        if missing:
+            raise ValueError(f"components: {', '.join(sorted(missing))} is missing")
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
     arrays = {name: array_folder.load_array(folder, name, config) for name in array_names(components)}
     try:
-        return _assembled(hyperparameters, arrays, values)
+        return _assembled(hyperparameters, components, arrays, values)
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
+
+
+def _check_installed(path: Path, names: Iterable[str]) -> None:
+    missing = sorted(set(names) - COMPONENTS.keys())
+    if missing:
+        raise ArtifactError(
+            f"{path}: the model uses {', '.join(map(shown, missing))}, which this installation does not have: add the "
+            "file of that source or feature, or train again"
+        )
 
 
 def num_bytes(folder: Path) -> int:
@@ -148,7 +162,12 @@ def num_bytes(folder: Path) -> int:
     )
 
 
-def _assembled(config: TrainConfig, arrays: Mapping[str, np.ndarray], values: Mapping[str, dict[str, Any]]) -> Model:
+def _assembled(
+    config: TrainConfig,
+    components: Mapping[str, type[Component]],
+    arrays: Mapping[str, np.ndarray],
+    values: Mapping[str, dict[str, Any]],
+) -> Model:
     users = Vocabulary(StringTable(arrays["user_ids"], arrays["user_id_offsets"]))
     items = Vocabulary(StringTable(arrays["item_ids"], arrays["item_id_offsets"]))
     histories = Histories(arrays["history_offsets"], arrays["history_item_num"], arrays["history_rating"])
@@ -164,7 +183,7 @@ def _assembled(config: TrainConfig, arrays: Mapping[str, np.ndarray], values: Ma
             options = config.of(component.Options)
             yield name, component.checked(own, values[name], options, len(users), len(items))
 
-    found = dict(loaded(config.components))
+    found = dict(loaded(components))
     return Model(
         config=config,
         users=users,

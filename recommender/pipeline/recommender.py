@@ -14,6 +14,7 @@ from recommender.artifacts import model_folder
 from recommender.artifacts.model_folder import Model
 from recommender.candidates.base import Candidates, Source
 from recommender.candidates.fusion import fuse
+from recommender.common.messages import shown
 from recommender.components.query import NO_ITEMS, NO_RATINGS, Query
 from recommender.errors import RequestError
 from recommender.pipeline.limits import LIMITS
@@ -32,6 +33,7 @@ class Recommender:
         self._sources = [model.sources[name] for name in model.config.source_names]
         self._fallbacks = [model.sources[name] for name in model.config.fallback_names]
         self._features = list(model.features.values())
+        self._weights = {name: of.weight(model.config.of(of.Options)) for name, of in model.features.items()}
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -56,7 +58,7 @@ class Recommender:
         history: Sequence[Event] = (),
         *,
         top_k: int = LIMITS.top_k,
-        num_candidates: int = LIMITS.num_candidates,
+        num_candidates: int | None = None,
         exclude_seen: bool = LIMITS.exclude_seen,
     ) -> Recommendations:
         """Recommend at most `top_k` items; fewer only if the catalogue has no more.
@@ -66,18 +68,24 @@ class Recommender:
             history: events that the model has not seen, oldest first. They are added to a known user's
                 own; the newest rating of an item wins; unknown items are left out.
             top_k: items in the response.
-            num_candidates: candidates that are ranked.
+            num_candidates: candidates that are ranked; by default 100, or `top_k` if that is more.
             exclude_seen: leave out the items of the user's history.
 
         Raises:
-            RequestError: a rating of `history` is out of the model's range.
+            RequestError: a rating of `history` is out of the model's range, an ID is no text or whole number, or a
+                number is not in its range.
         """
+        top_k = _whole("top_k", top_k)
+        num_candidates = _whole(
+            "num_candidates", max(LIMITS.num_candidates, top_k) if num_candidates is None else num_candidates
+        )
+        user_id = _text("user_id", user_id)
         query = self.query(user_id, history, exclude_seen=exclude_seen)
         found = [one for source in self._sources if (one := source.top(query, num_candidates)) is not None]
         if not found:
             return self._fallback(user_id, query, top_k)
         candidates = fuse(found, num_candidates)
-        ranking = rank(query, candidates, self._features)
+        ranking = rank(query, candidates, self._features, self._weights)
         return Recommendations(user_id, candidates.origin, self._described(query, candidates, ranking, top_k))
 
     def query(self, user_id: str, history: Sequence[Event] = (), *, exclude_seen: bool = True) -> Query:
@@ -106,7 +114,7 @@ class Recommender:
         pooled = [one for name in names if (one := found[name]) is not None]
         if pooled:
             candidates = fuse(pooled, depth)
-            final = candidates.item_num[rank(query, candidates, self._features).position]
+            final = candidates.item_num[rank(query, candidates, self._features, self._weights).position]
             return {**orders, "candidates": candidates.item_num, "final": final}
         names = self.model.config.fallback_names
         last = next((orders[name] for name in names if found[name] is not None), NO_ITEMS.astype(np.int64))
@@ -128,7 +136,7 @@ class Recommender:
             found = [one for one in of_sources if one is not None]
             if found:
                 candidates = fuse(found, num_candidates)
-                ranking = rank(query, candidates, self._features)
+                ranking = rank(query, candidates, self._features, self._weights)
                 items, score = candidates.item_num[ranking.position[:top_k]], ranking.score[:top_k]
             else:
                 fallback = self._first_fallback(query, top_k)
@@ -156,7 +164,7 @@ class Recommender:
                     f"history[{position}].rating",
                     f"expected a number from {config.rating_min:g} to {config.rating_max:g}, got {event.rating:g}",
                 )
-            item_num = self.model.items.number(event.item_id)
+            item_num = self.model.items.number(_text(f"history[{position}].item_id", event.item_id))
             if item_num is not None:
                 events.pop(item_num, None)  # the newest rating takes the newest place
                 events[item_num] = event.rating
@@ -220,6 +228,21 @@ class Recommender:
                 found = part.reasons(query, numbers)
                 reasons = [own if own is not None else other for own, other in zip(reasons, found, strict=True)]
         return reasons
+
+
+def _whole(field: str, value: object) -> int:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise RequestError(field, f"expected a whole number from 1, got {shown(value)}")
+    return int(value)
+
+
+def _text(field: str, value: object) -> str:
+    """Return an ID as text; a whole number becomes its digits, as in training."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise RequestError(field, f"expected a text, got {shown(value)}")
+    return value
 
 
 def _or_none(values: NDArray[np.float64] | None, count: int) -> list[float | None]:

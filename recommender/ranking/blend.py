@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from recommender.candidates.base import Candidates
 from recommender.components.query import Query
-from recommender.data.options import SharedOptions
 from recommender.ranking.base import Feature
 
 Scores = NDArray[np.float64]
@@ -29,20 +28,27 @@ class Ranking:
     features: Mapping[str, Scores]
 
 
-def rank(query: Query, candidates: Candidates, features: Sequence[Feature]) -> Ranking:
+def rank(
+    query: Query, candidates: Candidates, features: Sequence[Feature], weights: Mapping[str, float | None]
+) -> Ranking:
     """Order candidates by the weighted sum of their features; ties stay in candidate order.
 
     The features with weight None share the weight that the others leave, and that of features that know nothing about
     the user. An item that no feature with a weight knows comes last, in candidate order.
+
+    Args:
+        query: of the candidates.
+        candidates: what is ranked.
+        features: at least one.
+        weights: `Feature.weight` of each, by its name.
     """
     known: dict[str, Scores] = {}
     for feature in features:
         scores = feature.score(query, candidates)
         if scores is not None:
             known[feature.name] = scores
-    weights = weights_of([feature for feature in features if feature.name in known])
     score, is_known = np.zeros(len(candidates.item_num)), np.zeros(len(candidates.item_num), bool)
-    for name, weight in weights.items():
+    for name, weight in shares({name: weights[name] for name in known}).items():
         has_value = ~np.isnan(known[name])
         score += np.where(has_value, weight * known[name], 0)
         is_known |= has_value & (weight > 0)
@@ -50,20 +56,23 @@ def rank(query: Query, candidates: Candidates, features: Sequence[Feature]) -> R
     return Ranking(position, score[position], {name: scores[position] for name, scores in known.items()})
 
 
-def check_weights(options: Mapping[str, SharedOptions]) -> None:
+def check_weights(given: Mapping[str, float | None]) -> None:
     """Check that the weights of the features sum to at most 1.
+
+    Args:
+        given: hyper-parameter -> weight; None for the feature that takes the rest.
 
     Raises:
         ValueError: the sum of the weights is above 1.
     """
-    given = {name: float(getattr(own, "weight", 0)) for name, own in options.items()}
-    if sum(given.values()) > 1:
-        found = ", ".join(f"{name} {weight:g}" for name, weight in given.items() if weight)
-        raise ValueError(f"the weights of the ranking features must sum to at most 1, got {found}")
+    weights = {name: weight for name, weight in given.items() if weight}
+    if sum(weights.values()) > 1:
+        found = " + ".join(f"{name} {weight:g}" for name, weight in weights.items())
+        raise ValueError(f"the weights of the ranking features must sum to at most 1, got {found}: lower one of them")
 
 
-def weights_of(features: Sequence[Feature]) -> dict[str, float]:
+def shares(weights: Mapping[str, float | None]) -> dict[str, float]:
     """Return the weight of each feature, in their order; those with weight None share the rest equally."""
-    given = sum(feature.weight for feature in features if feature.weight is not None)
-    sharing = sum(feature.weight is None for feature in features)
-    return {feature.name: (1 - given) / sharing if feature.weight is None else feature.weight for feature in features}
+    given = sum(weight for weight in weights.values() if weight is not None)
+    sharing = sum(weight is None for weight in weights.values())
+    return {name: (1 - given) / sharing if weight is None else weight for name, weight in weights.items()}

@@ -14,6 +14,9 @@ from recommender.artifacts import model_folder
 from recommender.common import array_folder
 from recommender.errors import ArtifactError
 from recommender.hyperparameters import TrainConfig
+from recommender.pipeline.recommender import Recommender
+from recommender.ranking.features import FEATURES
+from recommender.ranking.features.candidate_score import CandidateScore
 
 ARRAYS = [f"{name}.npy" for name in model_folder.array_names(TrainConfig().components)]
 FILES = sorted([*ARRAYS, array_folder.CONFIG_FILE])
@@ -115,6 +118,10 @@ def unknown_source(config: dict[str, Any]) -> None:
     config["hyperparameters"]["candidate_sources"] = "of_tomorrow"
 
 
+def component_of_tomorrow(config: dict[str, Any]) -> None:
+    config["components"]["of_tomorrow"] = {}
+
+
 def drop_fingerprint(config: dict[str, Any]) -> None:
     config["files"]["titles.npy"] = None
 
@@ -134,6 +141,7 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
         (drop_component, "factorization"),
         (other_width, r"user_embedding: expected the shape users \(\d+\) x embedding_dim \(17\), got \d+ x 16"),
         (unknown_source, "candidate_sources"),
+        (component_of_tomorrow, "the model uses 'of_tomorrow', which this installation does not have"),
     ],
 )
 def test_a_config_that_this_server_cannot_serve_is_named(
@@ -228,3 +236,13 @@ def test_the_files_of_an_older_version_go_when_a_new_model_is_written_and_other_
     model_folder.clear(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["notes.txt"]
     assert (folder.parent / "secret.npy").read_text() == "stays"
+
+
+def test_a_model_from_before_a_feature_was_added_is_served_without_it(
+    trained: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = type("Newer", (CandidateScore,), {"name": "newer", "takes_the_rest": False})
+    monkeypatch.setitem(FEATURES, "newer", newer)
+    recommender = Recommender.load(trained.container.model_dir)
+    assert list(recommender.model.features) == ["candidate_score", "title_similarity"]
+    assert recommender.recommend(recommender.model.users.id(0)).items

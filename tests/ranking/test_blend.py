@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from recommender.candidates.base import Candidates
 from recommender.components.query import Query
-from recommender.ranking.base import Feature
+from recommender.data.options import SharedOptions
+from recommender.ranking.base import Feature, check_shown
 from recommender.ranking.blend import check_weights, rank
 from recommender.ranking.features.candidate_score import CandidateScore
-from recommender.ranking.features.title_similarity import TitleSimilarityOptions
+from recommender.ranking.features.title_similarity import TitleSimilarity, TitleSimilarityOptions
 
 scores = st.lists(st.floats(-10, 10), min_size=1, max_size=20).map(lambda values: np.array(sorted(values)[::-1]))
 
@@ -23,19 +24,19 @@ class Fixed(Feature):
 
     name = "fixed"
 
-    def __init__(self, values: NDArray[np.float64] | None, weight: float) -> None:
-        self._values, self.weight = values, weight
+    def __init__(self, values: NDArray[np.float64] | None) -> None:
+        self._values = values
 
     @classmethod
     def fit(cls, context: Any, options: Any) -> "Fixed":  # noqa: ANN401
-        return cls(None, 0)
+        return cls(None)
 
     def save(self) -> tuple[dict[str, np.ndarray], dict[str, float]]:
         return {}, {}
 
     @classmethod
     def load(cls, arrays: Any, values: Any, options: Any) -> "Fixed":  # noqa: ANN401
-        return cls(None, 0)
+        return cls(None)
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float64] | None:
         return self._values
@@ -57,8 +58,8 @@ def test_the_order_is_the_weighted_score_and_unknown_items_follow(
     score = (1 - weight) * scaled + weight * np.where(known, similarity, 0)
     last = [not is_known and weight == 1 for is_known in known]
 
-    features = [CandidateScore(), Fixed(np.where(known, similarity, np.nan), weight)]
-    ranking = rank(Query(), candidates_of(candidate_score), features)
+    features = [CandidateScore(), Fixed(np.where(known, similarity, np.nan))]
+    ranking = rank(Query(), candidates_of(candidate_score), features, {"candidate_score": None, "fixed": weight})
     expected = sorted(range(size), key=lambda place: (last[place], -score[place], place))
     assert ranking.position.tolist() == expected
     assert ranking.score.tolist() == score[expected].tolist()
@@ -66,18 +67,35 @@ def test_the_order_is_the_weighted_score_and_unknown_items_follow(
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
 def test_a_feature_that_knows_nothing_of_the_user_leaves_its_weight_to_the_candidate_score(weight: float) -> None:
-    features = [CandidateScore(), Fixed(None, weight)]
-    ranking = rank(Query(), candidates_of(np.array([5.0, 3.0, 1.0])), features)
+    features = [CandidateScore(), Fixed(None)]
+    ranking = rank(
+        Query(), candidates_of(np.array([5.0, 3.0, 1.0])), features, {"candidate_score": None, "fixed": weight}
+    )
     assert ranking.position.tolist() == [0, 1, 2]
     assert ranking.score.tolist() == [1.0, 0.5, 0.0]
     assert ranking.features.keys() == {"candidate_score"}
 
 
 def test_nothing_to_rank_is_an_empty_ranking() -> None:
-    assert rank(Query(), candidates_of(np.empty(0)), [CandidateScore()]).position.tolist() == []
+    assert (
+        rank(Query(), candidates_of(np.empty(0)), [CandidateScore()], {"candidate_score": None}).position.tolist() == []
+    )
 
 
-def test_weights_of_more_than_1_together_are_refused_by_name() -> None:
-    options = {name: TitleSimilarityOptions(weight=0.6) for name in ("one", "two")}
-    with pytest.raises(ValueError, match=r"sum to at most 1, got one 0\.6, two 0\.6"):
-        check_weights(options)
+def test_weights_of_more_than_1_together_are_refused_by_their_hyper_parameters() -> None:
+    check_weights({"rerank_weight": 0.5, "other_weight": 0.5, "candidate_score_weight": None})
+    with pytest.raises(ValueError, match=r"at most 1, got rerank_weight 0\.6 \+ other_weight 0\.6: lower one"):
+        check_weights({"rerank_weight": 0.6, "other_weight": 0.6, "candidate_score_weight": None})
+
+
+def test_a_feature_without_an_option_weight_has_none_in_the_score() -> None:
+    assert Fixed.weight(SharedOptions()) == 0
+    assert TitleSimilarity.weight(TitleSimilarityOptions(weight=0.25)) == 0.25
+    assert CandidateScore.weight(SharedOptions()) is None
+
+
+def test_a_field_of_the_response_is_shown_by_one_feature_only() -> None:
+    for taken in ("score", "similarity"):
+        other = type("Other", (Fixed,), {"name": "other", "shown_as": taken})
+        with pytest.raises(TypeError, match=f"shown_as '{taken}' is taken by"):
+            check_shown([TitleSimilarity, other])

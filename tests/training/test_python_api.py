@@ -3,15 +3,16 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.job import ROOT, Job
 
-import recommender
+import recommender as package
 from recommender import Event, Recommender, train
-from recommender.errors import ConfigError, DataError
+from recommender.errors import ConfigError, DataError, RequestError
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,31 @@ def test_ids_may_be_numbers_and_a_validation_frame_counts(ratings: pd.DataFrame)
     frame = pd.DataFrame(columns)
     made = train(frame.iloc[:250], validation=frame.iloc[250:], embedding_dim=4)
     assert made.recommend("7").source == "model"
+    assert made.recommend(frame["user_id"].iloc[0]) == made.recommend(str(frame["user_id"].iloc[0]))
+    history = [Event(frame["item_id"].iloc[0], 5.0)]
+    assert made.recommend("new", history).source == "fold_in"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "expected"),
+    [
+        (("a",), {"top_k": 0}, "top_k: expected a whole number from 1, got 0"),
+        (("a",), {"top_k": "3"}, "top_k: expected a whole number from 1, got '3'"),
+        (("a",), {"num_candidates": -1}, "num_candidates: expected a whole number from 1, got -1"),
+        ((None,), {}, "user_id: expected a text, got null"),
+        (("a", [Event(3.5, 5.0)]), {}, r"history\[0\].item_id: expected a text, got 3.5"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_argument_is_refused_by_its_field(
+    recommender: Recommender, arguments: tuple[Any, ...], options: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(RequestError, match=f"^{expected}"):
+        recommender.recommend(*arguments, **options)
+
+
+def test_more_items_than_the_usual_candidates_are_recommended_if_they_are_wanted(recommender: Recommender) -> None:
+    user = recommender.model.users.id(0)
+    assert len(recommender.recommend(user, top_k=150).items) == 150
 
 
 @pytest.mark.parametrize(
@@ -79,9 +105,9 @@ def test_a_missing_column_an_empty_frame_and_an_unknown_hyper_parameter_are_name
 
 
 def test_the_package_exports_what_it_names_and_nothing_else() -> None:
-    assert [name for name in recommender.__all__ if not hasattr(recommender, name)] == []
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = recommender.nothing
+        _ = package.nothing
 
 
 def test_without_torch_training_says_which_extra_brings_it() -> None:

@@ -17,7 +17,7 @@ class CandidateScore(Feature):
     """1 for the best candidate, 0 for the last one; 1 for all if their scores are equal."""
 
     name = "candidate_score"
-    weight = None
+    takes_the_rest = True
 
     @classmethod
     def fit(cls, context: FitContext, options: SharedOptions) -> Self:

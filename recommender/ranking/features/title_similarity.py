@@ -39,14 +39,13 @@ class TitleSimilarity(Feature):
     }
     values = ("num_terms",)
 
-    def __init__(self, vectors: TitleVectors, options: TitleSimilarityOptions) -> None:
+    def __init__(self, vectors: TitleVectors) -> None:
         self.vectors = vectors
-        self.weight = options.weight
 
     @classmethod
     def fit(cls, context: FitContext, options: TitleSimilarityOptions) -> Self:
         """Compute the TF-IDF vectors of the titles."""
-        return cls(fit_titles(context.titles), options)
+        return cls(fit_titles(context.titles))
 
     def save(self) -> tuple[Arrays, Values]:
         """Return the vectors."""
@@ -60,7 +59,7 @@ class TitleSimilarity(Feature):
         term, num_terms = arrays["term"], int(values["num_terms"])
         if len(term) and int(term.max()) >= num_terms:
             raise ValueError("title_similarity.num_terms is smaller than the terms of the titles")
-        return cls(TitleVectors(arrays["offsets"], term, arrays["tfidf"], num_terms), options)
+        return cls(TitleVectors(arrays["offsets"], term, arrays["tfidf"], num_terms))
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float64] | None:
         """Return the cosines; None if no title of the history is known."""
