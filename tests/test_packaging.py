@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from support.job import ROOT
 
 import recommender
+from recommender.common import extras
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
@@ -83,6 +84,10 @@ def test_every_requirement_is_locked_to_a_version_in_its_range(name: str) -> Non
 def test_the_packages_behind_the_requirements_are_locked_too_and_nothing_else(name: str) -> None:
     needed = set(installed_closure(list(direct(LOCKS[name]))))
     assert needed == set(locked(name)), "run make lock"
+
+
+def test_the_message_for_a_missing_package_knows_every_extra() -> None:
+    assert set(extras.EXTRAS) == set(EXTRAS) - {"dev"}
 
 
 def test_the_lock_files_agree() -> None:

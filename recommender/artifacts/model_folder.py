@@ -77,7 +77,10 @@ def save(model: Model, folder: Path) -> None:
     Raises:
         ArtifactError: a file cannot be written.
     """
-    clear(folder)
+    try:
+        clear(folder)
+    except OSError as error:
+        raise ArtifactError(f"{folder}: can't be written ({error}): expected a folder for the model") from None
     arrays = {name: array_of(model) for name, array_of in ARRAYS.items()}
     values: dict[str, dict[str, float]] = {}
     for name, component in model.components.items():
@@ -129,9 +132,10 @@ def load(folder: Path) -> Model:
     config = array_folder.load_config(folder, FORMAT, FORMAT_VERSION, hint)
     path = folder / array_folder.CONFIG_FILE
     try:
-        values = {name: dict(own) for name, own in config["components"].items()}
+        values = {name: _object(own, name) for name, own in _object(config["components"], "components").items()}
         _check_installed(path, values)
-        hyperparameters = TrainConfig.from_hyperparameters(config["hyperparameters"], path.name)
+        given = _object(config["hyperparameters"], "hyperparameters")
+        hyperparameters = TrainConfig.from_hyperparameters(given, path.name)
         components = {name: COMPONENTS[name] for name in values}
         missing = {*hyperparameters.source_names, *hyperparameters.fallback_names} - values.keys()
         if missing:
@@ -143,6 +147,12 @@ def load(folder: Path) -> Model:
         return _assembled(hyperparameters, components, arrays, values)
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
+
+
+def _object(value: object, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name}: expected an object, got {shown(value)}")
+    return value
 
 
 def _check_installed(path: Path, names: Iterable[str]) -> None:

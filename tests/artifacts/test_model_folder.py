@@ -122,6 +122,18 @@ def component_of_tomorrow(config: dict[str, Any]) -> None:
     config["components"]["of_tomorrow"] = {}
 
 
+def listed_components(config: dict[str, Any]) -> None:
+    config["components"] = ["factorization"]
+
+
+def component_without_values(config: dict[str, Any]) -> None:
+    config["components"]["factorization"] = 7
+
+
+def listed_hyperparameters(config: dict[str, Any]) -> None:
+    config["hyperparameters"] = []
+
+
 def drop_fingerprint(config: dict[str, Any]) -> None:
     config["files"]["titles.npy"] = None
 
@@ -141,6 +153,9 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
         (drop_component, "factorization"),
         (other_width, r"user_embedding: expected the shape users \(\d+\) x embedding_dim \(17\), got \d+ x 16"),
         (unknown_source, "candidate_sources"),
+        (listed_components, "components: expected an object, got a list of 1"),
+        (component_without_values, "factorization: expected an object, got 7"),
+        (listed_hyperparameters, "hyperparameters: expected an object, got a list of 0"),
         (component_of_tomorrow, "the model uses 'of_tomorrow', which this installation does not have"),
     ],
 )
@@ -246,3 +261,10 @@ def test_a_model_from_before_a_feature_was_added_is_served_without_it(
     recommender = Recommender.load(trained.container.model_dir)
     assert list(recommender.model.features) == ["candidate_score", "title_similarity"]
     assert recommender.recommend(recommender.model.users.id(0)).items
+
+
+def test_a_model_is_not_written_where_a_file_is(trained: Job, tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text("user_id")
+    with pytest.raises(ArtifactError, match=r"ratings\.csv: can't be written .*expected a folder"):
+        Recommender.load(trained.container.model_dir).save(tmp_path / "ratings.csv")
+    assert (tmp_path / "ratings.csv").read_text() == "user_id"
