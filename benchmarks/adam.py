@@ -127,7 +127,7 @@ def epochs_of_torch(
 
 def batches_of(data: Interactions, config: FactorizationOptions) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The batches of our own epochs, one epoch after the other."""
-    user, item, rating = map(torch.tensor, (data.user_num, data.item_num, data.rating))
+    user, item, rating = map(torch.tensor, (data.user_num, data.item_num, data.ratings))
     number = 0
     while True:
         number += 1

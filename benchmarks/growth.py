@@ -153,7 +153,7 @@ def measure(num_ratings: int) -> Measured:
         ending=ending,
         peak_of_sweeps=peak_of_sweeps,
         peak_of_fit=peak(),
-        num_bytes=factors + sum(column.nbytes for column in (data.user_num, data.item_num, data.rating, data.time)),
+        num_bytes=factors + sum(column.nbytes for column in (data.user_num, data.item_num, data.ratings, data.time)),
     )
 
 

@@ -62,7 +62,7 @@ def main() -> None:
             contestants[f"cmfrec.CMF({name}), {niter} sweeps"] = cmfrec_of(data, known, config, niter, threads, variant)
         torch.set_num_threads(threads)
         with threadpool_limits(threads):
-            fits += fit_rows(contestants, known.rating, threads)
+            fits += fit_rows(contestants, known.ratings, threads)
             iterations += iteration_rows(data, config, threads)
         torch.set_num_threads(all_threads)
     report(
@@ -122,7 +122,7 @@ def cmfrec_of(
     variant: dict[str, bool],
 ) -> Contestant:
     """The `CMF` of cmfrec with the weights of our configuration."""
-    matrix = coo_matrix((data.rating, (data.user_num, data.item_num)), shape=(len(data.users), len(data.items)))
+    matrix = coo_matrix((data.ratings, (data.user_num, data.item_num)), shape=(len(data.users), len(data.items)))
     factors = [config.regularization] * 4  # of users, items, and of side information, of which there is none
 
     def run(seed: int) -> tuple[float, Predictions]:
@@ -144,7 +144,7 @@ def choose_cmfrec(data: Interactions, config: FactorizationOptions) -> int:
     errors = []
     for niter in progress(range(1, MOST_SWEEPS + 1), "cmfrec's sweeps"):
         _, predicted = cmfrec_of(rest, validation, config, niter, 1, next(iter(VARIANTS.values())))(0)
-        errors.append(float(np.mean((predicted - validation.rating) ** 2)))
+        errors.append(float(np.mean((predicted - validation.ratings) ** 2)))
     return int(np.argmin(errors)) + 1
 
 
@@ -157,7 +157,7 @@ def iteration_rows(data: Interactions, config: FactorizationOptions, threads: in
         began = time.perf_counter()
         next(running)
         of_ours.append(time.perf_counter() - began)
-    matrix = csr_matrix((data.rating, (data.user_num, data.item_num)), shape=(len(data.users), len(data.items)))
+    matrix = csr_matrix((data.ratings, (data.user_num, data.item_num)), shape=(len(data.users), len(data.items)))
     peer = AlternatingLeastSquares(
         config.embedding_dim, config.regularization, iterations=1 + ITERATIONS, num_threads=threads, random_state=0
     )

@@ -41,7 +41,7 @@ class Data:
     def ratings_digest(self) -> str:
         """Tells these ratings from any others."""
         parts = (self.train, self.test)
-        columns = [column for part in parts for column in (part.user_num, part.item_num, part.rating, part.time)]
+        columns = [column for part in parts for column in (part.user_num, part.item_num, part.ratings, part.time)]
         return hashlib.sha256(b"".join(hashlib.sha256(column.tobytes()).digest() for column in columns)).hexdigest()
 
     @property

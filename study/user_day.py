@@ -54,8 +54,8 @@ def predict(train: Interactions, pairs: Interactions, seed: int, regularization:
     count = np.bincount(days.train)
     bias = np.zeros(len(count))
     for _ in range(1 if np.isinf(regularization) else ROUNDS):
-        factors = fit(replace(train, rating=(train.rating - bias[days.train]).astype(np.float32)), config, sweeps)
-        missed = train.rating - factors.predict(train.user_num, train.item_num)
+        factors = fit(replace(train, rating=(train.ratings - bias[days.train]).astype(np.float32)), config, sweeps)
+        missed = train.ratings - factors.predict(train.user_num, train.item_num)
         bias = np.bincount(days.train, missed) / (count + regularization)
     return factors.predict(pairs.user_num, pairs.item_num) + np.where(days.pairs < 0, 0, bias[days.pairs])
 
@@ -70,7 +70,7 @@ def run(name: str, folder: Path, command: str) -> None:
     for weight in progress(REGULARIZATIONS, "user-day bias"):
         for errors, train, pairs in ((validation, split.train, split.test), (test, data.train, data.test)):
             predicted = [predict(train, pairs, seed, weight, sweeps[seed]) for seed in SEEDS]
-            errors[weight] = np.array(predicted) - pairs.rating
+            errors[weight] = np.array(predicted) - pairs.ratings
     means = {
         weight: float(np.mean([rmse(own, np.zeros(1)) for own in errors])) for weight, errors in validation.items()
     }

@@ -29,7 +29,7 @@ class Histories:
         """Group by user and sort by time (equal times keep the order of the input); O(n log n)."""
         order = np.lexsort((data.time, data.user_num))
         return cls(
-            row_offsets(data.user_num, len(data.users)), data.item_num[order].astype(np.int32), data.rating[order]
+            row_offsets(data.user_num, len(data.users)), data.item_num[order].astype(np.int32), data.ratings[order]
         )
 
     def of(self, user_num: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

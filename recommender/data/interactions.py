@@ -1,4 +1,4 @@
-"""Ratings by ID -> ratings by number."""
+"""Events by ID -> events by number."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -7,72 +7,150 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recommender.data.clock import seconds_per_unit, unit_name
 from recommender.data.vocabulary import Vocabulary
+from recommender.errors import DataError
 
 
 @dataclass(frozen=True)
 class Interactions:
-    """Ratings by row number, in the order of the input.
+    """Events by row number, in the order of the input.
 
     Attributes:
         users, items: the vocabularies that the numbers refer to.
-        user_num, item_num: (num_ratings,) int64.
-        rating: (num_ratings,) float32.
-        time: (num_ratings,) int64, any unit; the position in the input if there are no timestamps.
+        user_num, item_num: (num_events,) int64.
+        rating: (num_events,) float32; None without ratings.
+        time: (num_events,) int64, in the unit of the file; the position in the input if there are no timestamps.
+        weight: (num_events,) float32; None if every event counts 1.
+        largest_time: the largest absolute timestamp of the data set that the rows are from, 0 if it has no
+            timestamps; None: that of the rows.
     """
 
     users: Vocabulary
     items: Vocabulary
     user_num: NDArray[np.int64]
     item_num: NDArray[np.int64]
-    rating: NDArray[np.float32]
+    rating: NDArray[np.float32] | None
     time: NDArray[np.int64]
+    weight: NDArray[np.float32] | None = None
+    largest_time: int | None = None
 
     @classmethod
-    def from_frame(cls, ratings: pd.DataFrame) -> "Interactions":
+    def from_frame(cls, events: pd.DataFrame) -> "Interactions":
         """Build interactions from a frame as `channels.read_ratings` returns it; number its users and items."""
-        user_num, users = _numbered(ratings["user_id"])
-        item_num, items = _numbered(ratings["item_id"])
-        position = np.arange(len(ratings))
-        time = ratings["timestamp"].to_numpy(np.int64) if "timestamp" in ratings else position
-        return cls(users, items, user_num, item_num, ratings["rating"].to_numpy(np.float32), time)
+        user_num, users = _numbered(events["user_id"])
+        item_num, items = _numbered(events["item_id"])
+        rating, weight = (
+            events[name].to_numpy(np.float32) if name in events else None for name in ("rating", "weight")
+        )
+        if "timestamp" not in events:
+            return cls(users, items, user_num, item_num, rating, np.arange(len(events)), weight, largest_time=0)
+        time = events["timestamp"].to_numpy(np.int64)
+        return cls(users, items, user_num, item_num, rating, time, weight, largest_time=_largest(time))
 
     def __len__(self) -> int:
-        return len(self.rating)
+        return len(self.user_num)
+
+    @property
+    def ratings(self) -> NDArray[np.float32]:
+        """The ratings, (num_events,) float32, for code that needs them.
+
+        Raises:
+            DataError: the events have none.
+        """
+        if self.rating is None:
+            raise DataError("the data has no column 'rating', which is needed here: expected a rating in every row")
+        return self.rating
+
+    @property
+    def seconds_per_unit(self) -> float | None:
+        """The seconds in one unit of `time`; None if times are only an order, such as positions."""
+        return seconds_per_unit(_largest(self.time) if self.largest_time is None else self.largest_time)
 
     def where(self, mask: NDArray[np.bool_]) -> "Interactions":
-        """Return the rows with a true mask, with the same vocabularies."""
-        return Interactions(
-            self.users, self.items, self.user_num[mask], self.item_num[mask], self.rating[mask], self.time[mask]
-        )
+        """Return the rows with a true mask, with the same vocabularies and the same unit of time."""
+        return self._at(mask)
 
-    def known(self, ratings: pd.DataFrame) -> "Interactions":
-        """Return the rows of another frame with user and item in this data set, with its numbering."""
-        numbered = Interactions.from_frame(ratings)
+    def known(self, events: pd.DataFrame) -> "Interactions":
+        """Return the rows of another frame with user and item in this data set, with its numbering.
+
+        Raises:
+            DataError: the times of the two have different units.
+        """
+        numbered = Interactions.from_frame(events)
+        self._check_unit(numbered)
         user_num = self.users.numbers(numbered.users)[numbered.user_num]
         item_num = self.items.numbers(numbered.items)[numbered.item_num]
-        translated = Interactions(self.users, self.items, user_num, item_num, numbered.rating, numbered.time)
+        translated = replace(numbered, users=self.users, items=self.items, user_num=user_num, item_num=item_num)
         return translated.where((user_num >= 0) & (item_num >= 0))
 
     def without_duplicates(self, keep: Literal["keep", "first", "last", "mean"]) -> "Interactions":
         """Return one row for each pair of user and item, or all rows with `keep`; O(n log n).
 
-        `first` and `last` are by time, ties by rating, as in `prepare.steps`. `mean` is the mean of the ratings, at
-        the position and time of the last one. The rows stay in the order of the input.
+        `first` and `last` are by time, ties by rating (as in `prepare.steps`), then by weight, then by the order of
+        the input. `mean` is the mean of the ratings, at the position, time and weight of the last one; without
+        ratings it is `last`. The rows stay in the order of the input.
         """
         if keep == "keep":
             return self
-        order = np.lexsort((self.rating, self.time, self.item_num, self.user_num))
-        same = (np.diff(self.user_num[order]) == 0) & (np.diff(self.item_num[order]) == 0)
-        begins, ends = np.append(True, ~same), np.append(~same, True)
+        ties = [column for column in (self.weight, self.rating) if column is not None]
+        order, begins, ends = self._by_pair(*ties, self.time)
         kept = order[begins] if keep == "first" else order[ends]
-        rating = self.rating.copy()
-        if keep == "mean":
+        rating = self.rating
+        if keep == "mean" and rating is not None:
             length = np.flatnonzero(ends) - np.flatnonzero(begins) + 1
-            rating[kept] = np.add.reduceat(self.rating[order].astype(np.float64), np.flatnonzero(begins)) / length
+            sums = np.add.reduceat(rating[order].astype(np.float64), np.flatnonzero(begins))
+            rating = rating.copy()
+            rating[kept] = sums / length
         mask = np.zeros(len(self), bool)
         mask[kept] = True
         return replace(self, rating=rating).where(mask)
+
+    def pairs(self) -> "Interactions":
+        """Return the latest event of each pair of user and item, sorted by user, then time; O(n log n).
+
+        Of equal times the later row is the latest. The weight is the largest of the pair's events.
+        """
+        if not len(self):
+            return self
+        order, begins, ends = self._by_pair(self.time)
+        weight = self.weight
+        if weight is not None:
+            weight = np.maximum.reduceat(weight[order], np.flatnonzero(begins))
+        latest = order[ends]
+        rows = np.lexsort((latest, self.time[latest], self.user_num[latest]))
+        return replace(self._at(latest[rows]), weight=None if weight is None else weight[rows])
+
+    def _by_pair(self, *keys: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return the rows sorted by user, item and keys (the last key first), and where each pair begins and ends."""
+        order = np.lexsort((*keys, self.item_num, self.user_num))
+        same = (np.diff(self.user_num[order]) == 0) & (np.diff(self.item_num[order]) == 0)
+        edge = np.ones(min(1, len(order)), bool)
+        return order, np.append(edge, ~same), np.append(~same, edge)
+
+    def _at(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Interactions":
+        return Interactions(
+            self.users,
+            self.items,
+            self.user_num[rows],
+            self.item_num[rows],
+            None if self.rating is None else self.rating[rows],
+            self.time[rows],
+            None if self.weight is None else self.weight[rows],
+            _largest(self.time) if self.largest_time is None else self.largest_time,
+        )
+
+    def _check_unit(self, other: "Interactions") -> None:
+        one, two = self.seconds_per_unit, other.seconds_per_unit
+        if one != two:
+            raise DataError(
+                f"expected times in one unit, got {unit_name(one)} in the training data and {unit_name(two)} "
+                "in the other data: give both the same timestamps, or leave out the column 'timestamp' of both"
+            )
+
+
+def _largest(time: NDArray[np.int64]) -> int:
+    return int(np.abs(time).max(initial=0))
 
 
 def _numbered(ids: "pd.Series[str]") -> tuple[NDArray[np.int64], Vocabulary]:

@@ -71,7 +71,8 @@ def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
         (num_ratings,) bool, true for held-out ratings.
     """
     held_out = np.zeros(len(data), bool)
-    order = np.lexsort((data.rating, data.item_num, data.time, data.user_num))
+    ties = () if data.rating is None else (data.rating,)
+    order = np.lexsort((*ties, data.item_num, data.time, data.user_num))
     user = data.user_num[order]
     is_last = np.append(user[1:] != user[:-1], True)
     is_first = np.append(True, user[1:] != user[:-1])

@@ -85,7 +85,7 @@ def epochs(
         start: resume from here.
         hosts: the hosts that share each batch's gradient, all with the same data, configuration and start.
     """
-    mean = float(data.rating.mean(dtype=np.float64))
+    mean = float(data.ratings.mean(dtype=np.float64))
     model = networks.create(config, len(data.users), len(data.items), mean)
     generator = torch.Generator().manual_seed(config.seed)
     for table in (model.user_embedding, model.item_embedding):
@@ -96,7 +96,7 @@ def epochs(
     if start is not None:
         for name, array in start.arrays.items():
             arrays[name][:] = array
-    user, item, rating = map(torch.tensor, (data.user_num, data.item_num, data.rating))
+    user, item, rating = map(torch.tensor, (data.user_num, data.item_num, data.ratings))
     for number in count(1 if start is None else start.number + 1):
         order = torch.from_numpy(np.random.default_rng([config.seed, number]).permutation(len(data)))
         learning_rate = config.learning_rate * 0.5 ** ((number - 1) // EPOCHS_PER_HALVING)

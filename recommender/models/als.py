@@ -69,8 +69,8 @@ def sweeps(
         start: resume from here; its users determine all that follows.
         hosts: the hosts that share the work, all with the same data, configuration and start.
     """
-    mean = float(data.rating.mean(dtype=np.float64)) if config.has_bias else 0.0
-    rating = data.rating - np.float32(mean)
+    mean = float(data.ratings.mean(dtype=np.float64)) if config.has_bias else 0.0
+    rating = data.ratings - np.float32(mean)
     model = networks.create(config, len(data.users), len(data.items), mean)
     users = Side(model.user_embedding.data, model.user_bias.data)
     items = Side(model.item_embedding.data, model.item_bias.data)

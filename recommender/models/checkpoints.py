@@ -57,7 +57,7 @@ def fingerprint(options: Mapping[str, object], data: Interactions, validation: I
         if ratings is None:
             continue
         names = (ratings.users.table.blob, ratings.items.table.blob)
-        for array in (*names, ratings.user_num, ratings.item_num, ratings.rating, ratings.time):
+        for array in (*names, ratings.user_num, ratings.item_num, ratings.ratings, ratings.time):
             digest.update(len(array).to_bytes(8, "little"))
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]

@@ -112,7 +112,7 @@ def limits(config: FactorizationOptions) -> tuple[int, int]:
 @torch.no_grad()
 def validation_rmse(model: networks.BasicMF, ratings: Interactions) -> float:
     """Return the root mean squared error of the model's predictions."""
-    columns = (ratings.user_num, ratings.item_num, ratings.rating)
+    columns = (ratings.user_num, ratings.item_num, ratings.ratings)
     parts = zip(*(torch.split(torch.from_numpy(column), PREDICTED_AT_ONCE) for column in columns), strict=True)
     squares = sum(float((model(user, item) - rating).double().square().sum()) for user, item, rating in parts)
     return float((squares / len(ratings)) ** 0.5)

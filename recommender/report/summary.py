@@ -91,7 +91,7 @@ def part(name: str, ratings: Interactions) -> Part:
         items=items,
         density=len(ratings) / (users * items),
         once=float((of_item == 1).sum() / items),
-        mean=float(ratings.rating.mean(dtype=np.float64)),
+        mean=float(ratings.ratings.mean(dtype=np.float64)),
         span=span(ratings.time),
     )
 
@@ -108,13 +108,13 @@ def span(time: NDArray[np.int64]) -> tuple[str, str] | None:
 
 def by_rating(config: TrainConfig, data: dict[str, Interactions]) -> dict[str, Counts]:
     """Count the ratings by value; if there are many values, by equal parts of the scale."""
-    values = np.unique(np.concatenate([ratings.rating for ratings in data.values()]))
+    values = np.unique(np.concatenate([ratings.ratings for ratings in data.values()]))
     if len(values) <= MOST_LABELS:
         labels = [f"{value:g}" for value in values]
-        return {name: _named(labels, np.searchsorted(values, ratings.rating)) for name, ratings in data.items()}
+        return {name: _named(labels, np.searchsorted(values, ratings.ratings)) for name, ratings in data.items()}
     edges = np.linspace(config.rating_min, config.rating_max, MOST_LABELS + 1)
     labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-    return {name: _named(labels, np.searchsorted(edges[1:-1], ratings.rating)) for name, ratings in data.items()}
+    return {name: _named(labels, np.searchsorted(edges[1:-1], ratings.ratings)) for name, ratings in data.items()}
 
 
 def by_activity(count: NDArray[np.int64]) -> Counts:

@@ -26,7 +26,7 @@ def surprise_svd(train: Interactions, _titles: Sequence[str], _params: Params) -
     """Surprise's SVD with its defaults, 100 factors; an item without a rating has bias and vector 0, as it predicts."""
     from surprise import SVD, Dataset, Reader
 
-    frame = pd.DataFrame({"user": train.user_num, "item": train.item_num, "rating": train.rating})
+    frame = pd.DataFrame({"user": train.user_num, "item": train.item_num, "rating": train.ratings})
     trainset = Dataset.load_from_df(frame, Reader(rating_scale=(1, 5))).build_full_trainset()
     model = SVD(random_state=SEED).fit(trainset)
     user = np.zeros((len(train.users), model.n_factors))

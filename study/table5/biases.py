@@ -17,10 +17,10 @@ def damped_biases(train: Interactions, pairs: Interactions) -> Iterator[Step]:
 
     The number of a step is its place in the grid of dampings.
     """
-    mean = train.rating.mean(dtype=np.float64)
+    mean = train.ratings.mean(dtype=np.float64)
     for number, (user_damping, item_damping) in enumerate(product(DAMPINGS, DAMPINGS), 1):
-        item_bias = _damped_mean(train.item_num, train.rating - mean, len(train.items), item_damping)
-        rest = train.rating - mean - item_bias[train.item_num]
+        item_bias = _damped_mean(train.item_num, train.ratings - mean, len(train.items), item_damping)
+        rest = train.ratings - mean - item_bias[train.item_num]
         user_bias = _damped_mean(train.user_num, rest, len(train.users), user_damping)
         predicted = mean + user_bias[pairs.user_num] + item_bias[pairs.item_num]
         yield Step(number, predicted, predicted)
@@ -32,7 +32,7 @@ def _damped_mean(number: NDArray[np.int64], values: Values, length: int, damping
 
 def _constant(value: float | None) -> Callable[[Interactions, Interactions], Iterator[Step]]:
     def steps(train: Interactions, pairs: Interactions) -> Iterator[Step]:
-        predicted = np.full(len(pairs), train.rating.mean(dtype=np.float64) if value is None else value)
+        predicted = np.full(len(pairs), train.ratings.mean(dtype=np.float64) if value is None else value)
         yield Step(1, predicted, predicted)
 
     return steps

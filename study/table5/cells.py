@@ -147,7 +147,7 @@ def key_of(digest: str, cell: Cell) -> dict[str, object]:
 
 
 def _rmse(step: Step, pairs: Interactions) -> float:
-    return float(np.sqrt(np.mean((step.predicted - pairs.rating) ** 2)))
+    return float(np.sqrt(np.mean((step.predicted - pairs.ratings) ** 2)))
 
 
 def _as_json(chosen: Chosen) -> dict[str, object]:

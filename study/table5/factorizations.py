@@ -51,7 +51,7 @@ def dense_adam(config: FactorizationOptions, initial_std: float) -> Contestant:
     """
 
     def steps(train: Interactions, pairs: Interactions) -> Iterator[Step]:
-        mean = float(train.rating.mean(dtype=np.float64))
+        mean = float(train.ratings.mean(dtype=np.float64))
         model = networks.create(config, len(train.users), len(train.items), mean)
         generator = torch.Generator().manual_seed(config.seed)
         for table in (model.user_embedding, model.item_embedding):
@@ -60,7 +60,7 @@ def dense_adam(config: FactorizationOptions, initial_std: float) -> Contestant:
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, EPOCHS_PER_HALVING, gamma=0.5)
-        columns = tuple(map(torch.tensor, (train.user_num, train.item_num, train.rating)))
+        columns = tuple(map(torch.tensor, (train.user_num, train.item_num, train.ratings)))
         for number in count(1):
             order = torch.from_numpy(np.random.default_rng([config.seed, number]).permutation(len(train)))
             for some in torch.split(order, config.batch_size):

@@ -31,13 +31,13 @@ def run(name: str, cache: Cache, folder: Path, command: str) -> None:
     """Fit what is missing, and write the results of all."""
     data = DATA[name]()
     results = fit_all(name, in_order(SAMPLE if name == "sample" else WHOLE), cache)
-    errors = rows.errors_of(results, data.test.rating)
+    errors = rows.errors_of(results, data.test.ratings)
     say("table 5: intervals of every estimate and difference ...")
     found = Table5(
         command,
         machine(),
         f"{data.name}: {len(data.train):,} train and {len(data.test):,} test ratings",
-        rows.rows_of(results, data.test.rating),
+        rows.rows_of(results, data.test.ratings),
         rows.means_of(errors),
         rows.differences_of(errors),
     )

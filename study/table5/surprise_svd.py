@@ -28,4 +28,4 @@ def surprise_svd(num_factors: int, seed: int) -> Contestant:
 
 
 def _triples(data: Interactions) -> list[tuple[int, int, float]]:
-    return list(zip(data.user_num.tolist(), data.item_num.tolist(), data.rating.tolist(), strict=True))
+    return list(zip(data.user_num.tolist(), data.item_num.tolist(), data.ratings.tolist(), strict=True))

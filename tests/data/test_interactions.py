@@ -1,10 +1,13 @@
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.data.histories import Histories
 from recommender.data.interactions import Interactions
+from recommender.data.splits import leave_one_out
+from recommender.errors import DataError
 
 events = st.lists(
     st.tuples(st.sampled_from("uvwxyz"), st.sampled_from("abcdefgh"), st.integers(1, 5), st.integers(0, 9)), min_size=1
@@ -20,7 +23,7 @@ def test_numbers_stand_for_the_ids_of_the_rows(rows: list[tuple[str, str, int, i
     data = Interactions.from_frame(frame(rows))
     found = [
         (data.users.id(int(user)), data.items.id(int(item)), rating, time)
-        for user, item, rating, time in zip(data.user_num, data.item_num, data.rating, data.time, strict=True)
+        for user, item, rating, time in zip(data.user_num, data.item_num, data.ratings, data.time, strict=True)
     ]
     assert found == rows
 
@@ -63,7 +66,7 @@ def test_of_a_pair_that_was_rated_twice_one_rating_is_left(rows: list[tuple[str,
     data = everything.without_duplicates(keep)  # type: ignore[arg-type]  # one of the literals
     found = {
         (data.users.id(int(user)), data.items.id(int(item))): float(rating)
-        for user, item, rating in zip(data.user_num, data.item_num, data.rating, strict=True)
+        for user, item, rating in zip(data.user_num, data.item_num, data.ratings, strict=True)
     }
     assert found == {pair: float(np.float32(rating)) for pair, rating in expected.items()}
     assert len(data) == len(found)
@@ -72,7 +75,7 @@ def test_of_a_pair_that_was_rated_twice_one_rating_is_left(rows: list[tuple[str,
 
 def test_of_two_ratings_of_one_time_the_lower_is_first_whatever_the_order_of_the_rows() -> None:
     data = Interactions.from_frame(frame([("u", "a", 5, 7), ("v", "a", 3, 7), ("u", "a", 1, 7)]))
-    kept = {keep: data.without_duplicates(keep).rating.tolist() for keep in ("keep", "first", "last", "mean")}
+    kept = {keep: data.without_duplicates(keep).ratings.tolist() for keep in ("keep", "first", "last", "mean")}
     assert kept == {"keep": [5, 3, 1], "first": [3, 1], "last": [5, 3], "mean": [3, 3]}
 
 
@@ -80,5 +83,116 @@ def test_of_other_ratings_only_those_of_known_users_and_items_are_taken() -> Non
     data = Interactions.from_frame(frame([("u", "a", 1, 0), ("v", "b", 2, 0)]))
     rows = [("v", "a", 5, 1), ("v", "new", 4, 1), ("new", "a", 3, 1), ("u", "b", 2, 1)]
     known = data.known(frame(rows))
-    assert (known.user_num.tolist(), known.item_num.tolist(), known.rating.tolist()) == ([1, 0], [0, 1], [5, 2])
+    assert (known.user_num.tolist(), known.item_num.tolist(), known.ratings.tolist()) == ([1, 0], [0, 1], [5, 2])
     assert known.users is data.users
+
+
+def weighted(rows: list[tuple[str, str, int, int]]) -> Interactions:
+    """The rows without ratings; their numbers are weights."""
+    return Interactions.from_frame(frame(rows).rename(columns={"rating": "weight"}))
+
+
+@given(events)
+def test_events_need_no_ratings(rows: list[tuple[str, str, int, int]]) -> None:
+    data = Interactions.from_frame(frame(rows).drop(columns="rating"))
+    assert len(data) == len(rows)
+    assert (data.rating, data.weight) == (None, None)
+    assert data.where(data.time < 5).rating is None
+    assert data.known(frame(rows).drop(columns="rating")).user_num.tolist() == data.user_num.tolist()
+    rated = Interactions.from_frame(frame(rows).assign(rating=1.0))
+    assert leave_one_out(data).tolist() == leave_one_out(rated).tolist()
+
+
+def test_code_that_needs_ratings_says_that_there_is_no_column_of_them() -> None:
+    with pytest.raises(DataError, match="has no column 'rating'"):
+        _ = weighted([("u", "a", 1, 0)]).ratings
+
+
+@given(events)
+def test_weights_stay_with_their_rows(rows: list[tuple[str, str, int, int]]) -> None:
+    data = weighted(rows)
+    late = data.where(data.time >= 5)
+    assert late.weight is not None
+    assert late.weight.tolist() == [row[2] for row in rows if row[3] >= 5]
+    known = data.known(frame(rows[::-1]).rename(columns={"rating": "weight"}))
+    assert known.weight is not None
+    assert known.weight.tolist() == [row[2] for row in rows[::-1]]
+
+
+@given(events)
+def test_without_ratings_the_mean_of_a_pair_is_its_last_event(rows: list[tuple[str, str, int, int]]) -> None:
+    for data in (weighted(rows), Interactions.from_frame(frame(rows).drop(columns="rating"))):
+        mean, last = data.without_duplicates("mean"), data.without_duplicates("last")
+        assert mean.time.tolist() == last.time.tolist()
+        assert len(last) == len({row[:2] for row in rows})
+
+
+def test_of_events_of_one_time_the_lighter_is_first_else_the_earlier_row() -> None:
+    rows = [("u", "a", 5, 7), ("u", "a", 1, 7), ("u", "a", 3, 7)]
+    for keep, weight in (("first", 1), ("last", 5), ("mean", 5)):
+        found = weighted(rows).without_duplicates(keep).weight  # type: ignore[arg-type]  # one of the literals
+        assert found is not None
+        assert found.tolist() == [weight]
+    data = Interactions.from_frame(frame(rows).drop(columns="rating"))
+    assert data.where(data.item_num == 0).without_duplicates("first").time.tolist() == [7]
+
+
+@given(events)
+def test_a_pair_is_its_latest_event_with_the_largest_weight(rows: list[tuple[str, str, int, int]]) -> None:
+    latest: dict[tuple[str, str], tuple[str, int, int]] = {}
+    for position, (user, item, _, time) in enumerate(rows):
+        if (user, item) not in latest or time >= latest[user, item][1]:
+            latest[user, item] = (user, time, position)
+    expected = [
+        (user, item, max(row[2] for row in rows if row[:2] == (user, item)), time)
+        for (user, item), (_, time, _) in sorted(latest.items(), key=lambda pair: pair[1])
+    ]
+    data = weighted(rows).pairs()
+    assert data.weight is not None
+    found = [
+        (data.users.id(int(user)), data.items.id(int(item)), weight, time)
+        for user, item, weight, time in zip(data.user_num, data.item_num, data.weight, data.time, strict=True)
+    ]
+    assert found == expected
+
+
+def test_a_pair_keeps_the_rating_of_its_latest_event() -> None:
+    rows = [("u", "a", 5, 7), ("v", "a", 3, 1), ("u", "b", 4, 2), ("u", "a", 1, 7), ("u", "a", 2, 3)]
+    data = Interactions.from_frame(frame(rows)).pairs()
+    assert (data.ratings.tolist(), data.time.tolist()) == ([4, 1, 3], [2, 7, 1])
+    assert data.weight is None
+    assert len(data.where(data.time < 0).pairs()) == 0
+
+
+@pytest.mark.parametrize(
+    ("time", "unit"),
+    [
+        (99_999_999, None),
+        (100_000_000, 1.0),
+        (-1_700_000_000, 1.0),
+        (1_700_000_000_000, 1e-3),
+        (1_700_000_000_000_000, 1e-6),
+        (1_700_000_000_000_000_000, 1e-9),
+    ],
+)
+def test_the_largest_time_tells_the_unit_of_all(time: int, unit: float | None) -> None:
+    data = Interactions.from_frame(frame([("u", "a", 1, 0), ("u", "b", 1, time)]))
+    assert data.seconds_per_unit == unit
+    assert data.where(data.time == 0).seconds_per_unit == unit
+    assert data.without_duplicates("last").pairs().seconds_per_unit == unit
+    plain = Interactions(data.users, data.items, data.user_num, data.item_num, None, data.time)
+    assert plain.seconds_per_unit == plain.where(data.time == 0).seconds_per_unit == unit
+
+
+def test_positions_have_no_unit_however_many_there_are() -> None:
+    data = Interactions.from_frame(frame([("u", "a", 1, 0)]).drop(columns="timestamp"))
+    assert data.seconds_per_unit is None
+    assert data.largest_time == 0
+
+
+def test_times_of_two_units_are_not_compared() -> None:
+    data = Interactions.from_frame(frame([("u", "a", 1, 1_700_000_000_000)]))
+    with pytest.raises(DataError, match="got milliseconds in the training data and seconds in the other data"):
+        data.known(frame([("u", "a", 1, 1_700_000_000)]))
+    with pytest.raises(DataError, match="and an order without a unit in the other data"):
+        data.known(frame([("u", "a", 1, 0)]).drop(columns="timestamp"))

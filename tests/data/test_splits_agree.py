@@ -39,7 +39,7 @@ def part_of(database: duckdb.DuckDBPyConnection, part: str) -> list[Row]:
 
 
 def rows_of(data: Interactions) -> list[Row]:
-    columns = (data.user_num, data.item_num, data.rating, data.time)
+    columns = (data.user_num, data.item_num, data.ratings, data.time)
     return sorted(
         (data.users.id(user), data.items.id(item), rating, time)
         for user, item, rating, time in zip(*(column.tolist() for column in columns), strict=True)

@@ -37,7 +37,7 @@ def reference(
     """Alternating least squares in float64, a row at a time."""
     users, user_bias = initial_users.copy(), np.zeros(len(data.users))
     items, item_bias = np.zeros((len(data.items), users.shape[1])), np.zeros(len(data.items))
-    rating = data.rating - data.rating.mean(dtype=float)
+    rating = data.ratings - data.ratings.mean(dtype=float)
     for _ in range(config.max_sweeps):
         for item in range(len(data.items)):
             own = data.item_num == item
@@ -81,7 +81,7 @@ def objective(data: Interactions, model: BasicMF, config: FactorizationOptions) 
         (config.item_bias_regularization, model.item_bias),
     ]
     penalty = sum(weight * float(values.double().square().sum()) for weight, values in squares)
-    return float(((data.rating - predicted) ** 2).sum()) + penalty
+    return float(((data.ratings - predicted) ** 2).sum()) + penalty
 
 
 @settings(max_examples=25)
@@ -98,7 +98,7 @@ def test_no_sweep_makes_the_objective_worse(seed: int, embedding_dim: int, reg: 
 def test_batches_hold_every_rating_once_and_rows_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(als, "BATCH_FLOATS", 64)  # many batches
     data = random_interactions(30, 50, 400)
-    batches = als.batches(data.user_num, data.item_num, data.rating, slice(0, len(data.users)), embedding_dim=4)
+    batches = als.batches(data.user_num, data.item_num, data.ratings, slice(0, len(data.users)), embedding_dim=4)
     found = [
         (int(row), int(other), float(rating))
         for batch in batches
@@ -107,7 +107,7 @@ def test_batches_hold_every_rating_once_and_rows_of_one_length(monkeypatch: pyte
     ]
     assert len(batches) > len(np.unique(np.bincount(data.user_num)))
     assert sorted(found) == sorted(
-        zip(data.user_num.tolist(), data.item_num.tolist(), data.rating.tolist(), strict=True)
+        zip(data.user_num.tolist(), data.item_num.tolist(), data.ratings.tolist(), strict=True)
     )
 
 
@@ -137,7 +137,7 @@ def test_basic_is_the_least_squares_of_its_own_equation(embedding_dim: int) -> N
         own = data.user_num == user
         design = items[data.item_num[own]]
         normal = design.T @ design + config.regularization * np.eye(embedding_dim)
-        expected = np.linalg.solve(normal, design.T @ data.rating[own])
+        expected = np.linalg.solve(normal, design.T @ data.ratings[own])
         assert np.abs(sweep.model.user_embedding[user].detach().numpy() - expected).max() < 1e-4
 
 
@@ -151,7 +151,7 @@ def test_a_stored_user_is_what_fold_in_gives_for_the_users_history(embedding_dim
         embedding, bias = fold_in(
             factors.item_embedding(data.item_num[own]),
             factors.item_bias[data.item_num[own]].astype(float),
-            data.rating[own] - factors.global_mean,
+            data.ratings[own] - factors.global_mean,
             config.regularization,
             config.user_bias_regularization,
         )

@@ -47,7 +47,7 @@ def test_a_validation_set_of_its_own_is_what_errors_are_of(config: Factorization
     choice = choose_iterations(data, config, validation)
     assert choice.num_validation == 50
     factors = fit(data, config, choice.num_iterations)
-    errors = factors.predict(validation.user_num, validation.item_num) - validation.rating
+    errors = factors.predict(validation.user_num, validation.item_num) - validation.ratings
     assert min(choice.rmse) == pytest.approx(float(np.sqrt(np.mean(errors**2))), rel=1e-5)
 
 

@@ -21,7 +21,7 @@ OTHER = everything_bought_by("other", range(5, -1, -1))  # whose last item is no
 def ratings_of(user: str, events: pd.DataFrame) -> dict[str, float]:
     train = bought(events).train
     chosen = train.where(train.user_num == train.users.number(user))
-    return {train.items.id(item): float(rating) for item, rating in zip(chosen.item_num, chosen.rating, strict=True)}
+    return {train.items.id(item): float(rating) for item, rating in zip(chosen.item_num, chosen.ratings, strict=True)}
 
 
 def test_a_rating_is_how_often_it_was_bought_at_distinct_times_at_most_5() -> None:
@@ -72,5 +72,5 @@ def test_other_titles_are_other_data() -> None:
 def test_online_retail_has_a_title_for_every_item_and_ratings_from_1_to_5() -> None:
     data = online_retail()
     assert all(data.titles)
-    assert set(np.unique(data.train.rating)) == {1, 2, 3, 4, 5}
+    assert set(np.unique(data.train.ratings)) == {1, 2, 3, 4, 5}
     assert (len(data.train), len(data.test), len(data.train.items)) == (261_568, 4_070, 3_655)

@@ -45,13 +45,13 @@ def test_the_fused_loop_is_torchs_own_adam_on_an_embedding_module(data: Data) ->
     tables = [nn.Parameter(torch.empty(len(side), 10).normal_(std=0.01, generator=generator))
               for side in (train.users, train.items)]  # fmt: skip
     biases = [nn.Parameter(torch.zeros(len(side))) for side in (train.users, train.items)]
-    mean = nn.Parameter(torch.tensor(float(train.rating.mean(dtype=np.float64))))
+    mean = nn.Parameter(torch.tensor(float(train.ratings.mean(dtype=np.float64))))
     adam = torch.optim.Adam([*tables, *biases, mean], lr=PAPER["learning_rate"], weight_decay=PAPER["weight_decay"])
 
     def predict(user: torch.Tensor, item: torch.Tensor) -> torch.Tensor:
         return (tables[0][user] * tables[1][item]).sum(dim=1) + biases[0][user] + biases[1][item] + mean
 
-    user, item, rating = map(torch.tensor, (train.user_num, train.item_num, train.rating))
+    user, item, rating = map(torch.tensor, (train.user_num, train.item_num, train.ratings))
     for epoch in range(1, epochs + 1):
         order = torch.from_numpy(np.random.default_rng([3, epoch]).permutation(len(train)))
         for some in torch.split(order, 128):
@@ -74,15 +74,15 @@ def test_damped_biases_are_means_with_so_many_more_ratings_at_the_mean(data: Dat
     step = next(iter(create("damped biases", "means", 0, 0).steps(data.train, data.test)))
     train, test = data.train, data.test
     user, item = int(test.user_num[0]), int(test.item_num[0])
-    mean = float(np.mean(train.rating, dtype=np.float64))
+    mean = float(np.mean(train.ratings, dtype=np.float64))
 
     def item_bias(number: int) -> float:
-        own = train.rating[train.item_num == number] - mean
+        own = train.ratings[train.item_num == number] - mean
         return float(own.sum() / (len(own) + DAMPINGS[0]))
 
     own = train.user_num == user
     rest = [rating - mean - item_bias(int(number)) for rating, number in
-            zip(train.rating[own], train.item_num[own], strict=True)]  # fmt: skip
+            zip(train.ratings[own], train.item_num[own], strict=True)]  # fmt: skip
     assert step.predicted[0] == pytest.approx(mean + item_bias(item) + sum(rest) / (len(rest) + DAMPINGS[0]))
 
 
@@ -126,7 +126,7 @@ def test_both_ways_are_iterations_of_one_fit(data: Data) -> None:
     assert set(chosen) == {VALIDATION, TEST}
     for way in chosen.values():
         assert_allclose(way.predicted, steps[way.iterations].predicted)
-    errors = {number: float(np.mean((step.predicted - data.test.rating) ** 2)) for number, step in steps.items()}
+    errors = {number: float(np.mean((step.predicted - data.test.ratings) ** 2)) for number, step in steps.items()}
     assert chosen[TEST].iterations == min(errors, key=lambda number: errors[number])
 
 
@@ -166,20 +166,22 @@ def results(data: Data) -> dict[Cell, dict[str, Chosen]]:
 
 
 def test_rows_have_the_error_of_what_was_predicted(data: Data, results: dict[Cell, dict[str, Chosen]]) -> None:
-    found = rows_of(results, data.test.rating)
+    found = rows_of(results, data.test.ratings)
     assert {(row["model"], row["embedding_dim"], row["seed"]) for row in found} == {
         (cell.model, cell.embedding_dim, cell.seed) for cell in results
     }
     for row in found:
         cell = next(cell for cell in results if asdict(cell).items() <= row.items())
         chosen = results[cell][str(row["chosen_on"])]
-        assert row["test_rmse"] == pytest.approx(np.sqrt(np.mean((chosen.predicted - data.test.rating) ** 2)), abs=1e-5)
+        assert row["test_rmse"] == pytest.approx(
+            np.sqrt(np.mean((chosen.predicted - data.test.ratings) ** 2)), abs=1e-5
+        )
         low, high = cast(list[float], row["interval"])
         assert low < cast(float, row["test_rmse"]) < high
 
 
 def test_embeddings_that_do_nothing_are_named_and_others_are_not(data: Data) -> None:
-    rating = data.test.rating
+    rating = data.test.ratings
     fits = {"asleep": 0.01, "awake": 0.5}
     chosen = {
         Cell(name, "als", 10, 0): {TEST: Chosen(1, np.full(len(rating), 3 + move), np.full(len(rating), 3.0), 0.0)}
@@ -191,7 +193,7 @@ def test_embeddings_that_do_nothing_are_named_and_others_are_not(data: Data) -> 
 def test_a_difference_is_noise_where_its_interval_holds_zero(
     data: Data, results: dict[Cell, dict[str, Chosen]]
 ) -> None:
-    found = differences_of(errors_of(results, data.test.rating))
+    found = differences_of(errors_of(results, data.test.ratings))
     assert {cast(dict[str, str], row["minus"])["model"] for row in found} == {"bias", "damped biases"}
     for row in found:
         low, high = cast(list[float], row["interval"])
@@ -200,8 +202,8 @@ def test_a_difference_is_noise_where_its_interval_holds_zero(
 
 
 def test_json_and_table_tell_the_same(tmp_path: Path, data: Data, results: dict[Cell, dict[str, Chosen]]) -> None:
-    errors = errors_of(results, data.test.rating)
-    found = Table5("make x", "a machine", "data", rows_of(results, data.test.rating), means_of(errors),
+    errors = errors_of(results, data.test.ratings)
+    found = Table5("make x", "a machine", "data", rows_of(results, data.test.ratings), means_of(errors),
                    differences_of(errors))  # fmt: skip
     write(found, tmp_path, with_paper=False)
     kept = json.loads((tmp_path / "study.json").read_text())
