@@ -1,6 +1,13 @@
-"""Held-out ratings: the protocols by which recommenders are compared."""
+r"""Held-out ratings: the protocols by which recommenders are compared.
+
+Events of a user often share their time: a shop writes the same time on all rows of an order. The order of such
+rows in the file, or of their item IDs, says nothing of what the user chose last. So they are sorted by a seeded
+hash: SHA-256 of the UTF-8 text `<seed>\n<user_id>\n<item_id>`, as lower-case hex digits, then by rating. Only
+events of one user are compared, so the text has one meaning, also if IDs contain line breaks.
+"""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +66,43 @@ def split_at_time(data: Interactions, time: int, validation_time: int | None = N
     return Split(train, *_parted(known, known.time >= time))
 
 
+def split_for_choice(data: Interactions, seed: int, min_history: int = 4, most: int | None = None) -> Split:
+    """Hold out one later event per user, so that recommenders can be compared inside the training data.
+
+    The target of a user is the last event with an item that the user has not had before and that another user has
+    too, after at least `min_history` earlier events. The user's later events are left out. If no train event has
+    the item of a target any more, its user has no target. Users without a target keep all events. O(n log n).
+
+    Args:
+        data: the training data.
+        seed: orders events of one user and time, and draws the users for `most`.
+        min_history: minimum number of earlier events of the user, at least 1.
+        most: maximum number of targets, drawn uniformly from the users who could have one; no maximum by default.
+
+    Returns:
+        Train, no validation, and the targets as test, one per user.
+
+    Raises:
+        ValueError: `min_history` or `most` is too small.
+    """
+    if min_history < 1:
+        raise ValueError(f"min_history: expected at least 1, got {min_history}")
+    if most is not None and most < 0:
+        raise ValueError(f"most: expected at least 0, got {most}")
+    order = _by_user_and_time(data)
+    order = _with_ties_broken(data, order, _may_decide(data, order, min_history), seed)
+    user, item = data.user_num[order], data.item_num[order]
+    targets = _last_of_users(user, _new_and_shared(data, order) & (_num_earlier(user) >= min_history))
+    if most is not None and most < len(targets):
+        targets = np.sort(np.random.default_rng(seed).choice(targets, most, replace=False))
+    remaining = np.bincount(item[_before(user, targets)], minlength=len(data.items))
+    targets = targets[remaining[item[targets]] > 0]
+    train, test = np.zeros(len(data), bool), np.zeros(len(data), bool)
+    train[order[_before(user, targets)]] = True
+    test[order[targets]] = True
+    return Split(data.where(train), data.where(np.zeros(len(data), bool)), data.where(test))
+
+
 def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
     """Mark each user's last rating, if user and item both occur in the remaining ratings.
 
@@ -83,3 +127,101 @@ def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
 
 def _parted(data: Interactions, held_out: NDArray[np.bool_]) -> tuple[Interactions, Interactions]:
     return data.where(~held_out), data.where(held_out)
+
+
+def _by_user_and_time(data: Interactions) -> NDArray[np.int64]:
+    """Return the rows sorted by user, then time; rows with equal user and time are in any order."""
+    if not len(data):
+        return np.zeros(0, np.int64)
+    first = int(data.time.min())
+    span = int(data.time.max()) - first + 1
+    if span * len(data.users) < 2**63:  # one key sorts five times as fast as two
+        return np.argsort(data.user_num * span + (data.time - first))
+    return np.lexsort((data.time, data.user_num))
+
+
+def _with_ties_broken(
+    data: Interactions, order: NDArray[np.int64], wanted: NDArray[np.bool_], seed: int
+) -> NDArray[np.int64]:
+    """Return the order with the events of one user and time sorted by hash and rating.
+
+    Args:
+        data: the events.
+        order: their rows by user and time.
+        wanted: (num_events,) bool by position in `order`: sort here. Hashes are costly; few positions matter.
+        seed: of the hashes.
+    """
+    starts = _starts(data.user_num[order], data.time[order])
+    tied = wanted & ~(starts & _ends(starts))
+    rows = order[tied]
+    keys = (data.rating[rows], _hashes(data, rows, seed), data.time[rows], data.user_num[rows])
+    sorted_order = order.copy()
+    sorted_order[tied] = rows[np.lexsort(keys)]
+    return sorted_order
+
+
+def _hashes(data: Interactions, rows: NDArray[np.int64], seed: int) -> NDArray[np.bytes_]:
+    """Return the hashes that order events of one user and time; as bytes they have the order of their hex digits."""
+    users, items, prefix = data.users.table, data.items.table, b"%d\n" % seed
+    pairs = zip(data.user_num[rows].tolist(), data.item_num[rows].tolist(), strict=True)
+    return np.array([sha256(b"%b%b\n%b" % (prefix, users[user], items[item])).digest() for user, item in pairs], "S32")
+
+
+def _may_decide(data: Interactions, order: NDArray[np.int64], min_history: int) -> NDArray[np.bool_]:
+    """Mark, by position in `order`, the events of each user's last time that may have a target for choice.
+
+    The order within that time decides which event is the target. If it leaves all candidates with too short a
+    history, those of earlier times have a shorter one.
+    """
+    user = data.user_num[order]
+    starts = _starts(user, data.time[order])
+    group = np.cumsum(starts) - 1
+    longest_history = _num_earlier(user)[_ends(starts)][group]
+    last = _last_of_users(user, _new_and_shared(data, order) & (longest_history >= min_history))
+    decides = np.zeros(starts.sum(), bool)
+    decides[group[last]] = True
+    return decides[group]
+
+
+def _new_and_shared(data: Interactions, order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark, by position in `order`, events with an item that is new to their user and that another user has too."""
+    item = data.item_num[order]
+    pair = data.user_num[order] * len(data.items) + item
+    by_pair = np.argsort(pair, kind="stable")
+    new = np.zeros(len(data), bool)
+    new[by_pair[_starts(pair[by_pair])]] = True
+    num_users = np.bincount(item[new], minlength=len(data.items))
+    return new & (num_users[item] > 1)
+
+
+def _num_earlier(user: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of the same user's events before each position, for events sorted by user."""
+    position = np.arange(len(user))
+    return position - np.maximum.accumulate(np.where(_starts(user), position, 0))
+
+
+def _last_of_users(user: NDArray[np.int64], wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the last wanted position of each user, for events sorted by user."""
+    positions = np.flatnonzero(wanted)
+    return positions[_ends(_starts(user[positions]))]
+
+
+def _before(user: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the positions before their user's target, all of a user without a target."""
+    end = np.full(user.max(initial=-1) + 1, len(user))
+    end[user[targets]] = targets
+    return np.arange(len(user)) < end[user]
+
+
+def _starts(*columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the first of equal neighbours."""
+    starts = np.zeros(len(columns[0]), bool)
+    starts[:1] = True
+    for column in columns:
+        starts[1:] |= column[1:] != column[:-1]
+    return starts
+
+
+def _ends(starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the last of equal neighbours: the next one, or the end of all, starts another run."""
+    return np.roll(starts, -1)
