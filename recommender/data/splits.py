@@ -2,8 +2,8 @@ r"""Held-out ratings: the protocols by which recommenders are compared.
 
 Events of a user often share their time: a shop writes the same time on all rows of an order. The order of such
 rows in the file, or of their item IDs, says nothing of what the user chose last. So they are sorted by a seeded
-hash: SHA-256 of the UTF-8 text `<seed>\n<user_id>\n<item_id>`, as lower-case hex digits, then by rating. Only
-events of one user are compared, so the text has one meaning, also if IDs contain line breaks.
+hash: SHA-256 of the UTF-8 text `<seed>\n<user_id>\n<item_id>`, as lower-case hex digits, then by rating and
+weight. Only events of one user are compared, so the text has one meaning, also if IDs contain line breaks.
 """
 
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ def _by_user_and_time(data: Interactions) -> NDArray[np.int64]:
 def _with_ties_broken(
     data: Interactions, order: NDArray[np.int64], wanted: NDArray[np.bool_], seed: int
 ) -> NDArray[np.int64]:
-    """Return the order with the events of one user and time sorted by hash and rating.
+    """Return the order with the events of one user and time sorted by hash, rating and weight.
 
     Args:
         data: the events.
@@ -154,7 +154,8 @@ def _with_ties_broken(
     starts = _starts(data.user_num[order], data.time[order])
     tied = wanted & ~(starts & _ends(starts))
     rows = order[tied]
-    keys = (data.rating[rows], _hashes(data, rows, seed), data.time[rows], data.user_num[rows])
+    ties = [column[rows] for column in (data.weight, data.rating) if column is not None]
+    keys = (*ties, _hashes(data, rows, seed), data.time[rows], data.user_num[rows])
     sorted_order = order.copy()
     sorted_order[tied] = rows[np.lexsort(keys)]
     return sorted_order

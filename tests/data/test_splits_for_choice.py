@@ -31,7 +31,7 @@ def interactions(rows: Sequence[Row]) -> Interactions:
 
 
 def rows_of(data: Interactions) -> list[Row]:
-    columns = (data.user_num, data.item_num, data.rating, data.time)
+    columns = (data.user_num, data.item_num, data.ratings, data.time)
     return sorted(
         (data.users.id(user), data.items.id(item), rating, time)
         for user, item, rating, time in zip(*(column.tolist() for column in columns), strict=True)
@@ -111,6 +111,17 @@ def test_the_order_of_the_input_does_not_matter(
     other = held_out(rows, seed, min_history, most)
     assert rows_of(one.train) == rows_of(other.train)
     assert rows_of(one.test) == rows_of(other.test)
+
+
+@given(events, seeds)
+def test_events_without_a_rating_are_split_as_those_of_one_rating(rows: list[Row], seed: int) -> None:
+    rated = held_out([(user, item, 1.0, time) for user, item, _, time in rows], seed)
+    frame = pd.DataFrame(rows, columns=COLUMNS).drop(columns="rating").astype({"timestamp": int})
+    bare = split_for_choice(Interactions.from_frame(frame), seed, 1)
+    for one, other in ((rated.train, bare.train), (rated.test, bare.test)):
+        assert sorted(zip(one.user_num, one.item_num, one.time, strict=True)) == sorted(
+            zip(other.user_num, other.item_num, other.time, strict=True)
+        )
 
 
 def history(user: str, items: str) -> list[Row]:
