@@ -30,15 +30,16 @@ class Split:
     test: Interactions
 
 
-def split_leave_one_out(data: Interactions, *, validation: bool = False) -> Split:
+def split_leave_one_out(data: Interactions, *, validation: bool = False, seed: int = 0) -> Split:
     """Hold out each user's last rating for test (the paper's section 2.2, step 4); see `leave_one_out`.
 
     Args:
         data: all ratings.
         validation: also hold out the last remaining rating of each user in the same way.
+        seed: orders ratings of one user and time.
     """
-    rest, test = _parted(data, leave_one_out(data))
-    held_out = leave_one_out(rest) if validation else np.zeros(len(rest), bool)
+    rest, test = _parted(data, leave_one_out(data, seed))
+    held_out = leave_one_out(rest, seed) if validation else np.zeros(len(rest), bool)
     return Split(*_parted(rest, held_out), test)
 
 
@@ -103,24 +104,28 @@ def split_for_choice(data: Interactions, seed: int, min_history: int = 4, most: 
     return Split(data.where(train), data.where(np.zeros(len(data), bool)), data.where(test))
 
 
-def leave_one_out(data: Interactions) -> NDArray[np.bool_]:
+def leave_one_out(data: Interactions, seed: int = 0) -> NDArray[np.bool_]:
     """Mark each user's last rating, if user and item both occur in the remaining ratings.
 
     The paper's section 2.2, step 4: set apart the last rating of every user, then put back those with an item
-    that has no rating in the remainder. Among equal times the greater item ID is the last, then the higher rating,
-    as in `prepare.steps`, so that the result does not depend on input order. A user's only rating is never held
-    out, so that no user becomes unknown. O(n log n).
+    that has no rating in the remainder. A user's only rating is never held out, so that no user becomes unknown.
+    The paper's data has no two items at a user's last time, so its test set is the same for every seed. O(n log n).
+
+    Args:
+        data: all ratings.
+        seed: orders ratings of one user and time.
 
     Returns:
         (num_ratings,) bool, true for held-out ratings.
     """
     held_out = np.zeros(len(data), bool)
-    ties = () if data.rating is None else (data.rating,)
-    order = np.lexsort((*ties, data.item_num, data.time, data.user_num))
-    user = data.user_num[order]
-    is_last = np.append(user[1:] != user[:-1], True)
-    is_first = np.append(True, user[1:] != user[:-1])
-    held_out[order[is_last & ~is_first]] = True
+    order = _by_user_and_time(data)
+    starts = _starts(data.user_num[order])
+    ends = _ends(starts)
+    time = data.time[order]
+    last_time = time[ends][np.cumsum(starts) - 1]
+    order = _with_ties_broken(data, order, time == last_time, seed)
+    held_out[order[ends & ~starts]] = True
     remaining = np.bincount(data.item_num[~held_out], minlength=len(data.items))
     return held_out & (remaining[data.item_num] > 0)
 

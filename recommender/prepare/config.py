@@ -27,6 +27,7 @@ class PrepareConfig(Config):
     split_time: datetime | None = Field(
         None, description="begin of the test period in UTC, such as 2022-06-30 or 2022-06-30T12:00 (split time)"
     )
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the order of a user's reviews with the same time")
     max_rejects: float = Field(
         0.01, ge=0, le=1, description="maximum share of bad lines, in the reviews and in the metadata"
     )

@@ -18,6 +18,7 @@ from recommender.prepare.steps import Step
 
 ROWS_AT_ONCE = 100_000
 PARQUET_FILE = "part-00000.parquet"
+SHA2 = "CREATE MACRO sha2(text, bits) AS sha256(text)"  # Spark's name, for the one length that the steps use
 T = TypeVar("T")
 LOCATION = (("problem", pa.string()), ("file", pa.string()), ("line", pa.int64()))
 
@@ -40,6 +41,7 @@ class DuckDBEngine:
         }
         try:
             self._connection = duckdb.connect(config=settings)
+            self._connection.execute(SHA2)
         except duckdb.Error as error:
             raise self._translated(error) from None
         self._thread = ThreadPoolExecutor(max_workers=1)

@@ -1,7 +1,7 @@
 """The steps from raw reviews to channels, as SQL that both DuckDB and Spark understand.
 
-The result does not depend on the engine or on input order: ties are broken by content. Among a user's reviews at one
-time, the one with the greater item ID is the later one; for one item, the one with the greater rating.
+The result does not depend on the engine or on input order: ties are broken by content. A user's reviews of one time
+are sorted by a seeded hash, as in `recommender.data.splits`; those of one item by their rating.
 """
 
 from dataclasses import dataclass
@@ -106,11 +106,11 @@ def split(config: PrepareConfig, until: int) -> list[Step]:
     if config.split == "time":
         return split_in_time(until)
     if config.split == "leave-one-out":
-        return leave_one_out("ratings", "test", "split")
+        return leave_one_out("ratings", "test", "split", config.seed)
     return [
-        *leave_one_out("ratings", "test", "split_for_test"),
+        *leave_one_out("ratings", "test", "split_for_test", config.seed),
         Step("not_in_test", f"SELECT {REVIEW} FROM split_for_test WHERE part = 'train'"),
-        *leave_one_out("not_in_test", "validation", "split_for_validation"),
+        *leave_one_out("not_in_test", "validation", "split_for_validation", config.seed),
         Step(
             "split",
             f"""SELECT {REVIEW}, part FROM split_for_validation
@@ -119,7 +119,7 @@ def split(config: PrepareConfig, until: int) -> list[Step]:
     ]
 
 
-def leave_one_out(source: str, part: str, table: str) -> list[Step]:
+def leave_one_out(source: str, part: str, table: str, seed: int) -> list[Step]:
     """Return the steps that move each user's last rating to `part`, if the item also occurs in the remainder.
 
     All other ratings are train. A user's only rating stays, so that no user becomes unknown. Applied again to the
@@ -129,10 +129,13 @@ def leave_one_out(source: str, part: str, table: str) -> list[Step]:
     return [
         Step(
             f"{table}_ranked",
-            f"""SELECT {REVIEW},
-                    row_number() OVER (PARTITION BY user_id ORDER BY timestamp DESC, item_id DESC, rating DESC) AS age,
-                    count(*) OVER (PARTITION BY user_id) AS num_ratings
-                FROM {source}""",
+            f"""SELECT {REVIEW}, num_ratings,
+                    row_number() OVER (PARTITION BY user_id ORDER BY timestamp DESC, tie DESC, rating DESC) AS age
+                FROM (SELECT {REVIEW}, num_ratings,
+                        CASE WHEN timestamp = last_time THEN {tie(seed)} ELSE '' END AS tie
+                      FROM (SELECT {REVIEW}, count(*) OVER (PARTITION BY user_id) AS num_ratings,
+                                max(timestamp) OVER (PARTITION BY user_id) AS last_time
+                            FROM {source}) AS with_last_time) AS with_tie""",
         ),
         Step(
             f"{table}_remaining",
@@ -146,6 +149,11 @@ def leave_one_out(source: str, part: str, table: str) -> list[Step]:
                 FROM {table}_ranked LEFT JOIN {table}_remaining ON item_id = remaining_item""",
         ),
     ]
+
+
+def tie(seed: int) -> str:
+    """Return the expression that orders a user's reviews of one time: that of `recommender.data.splits`."""
+    return f"sha2(concat('{seed}', chr(10), user_id, chr(10), item_id), 256)"
 
 
 def split_in_time(until: int) -> list[Step]:

@@ -1,4 +1,6 @@
 from collections import Counter
+from hashlib import sha256
+from random import Random
 
 import pandas as pd
 import pytest
@@ -12,16 +14,20 @@ events = st.lists(st.tuples(st.sampled_from("uvwxyz"), st.sampled_from("abcdef")
 Row = tuple[str, str, int]
 
 
-def held_out_rows(rows: list[Row]) -> list[int]:
-    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).assign(rating=1.0)
-    return [row for row, held_out in enumerate(leave_one_out(Interactions.from_frame(frame))) if held_out]
+def held_out_rows(rows: list[Row], seed: int = 0) -> list[int]:
+    return [row for row, held_out in enumerate(leave_one_out(interactions(rows), seed)) if held_out]
 
 
-def reference(rows: list[Row]) -> list[int]:
-    """The paper's words, one by one, in plain Python; of equal times the greater item ID is the last."""
+def reference(rows: list[Row], seed: int = 0) -> list[int]:
+    """The paper's words, one by one, in plain Python; equal times are in the order of the seeded hash."""
+
+    def place(row: int) -> tuple[int, str]:
+        user, item, time = rows[row]
+        return time, sha256(f"{seed}\n{user}\n{item}".encode()).hexdigest()
+
     last: dict[str, int] = {}
-    for row, (user, item, time) in enumerate(rows):
-        if user not in last or (time, item) >= (rows[last[user]][2], rows[last[user]][1]):
+    for row, (user, _, _) in enumerate(rows):
+        if user not in last or place(row) >= place(last[user]):
             last[user] = row
     ratings_of = Counter(user for user, _, _ in rows)
     candidates = {row for user, row in last.items() if ratings_of[user] > 1}
@@ -29,9 +35,35 @@ def reference(rows: list[Row]) -> list[int]:
     return sorted(row for row in candidates if rows[row][1] in remaining_items)
 
 
-@given(events)
-def test_leave_one_out_is_the_papers_split(rows: list[Row]) -> None:
+def in_order(rows: list[Row], numbers: list[int]) -> list[Row]:
+    return sorted(rows[number] for number in numbers)
+
+
+@given(events, st.integers(0, 3))
+def test_leave_one_out_is_the_papers_split(rows: list[Row], seed: int) -> None:
+    assert in_order(rows, held_out_rows(rows, seed)) == in_order(rows, reference(rows, seed))
+
+
+@given(events, st.randoms())
+def test_leave_one_out_does_not_depend_on_the_order_of_the_input(rows: list[Row], random: Random) -> None:
+    before = in_order(rows, held_out_rows(rows))
+    random.shuffle(rows)
+    assert in_order(rows, held_out_rows(rows)) == before
+
+
+def test_the_last_of_a_basket_is_drawn_evenly_and_by_the_seed() -> None:
+    baskets = [(user, item, 1) for user in "uv" for item in "abcdefgh"] + [("w", item, 1) for item in "abcdefgh"]
+    rows = [*baskets, ("u", "a", 0), ("v", "a", 0), ("w", "a", 2)]  # so that w's basket is in train
+    drawn = Counter(rows[row][1] for seed in range(400) for row in held_out_rows(rows, seed) if rows[row][0] == "u")
+    assert drawn.total() == 400
+    assert set(drawn) == set("abcdefgh")
+    assert all(25 < count < 80 for count in drawn.values())  # 50 expected, with a deviation of 7
+
+
+def test_ids_with_line_breaks_are_hashed_as_they_are() -> None:
+    rows = [("u\n", "\na", 1), ("u\n", "b", 1), ("u", "\n\na", 1), ("u", "b", 1), ("v", "\na", 0), ("v", "\n\na", 0)]
     assert held_out_rows(rows) == reference(rows)
+    assert {rows[row][0] for row in held_out_rows(rows)} >= {"u", "u\n"}
 
 
 @given(events)
@@ -67,15 +99,15 @@ def test_leave_one_out_loses_no_row_and_holds_out_what_train_knows(rows: list[Ro
     for part in held_out:
         assert known_rows(part, train) == part
         assert max(Counter(user for user, _, _ in part).values(), default=1) == 1
-    assert rows_of(split.test) == [rows[number] for number in reference(rows)]
+    assert sorted(rows_of(split.test)) == in_order(rows, reference(rows))
     assert validation or not held_out[0]
 
 
 @given(events)
 def test_validation_is_the_same_split_of_what_test_leaves(rows: list[Row]) -> None:
-    split = split_leave_one_out(interactions(rows), validation=True)
-    rest = [row for number, row in enumerate(rows) if number not in set(reference(rows))]
-    assert rows_of(split.validation) == [rest[number] for number in reference(rest)]
+    split = split_leave_one_out(interactions(rows), validation=True, seed=2)
+    rest = [row for number, row in enumerate(rows) if number not in set(reference(rows, 2))]
+    assert sorted(rows_of(split.validation)) == in_order(rest, reference(rest, 2))
 
 
 @given(events, st.integers(0, 6), st.integers(0, 6))

@@ -11,21 +11,23 @@ from hypothesis import strategies as st
 from recommender.data.interactions import Interactions
 from recommender.data.splits import split_at_time, split_leave_one_out
 from recommender.prepare.config import PrepareConfig
+from recommender.prepare.duckdb_engine import SHA2
 from recommender.prepare.steps import Step, before, split, unique_reviews
 
 Row = tuple[str, str, float, int]
 COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
 TIME = "1970-01-01T00:00:00.003"  # in the midst of the times below
 
-names = st.sampled_from(["a", "b", "B", "é", "10", "9"])
+names = st.sampled_from(["a", "b", "B", "é", "10", "9", "\n", "日\n本", "\0", ""])
 rows = st.lists(
-    st.tuples(names, names, st.sampled_from([1.0, 3.0, 5.0]), st.integers(1, 5)), min_size=1, max_size=40, unique=True
+    st.tuples(names, names, st.sampled_from([1.0, 3.0, 5.0]), st.integers(1, 5)), min_size=1, max_size=60, unique=True
 )
 
 
 def by_sql(table: str, ratings: Sequence[Row], steps: Sequence[Step]) -> duckdb.DuckDBPyConnection:
     """The tables of the steps, in an order of the input that is not that of the rows."""
     database = duckdb.connect()
+    database.execute(SHA2)
     database.execute(f"CREATE TABLE {table} (user_id VARCHAR, item_id VARCHAR, rating FLOAT, timestamp BIGINT)")
     database.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", [list(row) for row in reversed(ratings)])
     for step in steps:
@@ -50,11 +52,11 @@ def interactions(ratings: Sequence[Row]) -> Interactions:
     return Interactions.from_frame(pd.DataFrame(ratings, columns=COLUMNS).astype({"rating": "float32"}))
 
 
-@given(rows, st.booleans())
-def test_leave_one_out_is_the_same_in_both(ratings: list[Row], validation: bool) -> None:
-    config = PrepareConfig(split="leave-one-out-validation" if validation else "leave-one-out")
+@given(rows, st.booleans(), st.integers(0, 2**63 - 1))
+def test_leave_one_out_is_the_same_in_both(ratings: list[Row], validation: bool, seed: int) -> None:
+    config = PrepareConfig(split="leave-one-out-validation" if validation else "leave-one-out", seed=seed)
     database = by_sql("ratings", ratings, split(config, before(config)))
-    found = split_leave_one_out(interactions(ratings), validation=validation)
+    found = split_leave_one_out(interactions(ratings), validation=validation, seed=seed)
     assert rows_of(found.train) == part_of(database, "train")
     assert rows_of(found.validation) == part_of(database, "validation")
     assert rows_of(found.test) == part_of(database, "test")

@@ -77,7 +77,7 @@ def spark(*arguments: str) -> None:
     "options",
     [
         "",
-        "--split leave-one-out-validation --duplicates last --item_key parent_asin --min_items 1",
+        "--split leave-one-out-validation --duplicates last --item_key parent_asin --min_items 1 --seed 7",
         "--split time --split_time 2020-09-15 --duplicates first --min_items 2",
     ],
     ids=["as the paper", "with validation", "in time"],

@@ -76,10 +76,10 @@ def assert_nothing_held_out_is_earlier_than_train(parts: Parts) -> None:
 
 
 @few
-@given(reviews, in_metadata, min_items)
-def test_the_steps_are_the_papers(found: list[Review], known: list[str], least: int) -> None:
-    parts = prepared(found, known, PrepareConfig(min_items=least))
-    train, test = papers_split(papers_steps(found, known, least))
+@given(reviews, in_metadata, min_items, st.integers(0, 3))
+def test_the_steps_are_the_papers(found: list[Review], known: list[str], least: int, seed: int) -> None:
+    parts = prepared(found, known, PrepareConfig(min_items=least, seed=seed))
+    train, test = papers_split(papers_steps(found, known, least), seed)
     assert sorted(parts["train"]) == sorted(train)
     assert sorted(parts["test"]) == sorted(test)
 

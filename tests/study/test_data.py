@@ -73,4 +73,4 @@ def test_online_retail_has_a_title_for_every_item_and_ratings_from_1_to_5() -> N
     data = online_retail()
     assert all(data.titles)
     assert set(np.unique(data.train.ratings)) == {1, 2, 3, 4, 5}
-    assert (len(data.train), len(data.test), len(data.train.items)) == (261_568, 4_070, 3_655)
+    assert (len(data.train), len(data.test), len(data.train.items)) == (261_565, 4_073, 3_655)

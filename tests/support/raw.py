@@ -5,6 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -145,15 +146,21 @@ def papers_steps(reviews: Sequence[Review], items: Sequence[str], min_items: int
     return [review.row for review in kept if len(unique[review.user]) >= min_items]
 
 
-def papers_split(ratings: Sequence[Rating]) -> tuple[list[Rating], list[Rating]]:
-    """Step 4: `(train, test)`. Of equal times the greater item, then the greater rating is the last one."""
-    ordered = sorted(ratings, key=lambda row: (row[0], row[3], row[1], row[2]))
+def papers_split(ratings: Sequence[Rating], seed: int = 0) -> tuple[list[Rating], list[Rating]]:
+    """Step 4: `(train, test)`, each in the order of the channels. Equal times are in the order of the seeded hash."""
+    ordered = sorted(ratings, key=lambda row: (row[0], row[3], seeded_hash(row, seed), row[2]))
     num = Counter(row[0] for row in ordered)
     last = {row[0]: place for place, row in enumerate(ordered)}
     candidates = {place for user, place in last.items() if num[user] > 1}
     remaining = {row[1] for place, row in enumerate(ordered) if place not in candidates}
     held_out = {place for place in candidates if ordered[place][1] in remaining}
-    return (
+    parts = (
         [row for place, row in enumerate(ordered) if place not in held_out],
         [row for place, row in enumerate(ordered) if place in held_out],
     )
+    train, test = (sorted(part, key=lambda row: (row[0], row[3], row[1], row[2])) for part in parts)
+    return train, test
+
+
+def seeded_hash(row: Rating, seed: int = 0) -> str:
+    return sha256(f"{seed}\n{row[0]}\n{row[1]}".encode()).hexdigest()
