@@ -27,8 +27,8 @@ WORKERS ?= auto
 
 BIN := .venv/bin
 FAST := "not slow and not real_component and not container and not aws"
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-       $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
+TORCH_INDEX := $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_INDEX)
 # Files lock each group of extras to exact versions; torch's own CUDA packages come with the build that is chosen.
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy fewest --python-version 3.11 \
         --no-annotate --custom-compile-command "make lock"
@@ -90,7 +90,7 @@ format: .venv/installed-dev
 	$(BIN)/ruff check --fix
 
 # The paper's table 5 and the hit rates of whole pipelines; stopped, the same command goes on. Under 2 hours on 2 cores.
-study: .venv/installed-study
+study: .venv/installed-study .venv-sasrec/installed
 	$(BIN)/python -m study
 
 study-sample: .venv/installed-study
@@ -110,7 +110,7 @@ benchmark: .venv/installed-benchmarks
 	$(BIN)/python -m benchmarks.generate
 
 clean:
-	rm -rf .venv .venv-aws build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-aws .venv-sasrec build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -165,6 +165,13 @@ lock-check: .venv/installed-dev
 .venv/installed-study: study/requirements.txt .venv/installed
 	$(PIP) --constraint requirements-dev.txt -r study/requirements.txt
 	$(PIP) -r study/requirements-lightfm.txt || echo "LightFM needs a C compiler: it is left out"
+	@touch $@
+
+# RecTools wants older packages than the project: an environment of its own. `make study-sample` leaves SASRec out.
+.venv-sasrec/installed: study/requirements-sasrec.txt | .venv/bin/python
+	@echo "Installing RecTools into .venv-sasrec ..."
+	$(PYTHON) -m venv .venv-sasrec
+	.venv-sasrec/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_INDEX) -r study/requirements-sasrec.txt
 	@touch $@
 
 .venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed-spark .venv/installed-study

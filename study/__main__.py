@@ -17,30 +17,40 @@ from recommender.errors import EngineError
 from study import user_day
 from study.cache import Cache
 from study.common import RESULTS, ROOT
-from study.data import DATA
+from study.data import DATA, REAL, SAMPLES
 from study.hits import run as hits
 from study.table5 import run as table5
 
-# Data sets (the first one for table 5 as well), where results go, and the command that makes them.
-REAL = (("paper", "retail"), RESULTS, "make study")
-SAMPLE = (("sample",), ROOT / "build" / "study-sample", "make study-sample")
+# Data sets (the first one for table 5 as well), where results are written, and the command that makes them.
+PARTS = {
+    False: (REAL, RESULTS, "make study"),
+    True: (SAMPLES, ROOT / "build" / "study-sample", "make study-sample"),
+}
 
 
 def command() -> click.Command:
-    """The command line."""
+    """Return the command line."""
     sample = click.Option(
-        ["--sample"], is_flag=True, help="Synthetic ratings and fewer cells, into build/study-sample."
+        ["--sample"], is_flag=True, help="Use synthetic ratings and fewer cells, and write to build/study-sample."
     )
-    return click.Command("study", callback=study, params=[sample], help=__doc__)
+    peers = click.Option(
+        ["--peers", "name"],
+        type=click.Choice(list(DATA)),
+        help="Only fit the baselines and peers of this data set, keep them in build/study and print the tables.",
+    )
+    return click.Command("study", callback=study, params=[sample, peers], help=__doc__)
 
 
-def study(sample: bool) -> None:
-    """Run all parts."""
+def study(sample: bool, name: str | None) -> None:
+    """Run all parts, or the peers of one data set."""
+    cache = Cache(ROOT / "build" / "study")
+    if name is not None:
+        print(hits.peers_of(DATA[name](), cache))
+        return
     if find_spec("surprise") is None:
         raise EngineError("table 5 needs scikit-surprise: pip install -r study/requirements.txt")
-    cache = Cache(ROOT / "build" / "study")
-    names, folder, words = SAMPLE if sample else REAL
-    datasets = [DATA[name]() for name in names]  # what is missing is said before hours of work
+    names, folder, words = PARTS[sample]
+    datasets = [DATA[name]() for name in names]  # missing data is an error before hours of work
     table5.run(names[0], cache, folder, words)
     user_day.run(names[0], folder, words)
     hits.run(datasets, cache, folder, words)
@@ -48,7 +58,7 @@ def study(sample: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command; return the exit code."""
     return run_command(command(), arguments, "study", "stopped: the same command goes on from what is fitted")
 
 

@@ -1,13 +1,20 @@
 """Results by what they are of, so that a study that was stopped goes on and a finished one costs nothing."""
 
 import ast
+import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recommender.common.files import write_text
+
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Cache:
@@ -38,9 +45,33 @@ class Cache:
 
 
 def code_digest(files: Iterable[Path]) -> str:
-    """Changes with what modules do, not with comments or layout."""
-    trees = [ast.dump(ast.parse(file.read_text(encoding="utf-8"))) for file in files]
+    """Return a text that changes with what modules do, not with comments, docstrings or layout."""
+    return digest_of_sources(file.read_text(encoding="utf-8") for file in files)
+
+
+def digest_of_sources(sources: Iterable[str]) -> str:
+    """Return a text that changes with what source code does, not with comments, docstrings or layout."""
+    trees = [ast.dump(_without_docstrings(ast.parse(source))) for source in sources]
     return hashlib.sha256("".join(trees).encode()).hexdigest()
+
+
+def packed(items: NDArray[np.int64]) -> dict[str, object]:
+    """Return item numbers as JSON can hold them."""
+    content = zlib.compress(items.astype(np.int32).tobytes(), 6)
+    return {"shape": list(items.shape), "zlib_int32": base64.b64encode(content).decode()}
+
+
+def unpacked(kept: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Return what `packed` packed."""
+    content = zlib.decompress(base64.b64decode(kept["zlib_int32"]))
+    return np.frombuffer(content, np.int32).reshape(kept["shape"]).astype(np.int64)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body[0] = ast.Pass()
+    return tree
 
 
 def _plain(key: Mapping[str, object]) -> object:

@@ -1,8 +1,10 @@
-"""What the study runs on: the paper's split, UCI Online Retail, and a synthetic sample for everybody."""
+"""The data sets and protocols of the study: real ones from the folder of RECOMMENDER_DATA, and a synthetic sample."""
 
 import hashlib
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,96 +16,183 @@ from recommender.data.interactions import Interactions
 from recommender.data.sources import open_channel
 from recommender.data.splits import Split, split_leave_one_out
 from recommender.synthetic.generate import generate
+from study import protocols
 from study.common import PAPER_FILES, real_data
+from study.protocols import Protocol, choice
 
-LEAST_ITEMS = 5  # unique items of a user who is kept, as in the paper
-MOST_PURCHASES = 5  # a rating of UCI Online Retail is a number of purchases, from 1 to this
+LEAST_ITEMS = 5  # distinct items of a user who is kept, as in the paper
 SAMPLE_USERS, SAMPLE_ITEMS, SAMPLE_RATINGS = 2_500, 2_000, 16_000
+
+OF_TIME = (
+    f"The newest {protocols.NEWEST:.0%} of the events are held out, from one point in time on. Test is each user's "
+    "first new item from then on (equal times in a seeded random order), if train knows user and item."
+)
+OF_COLD = (
+    f"{protocols.COLD:.0%} of the items, drawn with a seed, have no event in train. Test is each user's last event "
+    "with one of them; train has nothing later of that user. All items compete, cold or not. Contestants without "
+    "titles can't find a cold item; popularity stands for them."
+)
+FOR_CHOICE = choice(4)
+KNOWS_COLD = ("popularity", "titles alone")  # and the project's own pipelines
 
 
 @dataclass(frozen=True)
 class Data:
-    """Ratings that are fitted, and ratings that are measured.
+    """Events to fit, and held-out events to measure on.
 
     Attributes:
         name: what tables call it.
-        train: the ratings to fit.
-        test: ratings numbered as `train`, every user and item of them known there.
-        titles: by item_num; '' where there is none.
+        train: the events to fit.
+        test: events numbered as `train`; a user's events are relevant to one list of recommendations.
+        titles: by item_num; '' if unknown.
+        inside: holds out events of train to choose by.
+        how: how test is held out, for the reader.
+        only: the contestants without the project's own pipelines, by name; empty: all.
     """
 
     name: str
     train: Interactions
     test: Interactions
     titles: list[str]
+    inside: Protocol = FOR_CHOICE
+    how: str = ""
+    only: tuple[str, ...] = ()
 
     @property
     def ratings_digest(self) -> str:
-        """Tells these ratings from any others."""
-        parts = (self.train, self.test)
-        columns = [column for part in parts for column in (part.user_num, part.item_num, part.ratings, part.time)]
-        return hashlib.sha256(b"".join(hashlib.sha256(column.tobytes()).digest() for column in columns)).hexdigest()
+        """Tells these events from any others."""
+        return digest(self.train, self.test)
 
     @property
     def digest(self) -> str:
-        """Tells these ratings and titles from any others."""
+        """Tells these events and titles from any others."""
         return hashlib.sha256("\0".join([self.ratings_digest, *self.titles]).encode()).hexdigest()
+
+    @property
+    def users(self) -> NDArray[np.int64]:
+        """The users with test events, ascending."""
+        return np.unique(self.test.user_num)
+
+    @property
+    def relevant(self) -> list[NDArray[np.int64]]:
+        """The items of the test events of each of `users`."""
+        order = np.argsort(self.test.user_num, kind="stable")
+        begins = np.searchsorted(self.test.user_num[order], self.users)
+        return np.split(self.test.item_num[order], begins[1:])
+
+    @property
+    def inner(self) -> "Data":
+        """The same with events of train held out, to choose by."""
+        split = self.inside(self.train)
+        return replace(self, train=split.train, test=split.test)
+
+
+def digest(*parts: Interactions) -> str:
+    """Return a text that changes with events, their order, and the numbers of users and items."""
+    found = hashlib.sha256()
+    for part in parts:
+        columns = (part.user_num, part.item_num, part.time, part.rating)
+        found.update(f"{len(part.users)} {len(part.items)} {part.rating is None}".encode())
+        for column in columns:
+            found.update(b"" if column is None else hashlib.sha256(column.tobytes()).digest())
+    return found.hexdigest()
 
 
 def paper() -> Data:
     """The paper's own split of Amazon Fashion."""
-    folder = real_data() / "paper-split"
-    train = Interactions.from_frame(_ratings(folder / PAPER_FILES["train"]))
-    test = _ratings(folder / PAPER_FILES["test"])
+    train = Interactions.from_frame(_paper_ratings("train"))
+    test = _paper_ratings("test")
     known = train.known(test)
     if len(known) < len(test):
+        folder = real_data() / "paper-split"
         sys.exit(f"{folder}: expected every test rating's user and item in train, {len(test) - len(known)} are not")
-    return Data("Amazon Fashion", train, known, _titles(train, folder / PAPER_FILES["items"]))
+    how = (
+        "The paper's own split: test is each user's last rating. 59 of the 1,426 pairs are in train as well; they "
+        "can't be hit, because seen items are left out."
+    )
+    return Data("Amazon Fashion", train, known, _paper_titles(train), how=how)
 
 
-def online_retail() -> Data:
-    """UCI Online Retail: wholesalers and shoppers of gifts, every item with a real title.
+def paper_in_time() -> Data:
+    """All ratings of the paper's split, split at one point in time."""
+    everything = Interactions.from_frame(pd.concat([_paper_ratings("train"), _paper_ratings("test")]))
+    return _in_time("Amazon Fashion, time split", everything, _paper_titles(everything), OF_TIME)
 
-    An event is a user's first purchase of an item; of users with at least 5 items the last event is held out as in
-    the paper (`split_leave_one_out`). The rating of a pair is how often the user had bought the item (distinct
-    times), clipped to 1..5, counting only what is earlier than the user's held-out event: nothing of the future is
-    in a rating. So a held-out pair's own rating is always 1.
-    """
+
+def retail() -> Data:
+    """UCI Online Retail with the last row of each user's file as test."""
+    events, titles = _retail()
+    split = protocols.last_of_file(events)
+    how = (
+        "Test is each user's last event. Rows of a basket share their time and are sorted by item code in the file: "
+        f"{_tied(split):.0%} of the test events are just the largest code of a basket, which some contestants use."
+    )
+    return Data("Online Retail, as the file is", split.train, split.test, titles, protocols.last_of_file, how)
+
+
+@cache
+def _retail() -> tuple[Interactions, list[str]]:
+    """Return users with at least 5 items, and each user's first purchase of each item; every item has a title."""
     folder = real_data() / "uci-online-retail"
     events = pd.read_csv(folder / "events.csv.gz", dtype={"user_id": "str", "item_id": "str"})
-    data = bought(events)
-    return Data("Online Retail", data.train, data.test, _titles(data.train, folder / "product.csv"))
+    first = Interactions.from_frame(first_purchases(events))
+    return first, _titles(first, folder / "product.csv")
 
 
-def bought(events: pd.DataFrame) -> Split:
-    """Purchases -> first purchases, split, rated by how often; see `online_retail`.
+def retail_with_random_ties() -> Data:
+    """UCI Online Retail with one of the rows of each user's last basket as test."""
+    events, titles = _retail()
+    split = split_leave_one_out(events, seed=protocols.SEED)
+    how = "Test is each user's last event; a seeded hash orders the rows of a basket, which share their time."
+    return Data("Online Retail, ties at random", split.train, split.test, titles, how=how)
+
+
+def retail_in_time() -> Data:
+    """UCI Online Retail, split at one point in time."""
+    return _in_time("Online Retail, time split", *_retail(), OF_TIME)
+
+
+def retail_cold() -> Data:
+    """UCI Online Retail with cold items."""
+    return _cold("Online Retail, cold items", *_retail())
+
+
+def first_purchases(events: pd.DataFrame) -> pd.DataFrame:
+    """Return each user's first purchase of each item, of users with at least `LEAST_ITEMS` items.
 
     Args:
         events: user_id, item_id, timestamp, one row for each line of an invoice.
     """
     unique_items = events.groupby("user_id")["item_id"].transform("nunique")
     ordered = events[unique_items >= LEAST_ITEMS].sort_values("timestamp", kind="stable")
-    first = ordered.drop_duplicates(["user_id", "item_id"]).assign(rating=1.0)
-    split = split_leave_one_out(Interactions.from_frame(first))
-    rating = np.clip(_times_bought(split, ordered), 1, MOST_PURCHASES).astype(np.float32)
-    return replace(split, train=replace(split.train, rating=rating))
+    return ordered.drop_duplicates(["user_id", "item_id"])[["user_id", "item_id", "timestamp"]]
 
 
-def _times_bought(split: Split, events: pd.DataFrame) -> NDArray[np.int64]:
-    """Of each train pair the distinct times of its purchases before the user's held-out event, (n,) int64."""
-    purchases = split.train.known(events.drop_duplicates(["user_id", "item_id", "timestamp"]).assign(rating=1.0))
-    held_out = np.full(len(split.train.users), np.iinfo(np.int64).max)
-    held_out[split.test.user_num] = split.test.time
-    before = purchases.where(purchases.time < held_out[purchases.user_num])
-    num_items = len(split.train.items)
-    pairs, count = np.unique(before.user_num * num_items + before.item_num, return_counts=True)
-    wanted = split.train.user_num * num_items + split.train.item_num
-    place = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
-    return np.where(pairs[place] == wanted, count[place], 0)
+def beauty() -> Data:
+    """Amazon Beauty 2014 as papers on sequential recommenders use it; the published protocol."""
+    how = "Test is each user's last event, the published protocol of this data; times are positions in the sequence."
+    events, _ = _beauty()
+    return _last("Amazon Beauty 2014", events, [""] * len(events.items), how)
 
 
-def sample() -> Data:
-    """Synthetic ratings, cleaned and split as the paper does; a fraction of a second."""
+def beauty_with_titles() -> Data:
+    """The same with the numbers of each item's category and brand as its title."""
+    how = "The same events and test, with the numbers of each item's categories and brand as the words of its title."
+    return _last("Amazon Beauty 2014, with categories and brands", *_beauty(), how)
+
+
+@cache
+def _beauty() -> tuple[Interactions, list[str]]:
+    folder = real_data() / "amazon-beauty-2014"
+    events = Interactions.from_frame(
+        pd.read_csv(folder / "events.csv.gz", dtype={"user_id": "str", "item_id": "str", "timestamp": "int64"})
+    )
+    return events, _titles(events, folder / "items.csv.gz")
+
+
+@cache
+def _sample() -> tuple[Interactions, list[str]]:
+    """Return synthetic ratings, cleaned as the paper does, in a fraction of a second."""
     made = generate(SAMPLE_USERS, SAMPLE_ITEMS, SAMPLE_RATINGS)
     ratings = pd.DataFrame(
         {
@@ -116,17 +205,58 @@ def sample() -> Data:
     unique_items = ratings.groupby("user_id")["item_id"].transform("nunique")
     data = Interactions.from_frame(ratings[unique_items >= LEAST_ITEMS])
     titles = dict(zip(made.parent_asin.tolist(), made.title, strict=True))
-    return _split("synthetic sample", data, [titles[item_id] or "" for item_id in data.items])
+    return data, [titles[item_id] or "" for item_id in data.items]
 
 
-def _split(name: str, data: Interactions, titles: list[str]) -> Data:
+def sample() -> Data:
+    """Synthetic ratings, split as the paper does."""
+    data, titles = _sample()
     split = split_leave_one_out(data)
-    return Data(name, split.train, split.test, titles)
+    return Data("synthetic sample", split.train, split.test, titles, how="Test is each user's last rating.")
 
 
-def _ratings(file: Path) -> pd.DataFrame:
-    with open_channel(file) as files:
+def sample_in_time() -> Data:
+    """Synthetic ratings, split at one point in time."""
+    return replace(_in_time("synthetic sample, time split", *_sample(), OF_TIME), only=CHEAP)
+
+
+def sample_cold() -> Data:
+    """Synthetic ratings with cold items."""
+    return _cold("synthetic sample, cold items", *_sample())
+
+
+CHEAP = ("popularity", "titles alone", "EASE")
+
+
+def _in_time(name: str, data: Interactions, titles: list[str], how: str) -> Data:
+    split = protocols.newest(data)
+    return Data(name, split.train, split.test, titles, protocols.newest, how)
+
+
+def _cold(name: str, data: Interactions, titles: list[str]) -> Data:
+    split = protocols.cold_items(data)
+    return Data(name, split.train, split.test, titles, protocols.cold_items_again, OF_COLD, KNOWS_COLD)
+
+
+def _last(name: str, data: Interactions, titles: list[str], how: str) -> Data:
+    split = protocols.last_events(data)
+    return Data(name, split.train, split.test, titles, choice(1), how)
+
+
+def _tied(split: Split) -> float:
+    """Return the share of test events that share their time with a train event of their user."""
+    times = set(zip(split.train.user_num.tolist(), split.train.time.tolist(), strict=True))
+    tied = [pair in times for pair in zip(split.test.user_num.tolist(), split.test.time.tolist(), strict=True)]
+    return float(np.mean(tied))
+
+
+def _paper_ratings(part: str) -> pd.DataFrame:
+    with open_channel(real_data() / "paper-split" / PAPER_FILES[part]) as files:
         return read_ratings(files, 1, 5)
+
+
+def _paper_titles(data: Interactions) -> list[str]:
+    return _titles(data, real_data() / "paper-split" / PAPER_FILES["items"])
 
 
 def _titles(data: Interactions, file: Path) -> list[str]:
@@ -136,4 +266,18 @@ def _titles(data: Interactions, file: Path) -> list[str]:
     return [known.get(item_id, "") for item_id in data.items]
 
 
-DATA = {"paper": paper, "retail": online_retail, "sample": sample}
+DATA: dict[str, Callable[[], Data]] = {
+    "paper": paper,
+    "paper-time": paper_in_time,
+    "retail": retail,
+    "retail-ties": retail_with_random_ties,
+    "retail-time": retail_in_time,
+    "retail-cold": retail_cold,
+    "beauty": beauty,
+    "beauty-titles": beauty_with_titles,
+    "sample": sample,
+    "sample-time": sample_in_time,
+    "sample-cold": sample_cold,
+}
+REAL: Sequence[str] = [name for name in DATA if not name.startswith("sample")]
+SAMPLES: Sequence[str] = [name for name in DATA if name.startswith("sample")]

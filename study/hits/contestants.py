@@ -2,12 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from recommender.data.interactions import Interactions
+from study.data import Data
+from study.hits.environments import HERE, Environment
 from study.hits.scoring import Recommend
 
-Params = Mapping[str, float]
-Fit = Callable[[Interactions, Sequence[str], Params], Recommend]  # train ratings, titles by item number
+Value = float | str
+Params = Mapping[str, Value]
+Fit = Callable[[Interactions, Sequence[str], Params, int], Recommend]  # events, titles by item number, params, seed
+Choose = Callable[
+    [Data], list[dict[str, Value]]
+]  # held-out events inside train -> what was tried, with its `CRITERION`
+CRITERION = "ndcg@100"
 
 
 @dataclass(frozen=True)
@@ -16,10 +24,16 @@ class Contestant:
 
     Attributes:
         name: what tables call it.
-        stage: recall, rerank, baseline or peer.
-        fit: from ratings and titles to recommendations over the full catalogue, seen items left out.
+        stage: ours, source, baseline or peer.
+        fit: from events and titles to recommendations over the full catalogue, seen items left out.
         grid: what validation chooses from; of equal ones the first.
         package: the distribution that it needs on top of the project's own; '' for none.
+        seeds: fits with other seeds, for contestants with chance; metrics are their means.
+        uses_titles: whether titles change its result.
+        needs_ratings: whether it can't be fitted to events without ratings.
+        choose: tries by itself instead of the grid; see `Choose`.
+        environment: where the package is installed.
+        files: other modules that decide its result.
     """
 
     name: str
@@ -27,3 +41,21 @@ class Contestant:
     fit: Fit
     grid: Sequence[Params] = ({},)
     package: str = ""
+    seeds: int = 1
+    uses_titles: bool = False
+    needs_ratings: bool = False
+    choose: Choose | None = None
+    environment: Environment = HERE
+    files: tuple[Path, ...] = ()
+
+    def missing(self, data: Data) -> str | None:
+        """Return why it can't run on this data; None if it can."""
+        if self.package and self.environment.version(self.package) is None:
+            return f"{self.package} is not installed"
+        if self.needs_ratings and data.train.rating is None:
+            return "it needs ratings, which this data has not"
+        return None
+
+    def fitted(self, data: Data, params: Params, seed: int) -> Recommend:
+        """Fit all of train."""
+        return self.fit(data.train, data.titles, params, seed)

@@ -1,97 +1,103 @@
-"""A contestant on a data set -> its row: hyper-parameters by validation, one fit, one look at the test ratings."""
+"""A contestant on a data set -> its row: parameters by validation, a fit for each seed, one look at the test events."""
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.data.splits import split_leave_one_out
 from recommender.evaluation.intervals import Estimate, mean_estimate
-from recommender.evaluation.ranking import (
-    NO_ITEM,
-    Items,
-    Rankings,
-    coverage,
-    gini,
-    mean_popularity,
-    novelty,
-)
+from recommender.evaluation.ranking import Items, Rankings, coverage, gini, mean_popularity, novelty
 from study.data import Data
-from study.hits.contestants import Contestant, Params
+from study.hits.contestants import CRITERION, Contestant, Params
 
 Row = dict[str, Any]  # as in hits.json
+CUTS = (5, 10, 100)
 ACCURACY = {
-    **{f"hit_rate@{k}": (Rankings.hit_rate, k) for k in (5, 10, 100)},
-    "precision@5": (Rankings.precision, 5),
-    "recall@10": (Rankings.recall, 10),
-    "ndcg@10": (Rankings.ndcg, 10),
-    "map@10": (Rankings.average_precision, 10),
-    "mrr@10": (Rankings.reciprocal_rank, 10),
+    f"{name}@{k}": (values, k)
+    for name, values in (
+        ("hit_rate", Rankings.hit_rate),
+        ("recall", Rankings.recall),
+        ("ndcg", Rankings.ndcg),
+        ("mrr", Rankings.reciprocal_rank),
+    )
+    for k in CUTS
 }
 
 
-def measured(data: Data, contestant: Contestant) -> Row:
-    """Choose on validation, fit all of train, recommend to the test users once."""
+def choose(data: Data, contestant: Contestant) -> Row:
+    """Return the parameters with the best NDCG at 100 on events held out inside train, and all that was tried.
+
+    `seconds_choose` is the time of it; nothing is tried if there is no choice.
+    """
     began = time.perf_counter()
-    chosen, tried = choose(data, contestant)
-    chose = time.perf_counter()
-    recommend = contestant.fit(data.train, data.titles, chosen)
+    if contestant.choose is not None:
+        tried = contestant.choose(data.inner)
+    elif len(contestant.grid) > 1:
+        inner = data.inner
+        tried = [{**params, CRITERION: _criterion(inner, contestant, params)} for params in contestant.grid]
+    else:
+        return {"chosen": dict(contestant.grid[0]), "tried": [], "seconds_choose": 0.0}
+    best = max(tried, key=lambda one: one[CRITERION])
+    chosen = {name: value for name, value in best.items() if name != CRITERION}
+    return {"chosen": chosen, "tried": tried, "seconds_choose": round(time.perf_counter() - began, 3)}
+
+
+def _criterion(inner: Data, contestant: Contestant, params: Params) -> float:
+    recommended = contestant.fitted(inner, params, 0)(inner.users)
+    return float(Rankings.of(recommended, inner.relevant).ndcg(100).mean())
+
+
+def recommended_by(data: Data, contestant: Contestant, params: Params, seed: int) -> tuple[Items, Row]:
+    """Fit all of train and recommend to the test users once; return the items and the seconds of both."""
+    began = time.perf_counter()
+    recommend = contestant.fitted(data, params, seed)
     fitted = time.perf_counter()
-    recommended = recommend(data.test.user_num)
-    seconds = {"choose": chose - began, "fit": fitted - chose, "recommend": time.perf_counter() - fitted}
-    return {
-        "chosen": dict(chosen),
-        "tried": tried,
-        **{f"seconds_{name}": round(value, 3) for name, value in seconds.items()},
-        **figures(data, recommended),
-        "place": places(data, recommended),
+    items = recommend(data.users)
+    return items, {
+        "seconds_fit": round(fitted - began, 3),
+        "seconds_recommend": round(time.perf_counter() - fitted, 3),
     }
 
 
-def choose(data: Data, contestant: Contestant) -> tuple[Params, list[Row]]:
-    """The grid's best by hit rate at 10, then NDCG at 10, on each user's last train rating, and all that was tried."""
-    if len(contestant.grid) == 1:
-        return contestant.grid[0], []
-    split = split_leave_one_out(data.train)
-    inner = replace(data, train=split.train, test=split.test)
-    tried: list[Row] = []
-    for params in contestant.grid:
-        recommended = contestant.fit(inner.train, inner.titles, params)(inner.test.user_num)
-        rankings = Rankings.of(recommended, relevant(inner))
-        scores = {"hit_rate@10": rankings.hit_rate(10).mean(), "ndcg@10": rankings.ndcg(10).mean()}
-        tried.append({**params, **{name: float(score) for name, score in scores.items()}})
-    best = max(range(len(tried)), key=lambda number: (tried[number]["hit_rate@10"], tried[number]["ndcg@10"]))
-    return contestant.grid[best], tried
+def metrics(data: Data, lists: Sequence[Items]) -> Row:
+    """Return every metric of the recommendations, means over the seeds; those of accuracy with intervals over users.
 
-
-def relevant(data: Data) -> list[Items]:
-    """The one item of each test rating."""
-    return list(data.test.item_num[:, None])
-
-
-def figures(data: Data, recommended: Items) -> Row:
-    """Every figure of accuracy with its interval, and what is recommended."""
-    rankings = Rankings.of(recommended, relevant(data))
-    accuracy = {name: mean_estimate(values(rankings, k)) for name, (values, k) in ACCURACY.items()}
-    first, count = recommended[:, :10], np.bincount(data.train.item_num, minlength=len(data.train.items))
+    `users_<metric>` are the values of each user at 10 and 100, for comparisons.
+    """
+    rankings, relevant = [Rankings.of(items, data.relevant) for items in lists], data.relevant
+    of_users = {name: np.mean([values(one, k) for one in rankings], axis=0) for name, (values, k) in ACCURACY.items()}
+    count = np.bincount(data.train.item_num, minlength=len(data.train.items))
+    first = [items[:, :10] for items in lists]
     return {
-        **{name: value for one, found in accuracy.items() for name, value in flat(one, found).items()},
-        "coverage@10": coverage(first, len(count)),
-        "gini@10": gini(first, len(count)),
-        "novelty@10": novelty(first, count, len(data.train.users)),
-        "mean_popularity@10": mean_popularity(first, count),
-        "users": len(data.test),
+        **{name: value for one, values in of_users.items() for name, value in flat(one, mean_estimate(values)).items()},
+        "coverage@10": _mean([coverage(items, len(count)) for items in first]),
+        "gini@10": _mean([gini(items, len(count)) for items in first]),
+        "novelty@10": _mean([novelty(items, count, len(data.train.users)) for items in first]),
+        "mean_popularity@10": _mean([mean_popularity(items, count) for items in first]),
+        "seeds": len(lists),
+        "users": len(relevant),
+        "relevant": float(np.mean([len(items) for items in relevant])),
         "items": len(count),
+        **{f"users_hit_rate@{k}": rounded(of_users[f"hit_rate@{k}"]) for k in (10, 100)},
     }
 
 
-def places(data: Data, recommended: Items) -> list[int]:
-    """Where each test item stands, from 0; -1 where it is not recommended."""
-    hit = recommended == data.test.item_num[:, None]
-    return np.where(hit.any(axis=1), hit.argmax(axis=1), NO_ITEM).tolist()
+def difference(one: Sequence[float], other: Sequence[float]) -> Estimate:
+    """Return the mean of the differences of users, with its interval."""
+    return mean_estimate(np.array(one) - np.array(other))
 
 
 def flat(name: str, found: Estimate) -> Row:
     """Return an estimate as three values of a row."""
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def rounded(values: NDArray[np.float64]) -> list[float]:
+    """Return values for JSON."""
+    return np.round(values, 4).tolist()
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))

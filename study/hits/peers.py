@@ -1,7 +1,7 @@
-"""Contestants of other projects, each fitted by its own code; study/requirements.txt installs them.
+"""Contestants of other projects, each fitted by its own code; study/requirements.txt installs most of them.
 
-Who has rated an item counts, not the rating, but for Surprise, which predicts ratings. The order is made by the same
-code for all of them, from their own vectors or similarities. One thread where more would give another result each time.
+Only who has had an item counts, except for Surprise, which predicts ratings. The same code orders the items for all of
+them, by their own embeddings or similarities. Fits use one thread if more would give another result each time.
 """
 
 import os
@@ -15,20 +15,20 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from recommender.data.interactions import Interactions
+from study.hits import sasrec
 from study.hits.contestants import Contestant, Fit, Params
 from study.hits.scoring import Recommend, by_factors, by_scores, matrix
 
-SEED = 0
-THREADS = os.cpu_count() or 1
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def surprise_svd(train: Interactions, _titles: Sequence[str], _params: Params) -> Recommend:
+def surprise_svd(train: Interactions, _titles: Sequence[str], _params: Params, seed: int) -> Recommend:
     """Surprise's SVD with its defaults, 100 factors; an item without a rating has bias and vector 0, as it predicts."""
     from surprise import SVD, Dataset, Reader
 
     frame = pd.DataFrame({"user": train.user_num, "item": train.item_num, "rating": train.ratings})
     trainset = Dataset.load_from_df(frame, Reader(rating_scale=(1, 5))).build_full_trainset()
-    model = SVD(random_state=SEED).fit(trainset)
+    model = SVD(random_state=seed).fit(trainset)
     user = np.zeros((len(train.users), model.n_factors))
     item, bias = np.zeros((len(train.items), model.n_factors)), np.zeros(len(train.items))
     user[[trainset.to_raw_uid(number) for number in range(trainset.n_users)]] = model.pu
@@ -37,18 +37,18 @@ def surprise_svd(train: Interactions, _titles: Sequence[str], _params: Params) -
     return by_factors(matrix(train), user, item, bias)
 
 
-def implicit_als(train: Interactions, _titles: Sequence[str], params: Params) -> Recommend:
+def implicit_als(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
     """Least squares of confidences."""
     from implicit.als import AlternatingLeastSquares
 
-    return _factors_of(lambda: AlternatingLeastSquares(**params, num_threads=THREADS, random_state=SEED), train)
+    return _factors_of(lambda: AlternatingLeastSquares(**params, num_threads=THREADS, random_state=seed), train)
 
 
-def implicit_bpr(train: Interactions, _titles: Sequence[str], params: Params) -> Recommend:
+def implicit_bpr(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
     """Bayesian personalized ranking; the item's bias is one of its factors."""
     from implicit.bpr import BayesianPersonalizedRanking
 
-    return _factors_of(lambda: BayesianPersonalizedRanking(**params, num_threads=1, random_state=SEED), train)
+    return _factors_of(lambda: BayesianPersonalizedRanking(**params, num_threads=1, random_state=seed), train)
 
 
 def _factors_of(make: Callable[[], Any], train: Interactions) -> Recommend:
@@ -62,7 +62,7 @@ def _factors_of(make: Callable[[], Any], train: Interactions) -> Recommend:
 def implicit_neighbours(name: str) -> Fit:
     """A fit of implicit's item-kNN of this class; items that no neighbour leads to are not recommended."""
 
-    def fit(train: Interactions, _titles: Sequence[str], params: Params) -> Recommend:
+    def fit(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
         from implicit import nearest_neighbours
 
         seen = matrix(train)
@@ -80,12 +80,12 @@ def implicit_neighbours(name: str) -> Fit:
     return fit
 
 
-def lightfm_warp(train: Interactions, _titles: Sequence[str], params: Params) -> Recommend:
+def lightfm_warp(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
     """LightFM with the WARP loss, of ids alone."""
     from lightfm import LightFM
 
     seen = matrix(train)
-    model = LightFM(no_components=int(params["no_components"]), loss="warp", random_state=SEED)
+    model = LightFM(no_components=int(params["no_components"]), loss="warp", random_state=seed)
     model.fit(seen.tocoo(), epochs=int(params["epochs"]), num_threads=1)
     bias, item = model.get_item_representations()
     return by_factors(seen, model.get_user_representations()[1], item, bias)
@@ -96,17 +96,30 @@ def grid(**values: Sequence[float]) -> list[Params]:
     return [dict(zip(values, some, strict=True)) for some in product(*values.values())]
 
 
-SURPRISE, IMPLICIT, LIGHTFM = "scikit-surprise", "implicit", "rectools-lightfm"
+SURPRISE, IMPLICIT, LIGHTFM, RECTOOLS = "scikit-surprise", "implicit", "rectools-lightfm", "rectools"
 ALS_GRID = grid(factors=(32, 64, 128), alpha=(1, 10, 40, 160), regularization=(1, 50))
 BPR_GRID = grid(learning_rate=(0.01, 0.1), iterations=(50, 200))
 NEIGHBOUR_GRID = grid(K=(20, 100, 500))
 LIGHTFM_GRID = grid(no_components=(16, 64, 128), epochs=(5, 20, 50))
+SEEDS = 3  # of contestants with chance
+NEIGHBOURS = {"cosine": "CosineRecommender", "TF-IDF": "TFIDFRecommender", "BM25": "BM25Recommender"}
 PEERS = (
-    Contestant("Surprise SVD", "peer", surprise_svd, package=SURPRISE),
-    Contestant("implicit ALS", "peer", implicit_als, ALS_GRID, IMPLICIT),
-    Contestant("implicit BPR", "peer", implicit_bpr, BPR_GRID, IMPLICIT),
-    Contestant("implicit kNN, cosine", "peer", implicit_neighbours("CosineRecommender"), NEIGHBOUR_GRID, IMPLICIT),
-    Contestant("implicit kNN, TF-IDF", "peer", implicit_neighbours("TFIDFRecommender"), NEIGHBOUR_GRID, IMPLICIT),
-    Contestant("implicit kNN, BM25", "peer", implicit_neighbours("BM25Recommender"), NEIGHBOUR_GRID, IMPLICIT),
-    Contestant("LightFM, WARP", "peer", lightfm_warp, LIGHTFM_GRID, LIGHTFM),
+    Contestant("Surprise SVD", "peer", surprise_svd, package=SURPRISE, seeds=SEEDS, needs_ratings=True),
+    Contestant("implicit ALS", "peer", implicit_als, ALS_GRID, IMPLICIT, SEEDS),
+    Contestant("implicit BPR", "peer", implicit_bpr, BPR_GRID, IMPLICIT, SEEDS),
+    *(
+        Contestant(f"implicit kNN, {name}", "peer", implicit_neighbours(kind), NEIGHBOUR_GRID, IMPLICIT)
+        for name, kind in NEIGHBOURS.items()
+    ),
+    Contestant("LightFM, WARP", "peer", lightfm_warp, LIGHTFM_GRID, LIGHTFM, SEEDS),
+    Contestant(
+        "SASRec (RecTools)",
+        "peer",
+        sasrec.fit,
+        package=RECTOOLS,
+        seeds=SEEDS,
+        choose=sasrec.choose,
+        environment=sasrec.ENVIRONMENT,
+        files=(sasrec.WORKER,),
+    ),
 )

@@ -14,21 +14,49 @@ from recommender.pages.plots import ACCENT, FAINT, INK, svg
 from study.common import table
 
 Row = Mapping[str, Any]
-HEADER = ["contestant", "HR@5", "HR@10 (95 % interval)", "HR@100", "NDCG@10", "coverage@10"]
-HEADER += ["HR@10 minus popularity's, paired"]
+METRICS = {
+    "HR@5": "hit_rate@5",
+    "HR@10": "hit_rate@10",
+    "HR@100": "hit_rate@100",
+    "NDCG@5": "ndcg@5",
+    "NDCG@10": "ndcg@10",
+    "NDCG@100": "ndcg@100",
+    "MRR@5": "mrr@5",
+    "MRR@10": "mrr@10",
+    "MRR@100": "mrr@100",
+}
+RECALLS = {"recall@10": "recall@10", "recall@100": "recall@100"}  # if users have several relevant items
+WITH_INTERVAL = {"hit_rate@10", "ndcg@10"}
+REFERENCES = ("popularity", "ours")
+DIFFERENCES = {f"HR@{k} minus {one}": (f"hit_rate@{k}_minus_{one}", one) for one in REFERENCES for k in (10, 100)}
 CHOSEN_HEADER = [
     "contestant",
     "chosen on validation",
     "of",
-    "fit",
+    "seeds",
+    "choosing",
+    "a fit",
     "recommending",
+    "coverage@10",
     "Gini@10",
     "novelty@10",
     "popularity@10",
 ]
+READ = (
+    "Items are found in the whole catalogue, without those that the user has had. HR@k: share of the users with a "
+    "relevant item among the first k. Intervals (95 %) are over users. Contestants with chance have several seeds: "
+    "their metrics are means. Differences are paired; noise: the interval holds 0. Published figures are not computed "
+    "here."
+)
+CHOSEN = (
+    "Parameters are chosen by NDCG@100 on events held out inside train in the same way, among so many (for SASRec: "
+    "epochs); without a number they are the defaults, or the product chooses by itself. Then all of train is fitted. "
+    "Seconds are those of one run with other programs next to it: no benchmark."
+)
 OURS = "ours"
 OTHERS = "#52606d"  # the colour of peers and baselines, dark enough for small text
 SHOWN = (10, 100)  # hit rates of the plot
+PLOTTED = ("Amazon Fashion", "Online Retail, ties at random", "Amazon Beauty 2014")
 
 
 def write(found: Mapping[str, Any], results: Path) -> None:
@@ -39,81 +67,88 @@ def write(found: Mapping[str, Any], results: Path) -> None:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The tables of every data set."""
-    return "\n\n".join(part for name in names(rows) for part in _parts(name, of_data(rows, name)))
+    """Return how to read the tables, and those of every data set."""
+    return "\n\n".join([READ, CHOSEN, *(part for name in names(rows) for part in _parts(of_data(rows, name)))])
 
 
 def names(rows: Sequence[Row]) -> list[str]:
-    """The data sets, in their order."""
+    """Return the data sets, in their order."""
     return list(dict.fromkeys(row["data"] for row in rows))
 
 
 def of_data(rows: Sequence[Row], name: str) -> list[Row]:
-    """The rows of a data set."""
+    """Return the rows of a data set."""
     return [row for row in rows if row["data"] == name]
 
 
-def _parts(name: str, rows: Sequence[Row]) -> list[str]:
+def _parts(rows: Sequence[Row]) -> list[str]:
+    measured = [row for row in rows if "seconds_fit" in row]
+    columns = {**METRICS, **(RECALLS if any(row["relevant"] > 1 for row in measured) else {})}
+    differences = {title: key for title, key in DIFFERENCES.items() if any(f"{key[0]}_low" in row for row in measured)}
+    header = ["contestant", *(f"{title} (95 %)" if name in WITH_INTERVAL else title for title, name in columns.items())]
     return [
-        f"## {name}",
-        f"{_sizes(rows)}; each user's last rating is to be found in the whole catalogue, without what the user has "
-        "seen. HR@k: share of the users whose item is among the first k. One seed each, so the intervals are of users; "
-        "noise: the paired interval holds 0.",
-        table(HEADER, [figures(row) for row in rows]),
-        "Chosen by HR@10 (then NDCG@10) on each user's last train rating, of so many; no choice: the defaults. The fit "
-        "is of all train ratings, ours with the choice of its sweeps; seconds beside other programs, no benchmark.",
-        table(CHOSEN_HEADER, [choice(row) for row in rows if "seconds_fit" in row]),
+        f"## {rows[0]['data']}",
+        f"{_sizes(rows)}. {rows[0]['how']}".strip(),
+        table([*header, *differences], [figures(row, columns, differences) for row in rows]),
+        table(CHOSEN_HEADER, [choice(row) for row in measured]),
     ]
 
 
 def _sizes(rows: Sequence[Row]) -> str:
     measured = next(row for row in rows if "users" in row)
-    return f"{measured['users']:,} users, {measured['items']:,} items"
+    relevant = f", {measured['relevant']:.1f} relevant items a user" if measured["relevant"] > 1 else ""
+    return f"{measured['users']:,} users{relevant}, {measured['items']:,} items"
 
 
-def figures(row: Row) -> list[str]:
-    """The cells of a contestant in the first table."""
+def figures(row: Row, columns: Mapping[str, str], differences: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Return the cells of a contestant in the first table."""
     name = row["contestant"]
     if "missing" in row:
-        return [name, row["missing"], *[""] * (len(HEADER) - 2)]
-    if "hit_rate@10" not in row:
-        return [f"{name}, as reported", f"{row['hit_rate@5']:.4f}", *[""] * (len(HEADER) - 2)]
-    hit_rate = f"{row['hit_rate@10']:.4f} ({row['hit_rate@10_low']:.4f} to {row['hit_rate@10_high']:.4f})"
-    return [
-        name,
-        f"{row['hit_rate@5']:.4f}",
-        hit_rate,
-        f"{row['hit_rate@100']:.4f}",
-        f"{row['ndcg@10']:.4f}",
-        f"{row['coverage@10']:.4f}",
-        "" if name == "popularity" else difference(row, "hit_rate@10_minus_popularity"),
-    ]
+        return [name, row["missing"], *[""] * (len(columns) + len(differences) - 1)]
+    shown = f"{name}, as published: {row['source']}" if "source" in row else name
+    accuracy = [metric(row, key) for key in columns.values()]
+    return [shown, *accuracy, *(difference(row, key) for key, _ in differences.values())]
+
+
+def metric(row: Row, name: str) -> str:
+    """Return a metric, some with their interval; nothing if the row does not have it."""
+    if name not in row:
+        return ""
+    if name not in WITH_INTERVAL or f"{name}_low" not in row:
+        return f"{row[name]:.4f}"
+    return f"{row[name]:.4f} ({row[f'{name}_low']:.4f} to {row[f'{name}_high']:.4f})"
 
 
 def difference(row: Row, name: str) -> str:
-    """A difference, its interval and whether it is noise."""
+    """Return a difference, its interval and whether it is noise; nothing if the row does not have it."""
+    if name not in row:
+        return ""
     noise = ", noise" if row[f"{name}_is_noise"] else ""
     return f"{row[name]:+.4f} ({row[f'{name}_low']:+.4f} to {row[f'{name}_high']:+.4f}){noise}"
 
 
 def choice(row: Row) -> list[str]:
-    """The cells of a contestant in the second table."""
-    chosen = ", ".join(f"{name} {value:g}" for name, value in row["chosen"].items())
+    """Return the cells of a contestant in the second table."""
     return [
         row["contestant"],
-        chosen,
+        ", ".join(f"{name} {value:g}" if isinstance(value, int | float) else f"{name} {value}"
+                  for name, value in row["chosen"].items()),
         str(len(row["tried"])) if row["tried"] else "",
+        str(row["seeds"]),
+        f"{row['seconds_choose']:.0f} s" if row["tried"] else "",
         f"{row['seconds_fit']:.2f} s",
         f"{row['seconds_recommend']:.2f} s",
+        f"{row['coverage@10']:.4f}",
         f"{row['gini@10']:.3f}",
         f"{row['novelty@10']:.1f}",
         f"{row['mean_popularity@10']:.1f}",
-    ]
+    ]  # fmt: skip
 
 
 def plot(rows: Sequence[Row]) -> str:
     """Draw hit rates with their intervals, a row of panels for each data set; return SVG on white."""
-    shown = {name: _by_hit_rate(of_data(rows, name)) for name in names(rows)}
+    chosen = [name for name in PLOTTED if name in names(rows)] or names(rows)[:1]
+    shown = {name: _by_hit_rate(of_data(rows, name)) for name in chosen}
     heights = [len(some) + 3 for some in shown.values()]
     return svg(partial(_panels, shown, heights), size=(9.6, 0.28 * sum(heights)), background="white")
 
@@ -160,7 +195,7 @@ def _frame(axes: Axes, rows: Sequence[Row], k: int) -> None:
 
 def _by_hit_rate(rows: Sequence[Row]) -> list[Row]:
     """Those that were measured, the best at 10 first."""
-    measured = [row for row in rows if "hit_rate@10" in row]
+    measured = [row for row in rows if "hit_rate@10_low" in row]
     return sorted(measured, key=lambda row: -row["hit_rate@10"])
 
 

@@ -28,12 +28,25 @@ def matrix(data: Interactions) -> Matrix:
     return counts
 
 
-def by_scores(seen: Matrix, scores: Scores) -> Recommend:
-    """Recommend the items of highest score that the user has not seen; O(num_items) a user beside the scores."""
+def by_scores(seen: Matrix, scores: Scores, cold: bool = False) -> Recommend:
+    """Recommend the items of highest score that the user has not seen; O(num_items) a user, and the scores.
+
+    Args:
+        seen: the events that were fitted.
+        scores: of all items.
+        cold: also recommend items without events, which most libraries do not know.
+    """
+    unknown = np.flatnonzero(np.bincount(seen.indices, minlength=seen.shape[1]) == 0)
 
     def recommend(users: Users) -> Items:
         parts = [users[begin : begin + BLOCK] for begin in range(0, len(users), BLOCK)]
-        return np.concatenate([best(_unseen(scores(part), seen[part]), DEPTH) for part in parts])
+        return np.concatenate([best(allowed(part), DEPTH) for part in parts])
+
+    def allowed(users: Users) -> NDArray[np.floating]:
+        score = _unseen(scores(users), seen[users])
+        if not cold:
+            score[:, unknown] = -np.inf
+        return score
 
     return recommend
 

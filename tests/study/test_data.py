@@ -1,76 +1,79 @@
-"""UCI Online Retail's purchases -> ratings: by how often, of nothing that comes later."""
+"""The data sets: what a contestant may see, and the sizes of the real ones."""
+
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from study.data import Data, bought, online_retail, sample
+from study import data
+from study.data import DATA, SAMPLES, Data, digest, first_purchases, sample
 
 
-def purchases(*rows: tuple[str, str, int]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+def test_a_user_with_fewer_than_5_items_is_left_out_and_the_first_purchase_of_an_item_counts() -> None:
+    rows = [("ann", f"item{number}", number) for number in range(5)] + [("ann", "item0", 9), ("ann", "item4", 1)]
+    few = [("few", f"item{number}", number) for number in range(4)]
+    events = first_purchases(pd.DataFrame(rows + few, columns=["user_id", "item_id", "timestamp"]))
+    assert list(events.columns) == ["user_id", "item_id", "timestamp"]  # no invented rating
+    assert sorted(events.itertuples(index=False, name=None)) == [
+        ("ann", "item0", 0), ("ann", "item1", 1), ("ann", "item2", 2), ("ann", "item3", 3), ("ann", "item4", 1)
+    ]  # fmt: skip
 
 
-def everything_bought_by(user: str, times: range) -> list[tuple[str, str, int]]:
-    return [(user, f"item{number}", time) for number, time in enumerate(times)]
+def test_the_relevant_items_of_a_user_are_all_their_test_events() -> None:
+    made = sample()
+    both = made.train.where(np.isin(made.train.user_num, [3, 7]))
+    several = replace(made, test=both)
+    assert several.users.tolist() == [3, 7]
+    for user, items in zip(several.users, several.relevant, strict=True):
+        assert sorted(items.tolist()) == sorted(made.train.item_num[made.train.user_num == user].tolist())
 
 
-OTHER = everything_bought_by("other", range(5, -1, -1))  # whose last item is nobody else's last one
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_is_the_same_each_time_and_its_test_users_are_known(name: str) -> None:
+    made = DATA[name]()
+    assert made.digest == DATA[name]().digest
+    assert np.isin(made.test.user_num, made.train.user_num).all()
+    assert len(made.titles) == len(made.train.items)
+    assert len(made.inner.test)
+    assert len(made.inner.train) < len(made.train)
 
 
-def ratings_of(user: str, events: pd.DataFrame) -> dict[str, float]:
-    train = bought(events).train
-    chosen = train.where(train.user_num == train.users.number(user))
-    return {train.items.id(item): float(rating) for item, rating in zip(chosen.item_num, chosen.ratings, strict=True)}
+def test_other_titles_or_ratings_or_order_are_other_data() -> None:
+    made = sample()
+    assert replace(made, titles=made.titles[::-1]).digest != made.digest
+    assert replace(made, titles=made.titles[::-1]).ratings_digest == made.ratings_digest
+    unrated = replace(made.train, rating=None)
+    backwards = made.train.where(np.arange(len(made.train)) >= 0)
+    assert digest(made.train) == digest(backwards) != digest(unrated)
+    assert digest(made.train, made.test) != digest(made.test, made.train)
 
 
-def test_a_rating_is_how_often_it_was_bought_at_distinct_times_at_most_5() -> None:
-    again = [("ann", "item0", 0), ("ann", "item0", 1), *[("ann", "item1", time) for time in range(2, 12)]]
-    ratings = ratings_of("ann", purchases(*OTHER, *everything_bought_by("ann", range(0, 60, 10)), *again))
-    assert ratings == {"item0": 2, "item1": 5, "item2": 1, "item3": 1, "item4": 1}
-
-
-def test_no_purchase_at_or_after_the_held_out_event_is_in_a_rating() -> None:
-    later = [("ann", "item0", 50), ("ann", "item0", 51), ("ann", "item1", 49)]
-    events = purchases(*OTHER, *everything_bought_by("ann", range(0, 60, 10)), *later)
-    assert ratings_of("ann", events) == {"item0": 1, "item1": 2, "item2": 1, "item3": 1, "item4": 1}
-
-
-def test_what_was_bought_at_the_time_of_the_held_out_event_counts_1() -> None:
-    basket = purchases(*OTHER, *[("ann", f"item{number}", 7) for number in range(6)])
-    assert set(ratings_of("ann", basket).values()) == {1}
-
-
-def test_a_user_of_fewer_than_5_items_is_left_out_and_an_item_of_nobody_else_is_not_held_out() -> None:
-    split = bought(purchases(*OTHER, *OTHER, *everything_bought_by("few", range(4)), ("other", "item0", 9)))
-    assert list(split.train.users) == ["other"]
-    assert len(split.test) == 0
-
-
-def test_the_pair_that_was_first_bought_last_is_held_out() -> None:
-    ann = [*everything_bought_by("ann", range(5)), ("ann", "item0", 9)]
-    test = bought(purchases(*OTHER, *ann)).test
-    held_out = {
-        test.users.id(user): test.items.id(item) for user, item in zip(test.user_num, test.item_num, strict=True)
-    }
-    assert held_out == {"ann": "item4", "other": "item0"}
-
-
-def test_the_sample_is_the_same_each_time_and_its_test_users_and_items_are_known() -> None:
-    data = sample()
-    assert data.digest == sample().digest
-    assert np.isin(data.test.item_num, data.train.item_num).all()
-    assert len(data.titles) == len(data.train.items)
-
-
-def test_other_titles_are_other_data() -> None:
-    data = sample()
-    assert Data(data.name, data.train, data.test, data.titles[::-1]).digest != data.digest
+SIZES: list[tuple[Callable[[], Data], int, int]] = [
+    (data.paper, 61_803, 1_426),
+    (data.paper_in_time, 50_583, 342),
+    (data.retail, 261_568, 4_070),
+    (data.retail_in_time, 212_473, 1_529),
+    (data.retail_cold, 231_969, 3_646),
+    (data.beauty, 176_139, 22_363),
+]
 
 
 @pytest.mark.real_data
-def test_online_retail_has_a_title_for_every_item_and_ratings_from_1_to_5() -> None:
-    data = online_retail()
-    assert all(data.titles)
-    assert set(np.unique(data.train.ratings)) == {1, 2, 3, 4, 5}
-    assert (len(data.train), len(data.test), len(data.train.items)) == (261_565, 4_073, 3_655)
+@pytest.mark.parametrize(("make", "train", "test"), SIZES)
+def test_real_data_has_the_sizes_that_the_tables_are_of(make: Callable[[], Data], train: int, test: int) -> None:
+    made = make()
+    assert (len(made.train), len(made.test)) == (train, test)
+
+
+@pytest.mark.real_data
+def test_online_retail_and_beauty_have_a_title_for_every_item_and_no_ratings() -> None:
+    for made in (data.retail(), data.beauty_with_titles()):
+        assert all(made.titles)
+        assert made.train.rating is None
+
+
+@pytest.mark.real_data
+def test_beauty_with_titles_is_the_same_events() -> None:
+    assert data.beauty().ratings_digest == data.beauty_with_titles().ratings_digest

@@ -1,0 +1,43 @@
+"""Where a contestant's packages are installed: here, or in an environment of its own."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+LIST = "import importlib.metadata as m, json; print(json.dumps({d.name.lower(): d.version for d in m.distributions()}))"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python environment.
+
+    Attributes:
+        python: its interpreter; None for the running one.
+    """
+
+    python: Path | None = None
+
+    def version(self, package: str) -> str | None:
+        """Return the version of a distribution; None if it is not installed."""
+        if self.python is not None:
+            return _versions(self.python).get(package.lower())
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return None
+
+
+HERE = Environment()
+
+
+@cache
+def _versions(python: Path) -> dict[str, str]:
+    """Return the distributions of another environment, by name in lower case; none if there is no interpreter."""
+    if not python.exists():
+        return {}
+    listed = subprocess.run([python, "-c", LIST], check=True, capture_output=True).stdout  # noqa: S603 - of this project
+    found: dict[str, str] = json.loads(listed)
+    return found
