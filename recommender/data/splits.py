@@ -43,6 +43,39 @@ def split_leave_one_out(data: Interactions, *, validation: bool = False, seed: i
     return Split(*_parted(rest, held_out), test)
 
 
+def split_next_basket(data: Interactions, gap: float) -> Split:
+    """Hold out each user's last session for test: a shop's next order, a site's next visit.
+
+    Ratings of the session with an item that has no rating in the remainder go back to train. A user's only session
+    is never held out, so that no user becomes unknown. O(n log n).
+
+    Args:
+        data: all ratings.
+        gap: consecutive ratings of a user with less than this between them are one session, in the unit of
+            `data.time`; those of one time always are.
+
+    Returns:
+        Train, no validation, and test.
+
+    Raises:
+        ValueError: the gap is negative.
+    """
+    if not gap >= 0:
+        raise ValueError(f"gap: expected at least 0, got {gap}")
+    order = _by_user_and_time(data)
+    user, time = data.user_num[order], data.time[order]
+    begins = _starts(user)
+    pause = np.diff(time)
+    begins[1:] |= (pause > 0) & (pause >= gap)
+    session = np.cumsum(begins)
+    of_user = np.cumsum(_starts(user)) - 1
+    first_session, last_session = session[_starts(user)][of_user], session[_ends(_starts(user))][of_user]
+    last = np.zeros(len(data), bool)
+    last[order] = (session == last_session) & (session > first_session)
+    train, test = _parted(data, _known_to_rest(data, last))
+    return Split(train, data.where(np.zeros(len(data), bool)), test)
+
+
 def split_at_time(data: Interactions, time: int, validation_time: int | None = None) -> Split:
     """Split at a global point in time, as for a service deployed then: train has no later information.
 
@@ -126,6 +159,11 @@ def leave_one_out(data: Interactions, seed: int = 0) -> NDArray[np.bool_]:
     last_time = time[ends][np.cumsum(starts) - 1]
     order = _with_ties_broken(data, order, time == last_time, seed)
     held_out[order[ends & ~starts]] = True
+    return _known_to_rest(data, held_out)
+
+
+def _known_to_rest(data: Interactions, held_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the held-out ratings with an item that also occurs in the remaining ratings."""
     remaining = np.bincount(data.item_num[~held_out], minlength=len(data.items))
     return held_out & (remaining[data.item_num] > 0)
 

@@ -20,9 +20,13 @@ class PrepareConfig(Config):
     duplicates: Literal["keep", "first", "last"] = Field(
         "keep", description="how to handle repeated reviews of one item by one user: keep all, or one"
     )
-    split: Literal["leave-one-out", "leave-one-out-validation", "time"] = Field(
+    split: Literal["leave-one-out", "leave-one-out-validation", "next-basket", "time"] = Field(
         "leave-one-out",
-        description="reviews to hold out: each user's last one; also one more for validation; or all since split_time",
+        description="reviews to hold out: each user's last one; also one more for validation; the last session; or all "
+        "since split_time",
+    )
+    session_gap_hours: float = Field(
+        12.0, ge=0, le=8760, description="next-basket: hours without a review of the user that end a session"
     )
     split_time: datetime | None = Field(
         None, description="begin of the test period in UTC, such as 2022-06-30 or 2022-06-30T12:00 (split time)"

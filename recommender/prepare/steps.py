@@ -12,7 +12,8 @@ from recommender.prepare.config import PrepareConfig
 REVIEW = "user_id, item_id, rating, timestamp"
 END_OF_TIME = 2**62
 PARTS = {"leave-one-out": ("train", "test"), "leave-one-out-validation": ("train", "validation", "test"),
-         "time": ("train", "test")}  # fmt: skip
+         "next-basket": ("train", "test"), "time": ("train", "test")}  # fmt: skip
+MS_PER_HOUR = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ def split(config: PrepareConfig, until: int) -> list[Step]:
     """Return step 4, which assigns each rating to a part of the data."""
     if config.split == "time":
         return split_in_time(until)
+    if config.split == "next-basket":
+        return next_basket(config.session_gap_hours)
     if config.split == "leave-one-out":
         return leave_one_out("ratings", "test", "split", config.seed)
     return [
@@ -126,27 +129,49 @@ def leave_one_out(source: str, part: str, table: str, seed: int) -> list[Step]:
     train part, it holds out a validation rating that is no earlier than the user's train ratings. No item of test
     is lost.
     """
-    return [
-        Step(
-            f"{table}_ranked",
-            f"""SELECT {REVIEW}, num_ratings,
-                    row_number() OVER (PARTITION BY user_id ORDER BY timestamp DESC, tie DESC, rating DESC) AS age
+    last = f"""SELECT {REVIEW}, num_ratings > 1 AND row_number() OVER (
+                    PARTITION BY user_id ORDER BY timestamp DESC, tie DESC, rating DESC) = 1 AS is_last
                 FROM (SELECT {REVIEW}, num_ratings,
                         CASE WHEN timestamp = last_time THEN {tie(seed)} ELSE '' END AS tie
                       FROM (SELECT {REVIEW}, count(*) OVER (PARTITION BY user_id) AS num_ratings,
                                 max(timestamp) OVER (PARTITION BY user_id) AS last_time
-                            FROM {source}) AS with_last_time) AS with_tie""",
-        ),
-        Step(
-            f"{table}_remaining",
-            f"SELECT DISTINCT item_id AS remaining_item FROM {table}_ranked WHERE age > 1 OR num_ratings = 1",
-        ),
+                            FROM {source}) AS with_last_time) AS with_tie"""
+    return hold_out(last, part, table)
+
+
+def next_basket(session_gap_hours: float) -> list[Step]:
+    """Return the steps that move each user's last session to test: the ratings with items of the remainder.
+
+    Consecutive ratings of a user with less than the gap between them are one session, those of one time always. A
+    user's only session stays, so that no user becomes unknown.
+    """
+    gap = max(1, round(session_gap_hours * MS_PER_HOUR))
+    last = f"""SELECT {REVIEW}, timestamp >= last_begin AND last_begin > first_time AS is_last
+               FROM (SELECT {REVIEW}, min(timestamp) OVER (PARTITION BY user_id) AS first_time,
+                        max(CASE WHEN pause IS NULL OR pause >= {gap} THEN timestamp END)
+                            OVER (PARTITION BY user_id) AS last_begin
+                     FROM (SELECT {REVIEW}, timestamp - lag(timestamp) OVER (
+                                PARTITION BY user_id ORDER BY timestamp) AS pause
+                           FROM ratings) AS with_pause) AS with_begin"""
+    return hold_out(last, "test", "split")
+
+
+def hold_out(last: str, part: str, table: str) -> list[Step]:
+    """Return the steps that move ratings to `part`, if their item also occurs in the remainder; the rest is train.
+
+    Args:
+        last: the query for all ratings, with a column `is_last` that is true for those to move.
+        part: the name of the part.
+        table: the name of the result.
+    """
+    return [
+        Step(f"{table}_last", last),
+        Step(f"{table}_remaining", f"SELECT DISTINCT item_id AS remaining_item FROM {table}_last WHERE NOT is_last"),
         Step(
             table,
             f"""SELECT {REVIEW},
-                    CASE WHEN age = 1 AND num_ratings > 1 AND remaining_item IS NOT NULL
-                         THEN '{part}' ELSE 'train' END AS part
-                FROM {table}_ranked LEFT JOIN {table}_remaining ON item_id = remaining_item""",
+                    CASE WHEN is_last AND remaining_item IS NOT NULL THEN '{part}' ELSE 'train' END AS part
+                FROM {table}_last LEFT JOIN {table}_remaining ON item_id = remaining_item""",
         ),
     ]
 

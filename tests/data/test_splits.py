@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.data.interactions import Interactions
-from recommender.data.splits import leave_one_out, split_at_time, split_leave_one_out
+from recommender.data.splits import leave_one_out, split_at_time, split_leave_one_out, split_next_basket
 
 events = st.lists(st.tuples(st.sampled_from("uvwxyz"), st.sampled_from("abcdef"), st.integers(0, 5)), min_size=1)
 Row = tuple[str, str, int]
@@ -118,6 +118,44 @@ def test_a_point_in_time_parts_the_past_from_what_the_past_knows(rows: list[Row]
     assert rows_of(split.train) == train
     assert rows_of(split.validation) == known_rows([row for row in rows if begin <= row[2] < end], train)
     assert rows_of(split.test) == known_rows([row for row in rows if row[2] >= end], train)
+
+
+def last_sessions(rows: list[Row], gap: int) -> list[Row]:
+    """The last session of each user with several, in plain Python."""
+    found: list[Row] = []
+    for user in sorted({row[0] for row in rows}):
+        history = sorted((row for row in rows if row[0] == user), key=lambda row: row[2])
+        session = [history.pop()]
+        while history and (session[-1][2] == history[-1][2] or session[-1][2] - history[-1][2] < gap):
+            session.append(history.pop())
+        found += session if history else []
+    return found
+
+
+@given(events, st.integers(0, 7))
+def test_the_next_basket_is_the_last_session_as_far_as_the_rest_knows_its_items(rows: list[Row], gap: int) -> None:
+    split = split_next_basket(interactions(rows), gap)
+    rest = list((Counter(rows) - Counter(last_sessions(rows, gap))).elements())
+    test = known_rows(last_sessions(rows, gap), rest)
+    assert sorted(rows_of(split.test)) == sorted(test)
+    assert sorted(rows_of(split.train)) == sorted((Counter(rows) - Counter(test)).elements())
+    assert not len(split.validation)
+
+
+@pytest.mark.parametrize(
+    ("gap", "basket"),
+    [(0, "f"), (1, "f"), (2, "ef"), (2.5, "def"), (3, "def"), (4, "def"), (5, "")],
+)
+def test_events_less_than_the_gap_apart_are_one_session(gap: float, basket: str) -> None:
+    times = {"a": 0, "b": 0, "c": 1, "d": 5, "e": 7, "f": 8}
+    others = [("v", item, 0) for item in times]
+    split = split_next_basket(interactions([*(("u", item, time) for item, time in times.items()), *others]), gap)
+    assert "".join(item for _, item, _ in rows_of(split.test)) == basket
+
+
+def test_a_negative_gap_is_refused() -> None:
+    with pytest.raises(ValueError, match="gap: expected at least 0, got -1"):
+        split_next_basket(interactions([("u", "a", 1)]), -1)
 
 
 def test_validation_after_test_is_refused() -> None:

@@ -1,6 +1,6 @@
 """The SQL of `prepare` and the numpy protocols hold out the same ratings, ties in time included."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import duckdb
 import pandas as pd
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.data.interactions import Interactions
-from recommender.data.splits import split_at_time, split_leave_one_out
+from recommender.data.splits import Split, split_at_time, split_leave_one_out, split_next_basket
 from recommender.prepare.config import PrepareConfig
 from recommender.prepare.duckdb_engine import SHA2
-from recommender.prepare.steps import Step, before, split, unique_reviews
+from recommender.prepare.steps import MS_PER_HOUR, Step, before, split, unique_reviews
 
 Row = tuple[str, str, float, int]
 COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
@@ -62,6 +62,16 @@ def test_leave_one_out_is_the_same_in_both(ratings: list[Row], validation: bool,
     assert rows_of(found.test) == part_of(database, "test")
 
 
+@given(rows, st.sampled_from([0.0, 1.0, 1.5, 2.0, 3.0, 6.0]))
+def test_the_next_basket_is_the_same_in_both(ratings: list[Row], gap: float) -> None:
+    hours = [(user, item, rating, time * MS_PER_HOUR) for user, item, rating, time in ratings]
+    config = PrepareConfig(split="next-basket", session_gap_hours=gap)
+    database = by_sql("ratings", hours, split(config, before(config)))
+    found = split_next_basket(interactions(hours), gap * MS_PER_HOUR)
+    assert rows_of(found.train) == part_of(database, "train")
+    assert rows_of(found.test) == part_of(database, "test")
+
+
 @given(rows)
 def test_a_point_in_time_is_the_same_in_both(ratings: list[Row]) -> None:
     """SQL keeps users that are unknown at the point out before it splits; they are left out here."""
@@ -90,7 +100,12 @@ def test_one_rating_of_each_pair_is_the_same_in_both(keep: str, ratings: list[Ro
 def test_neither_depends_on_the_order_of_the_input(ratings: list[Row], random: "st.DrawFn") -> None:
     shuffled = list(ratings)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    for protocol in (split_leave_one_out, lambda data: split_leave_one_out(data, validation=True)):
+    protocols: list[Callable[[Interactions], Split]] = [
+        split_leave_one_out,
+        lambda data: split_leave_one_out(data, validation=True),
+        lambda data: split_next_basket(data, 2),
+    ]
+    for protocol in protocols:
         one, other = protocol(interactions(ratings)), protocol(interactions(shuffled))
         assert rows_of(one.test) == rows_of(other.test)
         assert rows_of(one.validation) == rows_of(other.validation)

@@ -78,9 +78,10 @@ def spark(*arguments: str) -> None:
     [
         "",
         "--split leave-one-out-validation --duplicates last --item_key parent_asin --min_items 1 --seed 7",
+        "--split next-basket --session_gap_hours 30 --min_items 3",
         "--split time --split_time 2020-09-15 --duplicates first --min_items 2",
     ],
-    ids=["as the paper", "with validation", "in time"],
+    ids=["as the paper", "with validation", "next basket", "in time"],
 )
 def test_odd_rows_give_the_same_through_spark(raw: Raw, prepare: Prepare, tmp_path: Path, options: str) -> None:
     places = write_odd(raw)

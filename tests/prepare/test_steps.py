@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ from recommender.prepare import records
 from recommender.prepare.config import PrepareConfig
 from recommender.prepare.duckdb_engine import DuckDBEngine
 from recommender.prepare.run import carry_out
-from recommender.prepare.steps import PARTS, channel
+from recommender.prepare.steps import MS_PER_HOUR, PARTS, channel
 
 users, items = st.sampled_from("uvwxyz"), st.sampled_from("abcdefgh")
 reviews = st.lists(
@@ -164,6 +165,21 @@ def test_of_a_users_reviews_of_one_item_one_or_all_are_kept(
     found = [Review("u", "i", rating, START + day * DAY) for rating, day in times]
     parts = prepared(found, ["i"], PrepareConfig(min_items=1, duplicates=duplicates))
     assert sorted(row[2] for rows in parts.values() for row in rows) == sorted(expected)
+
+
+@few
+@given(reviews, in_metadata, min_items, st.sampled_from([0.0, 24.0, 24.5, 100.0]))
+def test_the_next_basket_is_the_last_session_of_a_user_with_several(
+    found: list[Review], known: list[str], least: int, hours: float
+) -> None:
+    parts = prepared(found, known, PrepareConfig(min_items=least, split="next-basket", session_gap_hours=hours))
+    assert together(parts) == sorted(papers_steps(found, known, least))
+    assert_every_held_out_user_and_item_is_in_train(parts)
+    for user, _, _, time in parts["test"]:
+        history = {row[3] for part in ("train", "test") for row in parts[part] if row[0] == user}
+        following = sorted(day for day in history if day >= time)
+        assert all(later - day < hours * MS_PER_HOUR for day, later in pairwise(following))
+        assert any(time - day >= max(1, hours * MS_PER_HOUR) for day in history)
 
 
 @few
