@@ -1,9 +1,9 @@
 """The paper's study again: table 5, and the hit rates of whole pipelines.
 
-`make study` needs paper-split/ and uci-online-retail/ in the folder named by RECOMMENDER_DATA (default ../shared/data)
-and takes 3.2 hours of one core, under 2 on two; `make study-sample` needs no data and takes minutes. Both install what
-study/requirements.txt names. What is fitted is kept in build/study: the same command goes on where it was stopped, and
-repeats nothing.
+`make study` needs paper-split/, uci-online-retail/ and amazon-beauty-2014/ in the folder named by RECOMMENDER_DATA
+(default ../shared/data) and takes hours; `make study-sample` needs no data and takes minutes. Both install the packages
+of study/requirements.txt; `make study` also builds .venv-sasrec for study/requirements-sasrec.txt. Results of fits are
+kept in build/study: the same command resumes where it was stopped, and repeats nothing.
 """
 
 import sys

@@ -12,11 +12,11 @@ RESULTS = ROOT / "results"
 PAPER_FILES = {"train": "train_set.csv.gz", "test": "test_set.csv.gz", "items": "product_partial.csv"}
 
 
-def real_data() -> Path:
-    """The folder named by RECOMMENDER_DATA (default ../shared/data); ends the program where it is missing."""
+def real_data(part: str = "paper-split") -> Path:
+    """Return the folder named by RECOMMENDER_DATA (default ../shared/data); end the program if a part is missing."""
     folder = (ROOT / os.environ.get("RECOMMENDER_DATA", "../shared/data")).resolve()
-    if not (folder / "paper-split").is_dir():
-        sys.exit(f"RECOMMENDER_DATA: expected a folder with paper-split/train_set.csv.gz, there is none in {folder}")
+    if not (folder / part).is_dir():
+        sys.exit(f"RECOMMENDER_DATA: there is no folder {part} in {folder}, which is needed here")
     return folder
 
 

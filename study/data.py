@@ -133,7 +133,7 @@ def retail() -> Data:
 @cache
 def _retail() -> tuple[Interactions, list[str]]:
     """Return users with at least 5 items, and each user's first purchase of each item; every item has a title."""
-    folder = real_data() / "uci-online-retail"
+    folder = real_data("uci-online-retail") / "uci-online-retail"
     events = pd.read_csv(folder / "events.csv.gz", dtype={"user_id": "str", "item_id": "str"})
     first = Interactions.from_frame(first_purchases(events))
     return first, _titles(first, folder / "product.csv")
@@ -183,7 +183,7 @@ def beauty_with_titles() -> Data:
 
 @cache
 def _beauty() -> tuple[Interactions, list[str]]:
-    folder = real_data() / "amazon-beauty-2014"
+    folder = real_data("amazon-beauty-2014") / "amazon-beauty-2014"
     events = Interactions.from_frame(
         pd.read_csv(folder / "events.csv.gz", dtype={"user_id": "str", "item_id": "str", "timestamp": "int64"})
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 Row = dict[str, Any]
 PAPER = "the paper's text"
-# "eSASRec: Enhancing Transformer-based Recommendations in a Modular Fashion" (RecSys 2025), the table of common
-# academic data sets in its repository blondered/transformer_benchmark: figures that it takes from the models' papers ...
+# "eSASRec: Enhancing Transformer-based Recommendations in a Modular Fashion" (RecSys 2025), the first table in its
+# repository blondered/transformer_benchmark: figures that it takes from the papers of the models ...
 REPORTED = "its paper, cited by eSASRec (RecSys 2025)"
 # ... and figures that its authors computed.
 CALCULATED = "eSASRec (RecSys 2025)"
