@@ -27,6 +27,10 @@ OF_TIME = (
     f"The newest {protocols.NEWEST:.0%} of the events are held out, from one point in time on. Test is each user's "
     "first new item from then on (equal times in a seeded random order), if train knows user and item."
 )
+OF_BASKET = (
+    f"Test is each user's last session: events with less than {protocols.SESSION_HOURS} hours between them. All its "
+    "items that train knows are relevant; only first events with an item are in the data, so they are new to the user."
+)
 OF_COLD = (
     f"{protocols.COLD:.0%} of the items, drawn with a seed, have no event in train. Test is each user's last event "
     "with one of them; train has nothing later of that user. All items compete, cold or not. Contestants without "
@@ -152,6 +156,11 @@ def retail_in_time() -> Data:
     return _in_time("Online Retail, time split", *_retail(), OF_TIME)
 
 
+def retail_basket() -> Data:
+    """UCI Online Retail with each user's last session as test."""
+    return _basket("Online Retail, next basket", *_retail())
+
+
 def retail_cold() -> Data:
     """UCI Online Retail with cold items."""
     return _cold("Online Retail, cold items", *_retail())
@@ -220,6 +229,11 @@ def sample_in_time() -> Data:
     return replace(_in_time("synthetic sample, time split", *_sample(), OF_TIME), only=CHEAP)
 
 
+def sample_basket() -> Data:
+    """Synthetic ratings with each user's last session as test."""
+    return replace(_basket("synthetic sample, next basket", *_sample()), only=CHEAP)
+
+
 def sample_cold() -> Data:
     """Synthetic ratings with cold items."""
     return _cold("synthetic sample, cold items", *_sample())
@@ -231,6 +245,11 @@ CHEAP = ("popularity", "titles alone", "EASE")
 def _in_time(name: str, data: Interactions, titles: list[str], how: str) -> Data:
     split = protocols.newest(data)
     return Data(name, split.train, split.test, titles, protocols.newest, how)
+
+
+def _basket(name: str, data: Interactions, titles: list[str]) -> Data:
+    split = protocols.next_basket(data)
+    return Data(name, split.train, split.test, titles, protocols.next_basket, OF_BASKET)
 
 
 def _cold(name: str, data: Interactions, titles: list[str]) -> Data:
@@ -272,11 +291,13 @@ DATA: dict[str, Callable[[], Data]] = {
     "retail": retail,
     "retail-ties": retail_with_random_ties,
     "retail-time": retail_in_time,
+    "retail-basket": retail_basket,
     "retail-cold": retail_cold,
     "beauty": beauty,
     "beauty-titles": beauty_with_titles,
     "sample": sample,
     "sample-time": sample_in_time,
+    "sample-basket": sample_basket,
     "sample-cold": sample_cold,
 }
 REAL: Sequence[str] = [name for name in DATA if not name.startswith("sample")]

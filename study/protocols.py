@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.data.interactions import Interactions
-from recommender.data.splits import Split, leave_one_out, split_at_time, split_for_choice
+from recommender.data.splits import Split, leave_one_out, split_at_time, split_for_choice, split_next_basket
 
 SEED = 0
 NEWEST = 0.2  # share of the events that a time split holds out
+SESSION_HOURS = 12  # without an event end a session: the orders of one day are one
 COLD = 0.1  # share of the items that are cold
 Protocol = Callable[[Interactions], Split]
 
@@ -50,6 +51,17 @@ def newest(data: Interactions) -> Split:
     split = split_at_time(data, time)
     new = split.test.where(~np.isin(pairs(split.test), pairs(split.train)))
     return replace(split, test=new.where(_at_the_end(new, -new.time)))
+
+
+def next_basket(data: Interactions) -> Split:
+    """Hold out each user's last session, which ends where nothing follows for `SESSION_HOURS`; see the product's split.
+
+    Raises:
+        ValueError: the times are an order without a unit.
+    """
+    if data.seconds_per_unit is None:
+        raise ValueError("expected times in seconds or a similar unit, got an order without a unit")
+    return split_next_basket(data, SESSION_HOURS * 3600 / data.seconds_per_unit)
 
 
 def cold_items(data: Interactions, seed: int = SEED) -> Split:

@@ -54,6 +54,8 @@ SIZES: list[tuple[Callable[[], Data], int, int]] = [
     (data.paper, 61_803, 1_426),
     (data.paper_in_time, 50_583, 342),
     (data.retail, 261_568, 4_070),
+    (data.retail_with_random_ties, 261_565, 4_073),
+    (data.retail_basket, 222_986, 42_652),
     (data.retail_in_time, 212_473, 1_529),
     (data.retail_cold, 231_969, 3_646),
     (data.beauty, 176_139, 22_363),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recommender.data.interactions import Interactions
 from study import protocols
-from study.protocols import cold_items, cold_items_again, last_events, last_of_file, newest, pairs
+from study.protocols import cold_items, cold_items_again, last_events, last_of_file, newest, next_basket, pairs
 
 Rows = list[tuple[int, int, int]]
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 19), st.integers(0, 9)), min_size=2, max_size=80)
@@ -52,6 +52,21 @@ def test_a_time_split_leaves_nothing_in_train_that_is_as_late_as_a_held_out_even
     assert not np.isin(pairs(split.test), pairs(split.train)).any()
     assert np.isin(split.test.item_num, split.train.item_num).all()
     assert np.isin(split.test.user_num, split.train.user_num).all()
+
+
+def test_the_next_basket_is_all_of_the_last_half_day() -> None:
+    day = 1_600_000_000
+    first = [(user, item, day) for user in (0, 1) for item in range(5)]
+    second = [(0, 5, day + 90_000), (0, 6, day + 90_000), (0, 7, day + 95_000), (1, 5, day + 10), (1, 6, day + 10)]
+    last = [(1, 7, day + 200_000)]
+    test = next_basket(events([*first, *second, *last])).test
+    found = {(test.users.id(u), test.items.id(i)) for u, i in zip(test.user_num, test.item_num, strict=True)}
+    assert found == {("u00", "i05"), ("u00", "i06")}  # nobody else has item 7 any more
+
+
+def test_positions_have_no_next_basket() -> None:
+    with pytest.raises(ValueError, match="an order without a unit"):
+        next_basket(events([(0, 1, 1), (0, 2, 2)]))
 
 
 @given(ROWS)
