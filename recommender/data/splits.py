@@ -100,6 +100,23 @@ def split_at_time(data: Interactions, time: int, validation_time: int | None = N
     return Split(train, *_parted(known, known.time >= time))
 
 
+def time_share(data: Interactions, share: float) -> int:
+    """Return the time that has the newest `share` of the events at or after it, as for `split_at_time`; O(n).
+
+    The number of those events is rounded, and at least 1. With equal times it may be larger: the time is the latest
+    one that has at least so many events at or after it.
+
+    Raises:
+        ValueError: the share is not above 0 and at most 1, or there are no events.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share: expected a number above 0 and at most 1, got {share}")
+    if not len(data):
+        raise ValueError("data: expected at least one event, got none")
+    oldest = len(data) - max(1, round(share * len(data)))
+    return int(np.partition(data.time, oldest)[oldest])
+
+
 def split_for_choice(data: Interactions, seed: int, min_history: int = 4, most: int | None = None) -> Split:
     """Hold out one later event per user, so that recommenders can be compared inside the training data.
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.data.interactions import Interactions
-from recommender.data.splits import leave_one_out, split_at_time, split_leave_one_out, split_next_basket
+from recommender.data.splits import leave_one_out, split_at_time, split_leave_one_out, split_next_basket, time_share
 
 events = st.lists(st.tuples(st.sampled_from("uvwxyz"), st.sampled_from("abcdef"), st.integers(0, 5)), min_size=1)
 Row = tuple[str, str, int]
@@ -156,6 +156,28 @@ def test_events_less_than_the_gap_apart_are_one_session(gap: float, basket: str)
 def test_a_negative_gap_is_refused() -> None:
     with pytest.raises(ValueError, match="gap: expected at least 0, got -1"):
         split_next_basket(interactions([("u", "a", 1)]), -1)
+
+
+@given(events, st.floats(0, 1, exclude_min=True))
+def test_the_time_of_a_share_is_the_latest_with_as_many_events_from_then_on(rows: list[Row], share: float) -> None:
+    found = time_share(interactions(rows), share)
+    wanted = max(1, round(share * len(rows)))
+    assert sum(time >= found for _, _, time in rows) >= wanted
+    assert sum(time > found for _, _, time in rows) < wanted
+    assert type(found) is int
+
+
+@pytest.mark.parametrize(("share", "time"), [(0.01, 9), (0.1, 9), (0.2, 8), (0.3, 7), (0.5, 5), (1, 0)])
+def test_the_newest_share_of_the_events_is_at_or_after_its_time(share: float, time: int) -> None:
+    assert time_share(interactions([("u", "a", (7 * number) % 10) for number in range(10)]), share) == time
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.1, float("nan")])
+def test_a_share_of_nothing_or_of_more_than_all_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="share: expected a number above 0 and at most 1, got"):
+        time_share(interactions([("u", "a", 1)]), share)
+    with pytest.raises(ValueError, match="data: expected at least one event, got none"):
+        time_share(interactions([]), 0.5)
 
 
 def test_validation_after_test_is_refused() -> None:
