@@ -2,8 +2,8 @@
 
 import hashlib
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +37,7 @@ OF_COLD = (
     "titles can't find a cold item; popularity stands for them."
 )
 FOR_CHOICE = choice(4)
+SLOW = {"SASRec (RecTools)": "left out: half an hour or more, see the tables of other protocols on this data"}
 KNOWS_COLD = ("popularity", "titles alone")  # and the project's own pipelines
 
 
@@ -52,6 +53,7 @@ class Data:
         inside: holds out events of train to choose by.
         how: how test is held out, for the reader.
         only: the contestants without the project's own pipelines, by name; empty: all.
+        left_out: contestants that are not run, by name, and the reason.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Data:
     inside: Protocol = FOR_CHOICE
     how: str = ""
     only: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ratings_digest(self) -> str:
@@ -95,7 +98,9 @@ def digest(*parts: Interactions) -> str:
     """Return a text that changes with events, their order, and the numbers of users and items."""
     found = hashlib.sha256()
     for part in parts:
-        columns = (part.user_num, part.item_num, part.time, part.rating)
+        columns = [part.user_num, part.item_num, part.time, part.rating]
+        if part.weight is not None:
+            columns.append(part.weight)
         found.update(f"{len(part.users)} {len(part.items)} {part.rating is None}".encode())
         for column in columns:
             found.update(b"" if column is None else hashlib.sha256(column.tobytes()).digest())
@@ -120,7 +125,8 @@ def paper() -> Data:
 def paper_in_time() -> Data:
     """All ratings of the paper's split, split at one point in time."""
     everything = Interactions.from_frame(pd.concat([_paper_ratings("train"), _paper_ratings("test")]))
-    return _in_time("Amazon Fashion, time split", everything, _paper_titles(everything), OF_TIME)
+    made = _in_time("Amazon Fashion, time split", everything, _paper_titles(everything), OF_TIME)
+    return replace(made, left_out=SLOW)
 
 
 def retail() -> Data:
@@ -131,7 +137,9 @@ def retail() -> Data:
         "Test is each user's last event. Rows of a basket share their time and are sorted by item code in the file: "
         f"{_tied(split):.0%} of the test events are just the largest code of a basket, which some contestants use."
     )
-    return Data("Online Retail, as the file is", split.train, split.test, titles, protocols.last_of_file, how)
+    return Data(
+        "Online Retail, as the file is", split.train, split.test, titles, protocols.last_of_file, how, left_out=SLOW
+    )
 
 
 @cache
@@ -158,7 +166,7 @@ def retail_in_time() -> Data:
 
 def retail_basket() -> Data:
     """UCI Online Retail with each user's last session as test."""
-    return _basket("Online Retail, next basket", *_retail())
+    return replace(_basket("Online Retail, next basket", *_retail()), left_out=SLOW)
 
 
 def retail_cold() -> Data:

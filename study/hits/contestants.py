@@ -49,7 +49,9 @@ class Contestant:
     files: tuple[Path, ...] = ()
 
     def missing(self, data: Data) -> str | None:
-        """Return why it can't run on this data; None if it can."""
+        """Return why it does not run on this data; None if it does."""
+        if self.name in data.left_out:
+            return data.left_out[self.name]
         if self.package and self.environment.version(self.package) is None:
             return f"{self.package} is not installed"
         if self.needs_ratings and data.train.rating is None:

@@ -157,6 +157,18 @@ def test_events_without_ratings_are_no_data_for_a_contestant_that_needs_them() -
     assert needs.missing(TASTES) is POPULARITY.missing(unrated) is None
 
 
+def test_a_contestant_that_is_left_out_of_a_data_set_says_why() -> None:
+    assert POPULARITY.missing(replace(TASTES, left_out={"popularity": "too slow"})) == "too slow"
+
+
+def test_the_peers_of_a_data_set_are_fitted_without_the_product(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hits, "PEERS", ())
+        tables = hits.peers_of(TASTES, Cache(tmp_path))
+    assert "| EASE |" in tables
+    assert "| ours" not in tables
+
+
 def test_the_tables_have_a_row_for_every_contestant_and_the_plot_its_name(results: Path) -> None:
     found = json.loads((results / "hits.json").read_text())["rows"]
     tables, plot = (results / "hits.md").read_text(), (results / "hits.svg").read_text()
