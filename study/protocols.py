@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.data.interactions import Interactions
-from recommender.data.splits import Split, leave_one_out, split_at_time, split_for_choice, split_next_basket
+from recommender.data.splits import Split, leave_one_out, split_at_time, split_for_choice, split_next_basket, time_share
 
 SEED = 0
 NEWEST = 0.2  # share of the events that a time split holds out
@@ -47,8 +47,7 @@ def newest(data: Interactions) -> Split:
     The newest `NEWEST` of the events are held out, together with events of the same time as the oldest of them. Test
     has users and items that train knows, and of each user the first event with an item that is new to the user.
     """
-    time = int(np.sort(data.time)[int(len(data) * (1 - NEWEST))])
-    split = split_at_time(data, time)
+    split = split_at_time(data, time_share(data, NEWEST))
     new = split.test.where(~np.isin(pairs(split.test), pairs(split.train)))
     return replace(split, test=new.where(_at_the_end(new, -new.time)))
 
