@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from recommender.common.files import write_text
-from recommender.data.channels import read_ratings
+from recommender.data.channels import read_events
+from recommender.data.options import EventOptions
 from recommender.data.sources import open_channel
 from study.common import PAPER_FILES, RESULTS, ROOT, machine, real_data, table
 
@@ -23,7 +24,7 @@ def paper_split(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train and test ratings of the paper, read as channels that are made in an empty folder."""
     paper_channels(folder)
     with open_channel(folder / "train") as train, open_channel(folder / "test") as test:
-        return read_ratings(train, 1, 5), read_ratings(test, 1, 5)
+        return read_events(train, EventOptions()), read_events(test, EventOptions())
 
 
 def report(name: str, *parts: str) -> None:

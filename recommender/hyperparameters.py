@@ -11,7 +11,7 @@ from recommender.common.messages import first_problem
 from recommender.components.base import Component
 from recommender.components.registry import merged
 from recommender.config import Range
-from recommender.data.options import SharedOptions
+from recommender.data.options import EventOptions, SharedOptions
 from recommender.ranking.blend import check_weights
 from recommender.ranking.features import FEATURES
 
@@ -25,7 +25,7 @@ def default_sources(role: Role) -> str:
     return ",".join(name for name, source in SOURCES.items() if source.default_role is role)
 
 
-class JobOptions(SharedOptions):
+class JobOptions(EventOptions):
     """The options of the job itself; `TrainConfig` has those of all components as well."""
 
     candidate_sources: str = Field(

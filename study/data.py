@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recommender.data.channels import read_ratings, read_titles
+from recommender.data.channels import read_events, read_titles
 from recommender.data.interactions import Interactions
+from recommender.data.options import EventOptions
 from recommender.data.sources import open_channel
 from recommender.data.splits import Split, split_leave_one_out
 from recommender.synthetic.generate import generate
@@ -279,7 +280,7 @@ def _tied(split: Split) -> float:
 
 def _paper_ratings(part: str) -> pd.DataFrame:
     with open_channel(real_data() / "paper-split" / PAPER_FILES[part]) as files:
-        return read_ratings(files, 1, 5)
+        return read_events(files, EventOptions())
 
 
 def _paper_titles(data: Interactions) -> list[str]:
@@ -288,7 +289,7 @@ def _paper_titles(data: Interactions) -> list[str]:
 
 def _titles(data: Interactions, file: Path) -> list[str]:
     with open_channel(file) as files:
-        titles = read_titles(files)
+        titles = read_titles(files, EventOptions())
     known = dict(zip(titles["item_id"], titles["title"], strict=True))
     return [known.get(item_id, "") for item_id in data.items]
 

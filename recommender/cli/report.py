@@ -31,7 +31,7 @@ def finished(container: Container) -> TrainingRun:
     """
     from recommender.evaluation.evaluate import evaluate  # pandas: a second
     from recommender.pipeline.recommender import Recommender
-    from recommender.training.inputs import held_out_ratings, training_data
+    from recommender.training.inputs import held_out_events, training_data
 
     recommender = Recommender.load(container.model_dir)
     metrics = metrics_of(container.metrics_file)
@@ -40,7 +40,7 @@ def finished(container: Container) -> TrainingRun:
     own = (len(data), data.users.table.blob.tobytes(), data.items.table.blob.tobytes())
     if own != (len(model.histories.rating), model.users.table.blob.tobytes(), model.items.table.blob.tobytes()):
         raise DataError("channel train: expected the ratings that the model was trained on, got others: train again")
-    held_out = held_out_ratings(config, container)
+    held_out = held_out_events(config, container, data)
     rows = (
         None if held_out is None else evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"))
     )

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow import types
 
 from recommender.common.progress import say
-from recommender.data.columns import MAX_TITLE_CHARACTERS, Chunks, Columns, Id, Number, Title
+from recommender.data.column_names import as_option
+from recommender.data.columns import MAX_TITLE_CHARACTERS, Chunk, Chunks, Columns, Id, Number, Time, Title
+from recommender.data.event_types import MAX_WEIGHT, weigh
 from recommender.data.formats.csv_text import read_csv
 from recommender.data.formats.json_lines import read_json_lines
 from recommender.data.formats.parquet import read_parquet
+from recommender.data.headers import likely, named_columns
+from recommender.data.options import EventOptions
 from recommender.data.sources import Format, SourceFile
 from recommender.errors import DataError
 
@@ -20,37 +24,57 @@ READERS: dict[Format, Callable[[SourceFile, Columns], Chunks]] = {
     Format.PARQUET: read_parquet,
 }
 MIN_NEW = 1_000_000  # new texts that are compared with the known ones at once
-TIMESTAMP = Number(np.int64, -(2**62), 2**62, "a number", required=False)
-TITLE_COLUMNS: Columns = {"item_id": Id(), "title": Title()}
 
 
-def read_ratings(files: Sequence[SourceFile], rating_min: float, rating_max: float) -> pd.DataFrame:
-    """Read all ratings of a channel, in the order of the files and of their rows.
+def read_events(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFrame:
+    """Read all events of a channel that count, in the order of the files and of their rows.
 
     Returns:
-        Columns user_id, item_id (categories of str, in the order of their first row), rating (float32) and,
-        if the files have it, timestamp (int64).
+        Columns user_id and item_id (categories of str, in the order of their first row) and, if the files have
+        them, rating (float32), timestamp (int64) and weight (float32, above 0). The weight is that of the event
+        type, if the options give such weights.
 
     Raises:
         DataError: a file is not of its format, a column is missing or only in some of the files, a value is
             invalid, or there is no row at all.
     """
-    return _read(files, ratings_columns(rating_min, rating_max))
+    source = _named(files)
+    return weigh(frame_of(_chunks(files, event_columns(options)), source), options.type_weights, source)
 
 
-def ratings_columns(rating_min: float, rating_max: float) -> Columns:
-    """Return the columns of ratings and the content that they must have."""
-    rating = Number(np.float32, rating_min, rating_max, f"a number from {rating_min:g} to {rating_max:g}")
-    return {"user_id": Id(), "item_id": Id(), "rating": rating, "timestamp": TIMESTAMP}
+def event_columns(options: EventOptions) -> Columns:
+    """Return the columns of events and the content that they must have."""
+    low, high = options.rating_min, options.rating_max
+    columns = {
+        "user_id": Id(),
+        "item_id": Id(),
+        "rating": Number(
+            expected=f"a number from {low:g} to {high:g}",
+            lowest=low,
+            highest=high,
+            options="rating_min and rating_max",
+            required=False,
+        ),
+        "timestamp": Time(required=False),
+        "weight": Number(expected=f"a number from 0 to {MAX_WEIGHT:,}", lowest=0, highest=MAX_WEIGHT, required=False),
+    }
+    if options.type_weights or "event_type" in options.column_names:
+        columns["event_type"] = Id(needed_by="event_weights")
+    return named_columns(columns, options.column_names)
 
 
-def read_titles(files: Sequence[SourceFile]) -> pd.DataFrame:
+def read_titles(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFrame:
     """Read columns item_id and title (str, '' if missing) of a channel; print how many titles were cut.
 
     Raises:
-        DataError: as `read_ratings`.
+        DataError: as `read_events`.
     """
-    return cut_titles(_read(files, TITLE_COLUMNS))
+    return cut_titles(frame_of(_chunks(files, title_columns(options)), _named(files)))
+
+
+def title_columns(options: EventOptions) -> Columns:
+    """Return the columns of titles and the content that they must have."""
+    return named_columns({"item_id": Id(), "title": Title()}, options.column_names)
 
 
 def cut_titles(titles: pd.DataFrame) -> pd.DataFrame:
@@ -63,20 +87,21 @@ def cut_titles(titles: pd.DataFrame) -> pd.DataFrame:
     return titles
 
 
-def _read(files: Sequence[SourceFile], columns: Columns) -> pd.DataFrame:
+def _named(files: Sequence[SourceFile]) -> str:
     others = f" and {len(files) - 1:,} other files" if len(files) > 1 else ""
-    return frame_of(_chunks(files, columns), f"{files[0].name}{others}")
+    return f"{files[0].name}{others}"
 
 
 def frame_of(chunks: Chunks, source: str) -> pd.DataFrame:
-    """Return checked chunks as one frame.
+    """Return checked chunks as one frame, with times as int64.
 
     Raises:
-        DataError: there is no row at all; the message begins with `source`.
+        DataError: there is no row at all; the message begins with `source`. Or the chunks have different columns, or
+            times of different kinds.
     """
     parts: dict[str, Parts] = {}
     for chunk in chunks:
-        for name, values in chunk.items():
+        for name, values in chunk.values.items():
             parts.setdefault(name, Parts()).add(values)
     if not parts:
         raise DataError(f"{source}: expected at least one row, got none")
@@ -84,22 +109,50 @@ def frame_of(chunks: Chunks, source: str) -> pd.DataFrame:
 
 
 def _chunks(files: Iterable[SourceFile], columns: Columns) -> Chunks:
-    """Yield the chunks with rows; check that all of them have the same columns."""
-    first: tuple[str, set[str]] | None = None
-    for file in files:
-        for chunk in READERS[file.format](file, columns):
-            if not len(next(iter(chunk.values()))):
-                continue
-            first = first or (file.name, set(chunk))
-            _check_same_columns(*first, file.name, set(chunk))
-            yield chunk
+    return alike((chunk for file in files for chunk in READERS[file.format](file, columns)), columns)
 
 
-def _check_same_columns(first_file: str, first: set[str], file: str, names: set[str]) -> None:
-    if missing := sorted(first - names):
-        raise DataError(f"{file}: column {missing[0]!r} is missing, but {first_file} has it")
-    if missing := sorted(names - first):
-        raise DataError(f"{first_file}: column {missing[0]!r} is missing, but {file} has it")
+def alike(chunks: Chunks, columns: Columns) -> Chunks:
+    """Yield the chunks with rows; check that all have the same columns and the same kind of times.
+
+    Print which columns the first one probably has under another name.
+
+    Raises:
+        DataError: a chunk differs from the first one.
+    """
+    first: Chunk | None = None
+    for chunk in chunks:
+        if not len(chunk):
+            continue
+        if first is None:
+            first = chunk
+            _say_likely(chunk, columns)
+        _check_same_columns(first, chunk)
+        _check_same_times(first, chunk, columns)
+        yield chunk
+
+
+def _say_likely(chunk: Chunk, columns: Columns) -> None:
+    if meant := likely(columns, chunk.found):
+        say(f"{chunk.rows.file} has no column {' or '.join(meant)}: if others are meant, {as_option(meant)}")
+
+
+def _check_same_columns(first: Chunk, other: Chunk) -> None:
+    for one, two in ((first, other), (other, first)):
+        if missing := sorted(one.values.keys() - two.values.keys()):
+            raise DataError(f"{two.rows.file}: column {missing[0]!r} is missing, but {one.rows.file} has it")
+
+
+def _check_same_times(first: Chunk, other: Chunk, columns: Columns) -> None:
+    for name, values in first.values.items():
+        if isinstance(columns[name], Time) and values.type != other.values[name].type:
+            kinds = [
+                "a number" if chunk.values[name].type == pa.int64() else "a date or time" for chunk in (first, other)
+            ]
+            raise DataError(
+                f"{other.rows.row(0)}, column {columns[name].given or name!r}: expected {kinds[0]}, as in "
+                f"{first.rows.file}, got {kinds[1]}; times must be all numbers or all dates"
+            )
 
 
 class Parts:
@@ -121,7 +174,9 @@ class Parts:
         """Return the whole column: IDs as categories, others as text or numbers."""
         if not isinstance(self._parts[0], pa.DictionaryArray):
             column = pa.chunked_array(self._parts)
-            return pd.Series(column, dtype="str") if column.type == pa.large_string() else pd.Series(column.to_numpy())
+            if column.type == pa.large_string():
+                return pd.Series(column, dtype="str")
+            return pd.Series((column.cast(pa.int64()) if types.is_timestamp(column.type) else column).to_numpy())
         self._unify()
         distinct = pd.Index(self._parts[0].dictionary, dtype="str")
         return pd.Series(pd.Categorical.from_codes(self._parts[0].indices.to_numpy(), distinct))

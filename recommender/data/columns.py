@@ -1,5 +1,6 @@
 """The content that the columns of a channel must have, and the message for a value that is something else."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,45 +10,85 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recommender.common.messages import shown
+from recommender.data.clock import TIME_EXAMPLES
+from recommender.data.iso_times import milliseconds_of
 from recommender.errors import DataError
 
 MAX_ID_CHARACTERS = 1_000
 MAX_TITLE_CHARACTERS = 2_000
+MAX_TIME = 2**62
+
+ValueAt = Callable[[int], object]
 
 
-@dataclass(frozen=True)
-class Id:
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """The content of a column.
+
+    Attributes:
+        expected: what a value must be, for messages.
+        required: whether every file must have the column.
+        given: its name in the files, if the option `columns` gives one.
+        needed_by: the option that makes it required; "" if it always is.
+    """
+
+    expected: str
+    required: bool = True
+    given: str | None = None
+    needed_by: str = ""
+
+    def advice(self, value: object) -> str:
+        """Return what to do about a value that is not as expected; "" for no advice."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Id(Column):
     """An ID: text exactly as in the file, or a whole number, which becomes its decimal digits."""
 
-    required: bool = True
     expected: str = f"a text that is not empty, of at most {MAX_ID_CHARACTERS:,} characters"
 
 
-@dataclass(frozen=True)
-class Title:
+@dataclass(frozen=True, kw_only=True)
+class Title(Column):
     """A text that may be empty."""
 
-    required: bool = True
     expected: str = "a text"
 
 
-@dataclass(frozen=True)
-class Number:
-    """A number in a range, both ends included, and its dtype in memory."""
+@dataclass(frozen=True, kw_only=True)
+class Number(Column):
+    """A number in a range, both ends included.
 
-    dtype: type[np.float32] | type[np.int64]
+    Attributes:
+        lowest, highest: the range.
+        options: the options that set the range; "" for none.
+    """
+
     lowest: float
     highest: float
-    expected: str
-    required: bool = True
+    options: str = ""
+
+    def advice(self, value: object) -> str:
+        """Return which options allow this number."""
+        try:
+            is_number = math.isfinite(float(value))  # type: ignore[arg-type]  # anything; the errors say what it isn't
+        except (TypeError, ValueError, OverflowError):
+            return ""
+        return f"; to allow it, set {self.options}" if is_number and self.options else ""
 
 
-Column = Id | Title | Number
+@dataclass(frozen=True, kw_only=True)
+class Time(Column):
+    """A point in time: a number in any unit, or a date or time, which becomes milliseconds since 1970."""
+
+    expected: str = f"a number, or {TIME_EXAMPLES}"
+
+
 Columns = Mapping[str, Column]
 
-# By column: IDs as a dictionary array (int32 of large_string), titles large_string, numbers in their dtype.
-Chunk = dict[str, pa.Array]
-Chunks = Iterator[Chunk]
+ALL_NUMBERS = Time(expected="a number as in the rows before, because times must be all numbers or all dates")
+ALL_TIMES = Time(expected="a date or time as in the rows before, because times must be all numbers or all dates")
 
 
 @dataclass(frozen=True)
@@ -64,7 +105,11 @@ class Rows:
     called: str
     numbers: Sequence[int]
 
-    def check(self, good: NDArray[np.bool_], name: str, column: Column, value_at: Callable[[int], object]) -> None:
+    def row(self, row: int) -> str:
+        """Return the place of a row, from 0, as a message begins with it."""
+        return f"{self.file}: {self.called.format(self.numbers[row])}"
+
+    def check(self, good: NDArray[np.bool_], name: str, column: Column, value_at: ValueAt) -> None:
         """Check the values of a column.
 
         Raises:
@@ -72,10 +117,33 @@ class Rows:
         """
         if not good.all():
             row = int(np.argmin(good))
+            value = value_at(row)
             raise DataError(
-                f"{self.file}: {self.called.format(self.numbers[row])}, column {name!r}: "
-                f"expected {column.expected}, got {shown(value_at(row))}"
+                f"{self.row(row)}, column {name!r}: expected {column.expected}, got {shown(value)}"
+                f"{column.advice(value)}"
             )
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Checked rows of a file.
+
+    Attributes:
+        rows: the rows.
+        found: the names of all columns in the file.
+        values: by our name; IDs as a dictionary array (int32 of large_string), titles as large_string, times as int64
+            if the file has numbers and as timestamp[ms] if it has dates or times, other numbers as float32.
+    """
+
+    rows: Rows
+    found: Sequence[str]
+    values: dict[str, pa.Array]
+
+    def __len__(self) -> int:
+        return len(self.rows.numbers)
+
+
+Chunks = Iterator[Chunk]
 
 
 def checked_ids(ids: pa.Array, name: str, column: Id, rows: Rows) -> pa.DictionaryArray:
@@ -98,32 +166,46 @@ def checked_ids(ids: pa.Array, name: str, column: Id, rows: Rows) -> pa.Dictiona
     return encoded
 
 
-def checked_numbers(
-    numbers: NDArray[np.number], name: str, column: Number, rows: Rows, value_at: Callable[[int], object]
-) -> pa.Array:
-    """Check numbers and return them in the dtype that they are kept in.
+def checked_numbers(numbers: NDArray[np.number], name: str, column: Number, rows: Rows, value_at: ValueAt) -> pa.Array:
+    """Check numbers and return them as float32.
 
     Raises:
         DataError: a number is NaN or out of range.
     """
     rows.check((numbers >= column.lowest) & (numbers <= column.highest), name, column, value_at)
-    return pa.array(numbers.astype(column.dtype))
+    return pa.array(numbers.astype(np.float32))
+
+
+def checked_times(
+    numbers: NDArray[np.number], text: pa.Array, name: str, column: Time, rows: Rows, value_at: ValueAt
+) -> pa.Array:
+    """Check the times of a column and return them as int64, or timestamp[ms] if they are dates or times.
+
+    Args:
+        numbers: the values that are numbers; NaN for others.
+        text: the values that are texts, as large_string; null for others.
+        name: the name of the column.
+        column: the content that it must have.
+        rows: the rows, for the message.
+        value_at: the value of a row, for the message.
+
+    Raises:
+        DataError: a value is neither, or some are numbers and some dates or times.
+    """
+    is_number = is_time_number(numbers)
+    if is_number.all():
+        return pa.array(numbers.astype(np.int64))
+    milliseconds, is_time = milliseconds_of(text)
+    rows.check(is_number | is_time, name, column, value_at)
+    rows.check(is_time == is_time[0], name, ALL_TIMES if is_time[0] else ALL_NUMBERS, value_at)
+    return pa.array(milliseconds).view(pa.timestamp("ms"))
+
+
+def is_time_number(numbers: NDArray[np.number]) -> NDArray[np.bool_]:
+    """Return which numbers a time may be."""
+    return (numbers >= -MAX_TIME) & (numbers <= MAX_TIME)
 
 
 def kept_title(titles: pa.Array) -> pa.Array:
     """Return titles without nulls, cut to one character more than allowed: enough to see which are too long."""
     return pc.utf8_slice_codeunits(titles.cast(pa.large_string()).fill_null(""), 0, MAX_TITLE_CHARACTERS + 1)
-
-
-def require_columns(file: str, columns: Columns, found: Sequence[str]) -> list[str]:
-    """Return the columns that a file has, by the names in its header or schema.
-
-    Raises:
-        DataError: a required column is missing, or a column occurs twice.
-    """
-    for name, column in columns.items():
-        if column.required and name not in found:
-            raise DataError(f"{file}: column {name!r} is missing; the file has {', '.join(map(shown, found[:20]))}")
-        if found.count(name) > 1:
-            raise DataError(f"{file}: column {name!r} occurs {found.count(name)} times, expected once")
-    return [name for name in columns if name in found]

@@ -37,7 +37,7 @@ class Interactions:
 
     @classmethod
     def from_frame(cls, events: pd.DataFrame) -> "Interactions":
-        """Build interactions from a frame as `channels.read_ratings` returns it; number its users and items."""
+        """Build interactions from a frame as `channels.read_events` returns it; number its users and items."""
         user_num, users = _numbered(events["user_id"])
         item_num, items = _numbered(events["item_id"])
         rating, weight = (
@@ -78,11 +78,20 @@ class Interactions:
             DataError: the times of the two have different units.
         """
         numbered = Interactions.from_frame(events)
-        self._check_unit(numbered)
+        self._check_unit(numbered.seconds_per_unit, "the other data")
         user_num = self.users.numbers(numbered.users)[numbered.user_num]
         item_num = self.items.numbers(numbered.items)[numbered.item_num]
         translated = replace(numbered, users=self.users, items=self.items, user_num=user_num, item_num=item_num)
         return translated.where((user_num >= 0) & (item_num >= 0))
+
+    def check_unit_of(self, events: pd.DataFrame, name: str) -> None:
+        """Check that the timestamps of another frame, if both have some, have the unit of these.
+
+        Raises:
+            DataError: they have another unit.
+        """
+        if "timestamp" in events and self.largest_time != 0:
+            self._check_unit(seconds_per_unit(_largest(events["timestamp"].to_numpy(np.int64))), name)
 
     def without_duplicates(self, keep: Literal["keep", "first", "last", "mean"]) -> "Interactions":
         """Return one row for each pair of user and item, or all rows with `keep`; O(n log n).
@@ -140,12 +149,11 @@ class Interactions:
             _largest(self.time) if self.largest_time is None else self.largest_time,
         )
 
-    def _check_unit(self, other: "Interactions") -> None:
-        one, two = self.seconds_per_unit, other.seconds_per_unit
-        if one != two:
+    def _check_unit(self, unit: float | None, other: str) -> None:
+        if unit != self.seconds_per_unit:
             raise DataError(
-                f"expected times in one unit, got {unit_name(one)} in the training data and {unit_name(two)} "
-                "in the other data: give both the same timestamps, or leave out the column 'timestamp' of both"
+                f"expected times in one unit, got {unit_name(self.seconds_per_unit)} in the training data and "
+                f"{unit_name(unit)} in {other}: give both timestamps in the same unit, or none"
             )
 
 

@@ -2,9 +2,11 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from recommender.config import Config, Range
+from recommender.data.column_names import parse_columns
+from recommender.data.event_types import parse_event_weights
 
 
 class SharedOptions(Config):
@@ -43,3 +45,39 @@ class SharedOptions(Config):
     def is_quick(self) -> bool:
         """Whether a fit of some 100,000 ratings takes seconds at most, so that a report may repeat it."""
         return False
+
+
+class EventOptions(SharedOptions):
+    """How the channels of a job are read."""
+
+    columns: str = Field(
+        "",
+        description="names in the files of the columns user_id, item_id, rating, timestamp, weight, event_type and "
+        "title, where they differ, such as user_id=visitorid,item_id=itemid",
+    )
+    event_weights: str = Field(
+        "",
+        description="weight of each event_type, such as purchase=5,view=1; events of other types are left out; by "
+        "default every event counts 1",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _are_columns(cls, text: str) -> str:
+        return ",".join(f"{name}={given}" for name, given in parse_columns(text).items())
+
+    @field_validator("event_weights")
+    @classmethod
+    def _are_weights(cls, text: str) -> str:
+        parse_event_weights(text)
+        return text.strip()
+
+    @property
+    def column_names(self) -> dict[str, str]:
+        """Our names -> the names in the files, where `columns` gives them."""
+        return parse_columns(self.columns)
+
+    @property
+    def type_weights(self) -> dict[str, float]:
+        """The weight of each event type; empty if the type does not matter."""
+        return parse_event_weights(self.event_weights)

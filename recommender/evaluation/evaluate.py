@@ -25,7 +25,7 @@ class Rows:
     A rank is the position of the row's item, from 0, or `NOT_RANKED`.
 
     Attributes:
-        test: as `channels.read_ratings` returns it.
+        test: as `channels.read_events` returns it.
         user_num, item_num: int64; -1 if the model does not know them.
         predicted: float64, not clipped; None if no source predicts ratings.
         rank: in the final order.
@@ -45,14 +45,15 @@ class Rows:
         return len(self.test)
 
     @property
-    def rating(self) -> NDArray[np.float64]:
-        """The actual ratings, (n,) float64."""
-        return self.test["rating"].to_numpy(np.float64)
+    def rating(self) -> NDArray[np.float64] | None:
+        """The actual ratings, (n,) float64; None without ratings."""
+        return self.test["rating"].to_numpy(np.float64) if "rating" in self.test else None
 
     @property
     def squared_error(self) -> NDArray[np.float64] | None:
-        """The squared error of each prediction, (n,) float64; None if no source predicts ratings."""
-        return None if self.predicted is None else (self.predicted - self.rating) ** 2
+        """The squared error of each prediction, (n,) float64; None without predictions or ratings."""
+        predicted, rating = self.predicted, self.rating
+        return None if predicted is None or rating is None else (predicted - rating) ** 2
 
     def metrics(self) -> Metrics:
         """Return the metrics of metrics.json.
@@ -98,7 +99,7 @@ def evaluate(recommender: Recommender, test: pd.DataFrame, progress: Progress = 
 
     Args:
         recommender: a loaded model.
-        test: as `channels.read_ratings` returns it.
+        test: as `channels.read_events` returns it.
         progress: wraps the iteration over the users.
     """
     model = recommender.model

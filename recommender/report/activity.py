@@ -38,6 +38,8 @@ def activity(finished: TrainingRun) -> Activity | str:
     rows, model = finished.rows, finished.recommender.model
     if rows is None:
         return "There is no test channel: give the job one, and the report shows which users get good predictions."
+    if rows.rating is None:
+        return "The test channel has no ratings, so there is no prediction error."
     if rows.squared_error is None:
         return "No candidate source of this model predicts ratings."
     of_user = np.append(np.diff(model.histories.offsets), 0)[rows.user_num]  # number -1 takes the appended 0

@@ -26,17 +26,17 @@ class Rated:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A rating of the test channel.
+    """An event of the test channel.
 
     Attributes:
         title: title of the item.
-        rating: the actual rating.
+        rating: the actual rating; None without ratings.
         predicted: the predicted rating; None if no source predicts ratings.
         place: position of the item in the recommendations, from 1; None if it is not among them.
     """
 
     title: str
-    rating: float
+    rating: float | None
     predicted: float | None
     place: int | None
 
@@ -133,7 +133,7 @@ def _held_out_row(recommender: Recommender, rows: Rows, row: int) -> HeldOut:
     item_num, rank = int(rows.item_num[row]), int(rows.rank[row])
     return HeldOut(
         title=cut(str(rows.test["item_id"].iloc[row])) if item_num < 0 else title_of(recommender, item_num),
-        rating=float(rows.rating[row]),
+        rating=None if rows.rating is None else float(rows.rating[row]),
         predicted=None if rows.predicted is None else float(rows.predicted[row]),
         place=None if rank == NOT_RANKED else rank + 1,
     )

@@ -1,10 +1,10 @@
-"""Training from Python: a DataFrame of ratings in, a recommender out."""
+"""Training from Python: a DataFrame of events in, a recommender out."""
 
 import pandas as pd
 
 from recommender.common.extras import missing_package
 from recommender.components.fit_context import FitContext
-from recommender.data.frames import checked_ratings, checked_titles
+from recommender.data.frames import checked_events, checked_titles
 from recommender.data.interactions import Interactions
 from recommender.hyperparameters import TrainConfig
 from recommender.pipeline.recommender import Recommender
@@ -12,7 +12,7 @@ from recommender.training.fit_model import fit_model, titles_of
 
 
 def train(
-    ratings: pd.DataFrame,
+    events: pd.DataFrame,
     titles: pd.DataFrame | None = None,
     validation: pd.DataFrame | None = None,
     **hyperparameters: object,
@@ -20,9 +20,10 @@ def train(
     """Fit a recommender in memory, as train.py does from files; `save` writes the model folder.
 
     Args:
-        ratings: user_id, item_id, rating and optionally timestamp.
+        events: user_id, item_id and optionally rating, timestamp, weight and event_type; the hyper-parameter `columns`
+            gives other names, also for the other frames.
         titles: item_id and title; the first non-empty title of an item counts.
-        validation: as `ratings`; by default each user's last rating is held out for validation.
+        validation: as `events`; by default each user's last event is held out for validation.
         hyperparameters: by name, such as embedding_dim=50.
 
     Raises:
@@ -32,12 +33,11 @@ def train(
         MissingPackageError: a package that training needs is not installed.
     """
     config = TrainConfig.from_hyperparameters(hyperparameters, "train()")
-    data = Interactions.from_frame(checked_ratings("ratings", ratings, config.rating_min, config.rating_max))
-    data = data.without_duplicates(config.duplicates)
+    data = Interactions.from_frame(checked_events("events", events, config)).without_duplicates(config.duplicates)
     known = None
     if validation is not None:
-        known = data.known(checked_ratings("validation", validation, config.rating_min, config.rating_max))
-    names = titles_of(data, None if titles is None else checked_titles("titles", titles))
+        known = data.known(checked_events("validation", validation, config))
+    names = titles_of(data, None if titles is None else checked_titles("titles", titles, config))
     try:
         return Recommender(fit_model(config, FitContext(data, known, names)))
     except ModuleNotFoundError as error:

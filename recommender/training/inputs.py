@@ -1,9 +1,9 @@
-"""The channels of a training job -> the ratings to fit, to validate on and to test with, and the titles."""
+"""The channels of a training job -> the events to fit, to validate on and to test with, and the titles."""
 
 import pandas as pd
 
 from recommender.common.progress import say
-from recommender.data.channels import read_ratings, read_titles
+from recommender.data.channels import read_events, read_titles
 from recommender.data.interactions import Interactions
 from recommender.data.sources import open_channel
 from recommender.hyperparameters import TrainConfig
@@ -11,28 +11,36 @@ from recommender.sagemaker.environment import Channel, Container
 
 
 def training_data(config: TrainConfig, container: Container) -> tuple[Interactions, Interactions | None]:
-    """Read the ratings to fit, and the ratings to validate on if there is a validation channel.
+    """Read the events to fit, and the events to validate on if there is a validation channel.
 
     Raises:
-        RecommenderError: a channel is missing, or can't be read.
+        RecommenderError: a channel is missing or can't be read, or the two have different units of time.
     """
-    ratings = _ratings(config, container.required_channel("train"))
-    data = Interactions.from_frame(ratings).without_duplicates(config.duplicates)
+    events = _events(config, container.required_channel("train"))
+    data = Interactions.from_frame(events).without_duplicates(config.duplicates)
     validation = _known(data, _optional(config, container, "validation"))
-    say(f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items")
+    say(f"{len(data):,} {_called(data)}, {len(data.users):,} users, {len(data.items):,} items")
     return data, validation
 
 
-def held_out_ratings(config: TrainConfig, container: Container) -> pd.DataFrame | None:
-    """Read the rows of the test channel, as `channels.read_ratings` returns them; None without the channel.
+def held_out_events(config: TrainConfig, container: Container, data: Interactions) -> pd.DataFrame | None:
+    """Read the rows of the test channel, as `channels.read_events` returns them; None without the channel.
+
+    Args:
+        config: the hyper-parameters.
+        container: the location of the channel.
+        data: the events of the train channel; the times of the test channel must have their unit.
 
     Raises:
-        RecommenderError: the channel can't be read.
+        RecommenderError: the channel can't be read, or its times have another unit.
     """
-    return _optional(config, container, "test")
+    events = _optional(config, container, "test")
+    if events is not None:
+        data.check_unit_of(events, "channel test")
+    return events
 
 
-def item_titles(container: Container) -> pd.DataFrame | None:
+def item_titles(config: TrainConfig, container: Container) -> pd.DataFrame | None:
     """Read the rows of the items channel, as `channels.read_titles` returns them; None without the channel.
 
     Raises:
@@ -42,24 +50,29 @@ def item_titles(container: Container) -> pd.DataFrame | None:
     if channel is None:
         return None
     with open_channel(channel.location, channel.content_type) as files:
-        return read_titles(files)
+        return read_titles(files, config)
 
 
-def _known(data: Interactions, ratings: pd.DataFrame | None) -> Interactions | None:
-    """Return the validation ratings with user and item in the training ratings; None without the channel."""
-    if ratings is None:
+def _known(data: Interactions, events: pd.DataFrame | None) -> Interactions | None:
+    """Return the validation events with user and item in the training events; None without the channel."""
+    if events is None:
         return None
-    known = data.known(ratings)
-    if len(known) < len(ratings):
-        say(f"{len(ratings) - len(known):,} of {len(ratings):,} validation ratings left out: user or item not in train")
+    known = data.known(events)
+    if len(known) < len(events):
+        left_out = f"{len(events) - len(known):,} of {len(events):,} validation {_called(known)}"
+        say(f"{left_out} left out: user or item not in train")
     return known
+
+
+def _called(data: Interactions) -> str:
+    return "events" if data.rating is None else "ratings"
 
 
 def _optional(config: TrainConfig, container: Container, name: str) -> pd.DataFrame | None:
     channel = container.channel(name)
-    return None if channel is None else _ratings(config, channel)
+    return None if channel is None else _events(config, channel)
 
 
-def _ratings(config: TrainConfig, channel: Channel) -> pd.DataFrame:
+def _events(config: TrainConfig, channel: Channel) -> pd.DataFrame:
     with open_channel(channel.location, channel.content_type) as files:
-        return read_ratings(files, config.rating_min, config.rating_max)
+        return read_events(files, config)

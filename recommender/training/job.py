@@ -16,7 +16,7 @@ from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.environment import Container
 from recommender.sagemaker.metrics import metric_lines
 from recommender.training.fit_model import fit_model, titles_of
-from recommender.training.inputs import held_out_ratings, item_titles, training_data
+from recommender.training.inputs import held_out_events, item_titles, training_data
 from recommender.training.training_run import TrainingRun
 
 
@@ -35,7 +35,8 @@ def run(config: TrainConfig, container: Container) -> TrainingRun | None:
     watch = Stopwatch()
     announce(config, container)
     data, validation = training_data(config, container)
-    held_out, titles = held_out_ratings(config, container), titles_of(data, item_titles(container))
+    held_out = held_out_events(config, container, data)
+    titles = titles_of(data, item_titles(config, container))
     watch.lap("read")
 
     cluster = container.cluster()

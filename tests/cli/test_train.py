@@ -79,6 +79,8 @@ CHANGED: dict[str, tuple[dict[str, str], str]] = {
     "seed": ({}, "5"),
     "rating_min": ({}, "0"),
     "rating_max": ({}, "10"),
+    "columns": ({}, "user_id=item_id,item_id=user_id"),
+    "event_weights": ({}, "bought=2"),
     "rerank_weight": ({}, "0.5"),
     "candidate_sources": ({}, "factorization,popularity"),
     "fallback_sources": ({}, "factorization"),
@@ -91,10 +93,11 @@ def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
     """On the model, or, of the range of ratings, on what is accepted."""
     board = [(user, item) for user in range(12) for item in range(12) if (user * 7 + item * 5) % 11]
     rows = [
-        f"u{user},i{item},{5 if (user + item) % 2 else 1},{(user * 5 + item * 3) % 12}\n"
+        f"u{user},i{item},{5 if (user + item) % 2 else 1},{(user * 5 + item * 3) % 12},"
+        f"{'bought' if (user + item) % 3 else 'viewed'}\n"
         for user, item in [*board, (1, 1)]
     ]
-    job.write("train/board.csv", "user_id,item_id,rating,timestamp\n" + "".join(rows))
+    job.write("train/board.csv", "user_id,item_id,rating,timestamp,event_type\n" + "".join(rows))
     needed, value = CHANGED[name]
     base = {"embedding_dim": "4", "max_sweeps": "5"} | needed
     job.write_hyperparameters(**base)

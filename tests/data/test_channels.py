@@ -54,7 +54,7 @@ def test_titles_may_be_empty(job: Job) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("user_id,item_id\nu,i\n", ["column 'rating' is missing", "'user_id', 'item_id'"]),
+        ("user_id,rating\nu,5\n", ["column 'item_id' is missing", "'user_id', 'rating'"]),
         (HEADER + "u,i,5,1\nu,i,6,1\n", ["row 2 below the header", "'rating'", "from 1 to 5", "'6'"]),
         (HEADER + "u,i,True,1\nu,i,True,1\n", ["row 1", "'rating'", "'True'"]),
         (HEADER + "u,i,nan,1\n", ["row 1", "'rating'", "'nan'"]),

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from support.files import SUFFIXES, columns_of, encoded, one_row, parquet
 from support.job import Job
 
-from recommender.data.channels import MIN_NEW, Parts, read_ratings, read_titles
+from recommender.data.channels import MIN_NEW, Parts, read_events, read_titles
 from recommender.data.formats import csv_text, json_lines
 from recommender.data.formats import parquet as parquet_files
+from recommender.data.options import EventOptions
 from recommender.data.sources import open_channel
 from recommender.errors import DataError
 
@@ -34,7 +35,7 @@ def test_the_same_rows_are_read_from_every_format(tmp_path_factory: pytest.TempP
         file = tmp_path_factory.mktemp("channel") / f"a{suffix}"
         file.write_bytes(encoded(columns_of(table), suffix))
         with open_channel(file) as files:
-            frame = read_ratings(files, 1, 5)
+            frame = read_events(files, EventOptions())
         assert list(frame.itertuples(index=False, name=None)) == table, suffix
         assert frame.dtypes[["rating", "timestamp"]].tolist() == [np.float32, np.int64]
         for name in ("user_id", "item_id"):
@@ -49,7 +50,7 @@ def test_files_of_mixed_formats_are_one_channel(tmp_path_factory: pytest.TempPat
         (folder / f"{number}").mkdir()
         (folder / f"{number}" / f"a{suffix}").write_bytes(encoded(columns_of(table), suffix))
     with open_channel(folder) as files:
-        frame = read_ratings(files, 1, 5)
+        frame = read_events(files, EventOptions())
     assert list(frame.itertuples(index=False, name=None)) == [row for _, table in parts for row in table]
 
 
@@ -60,7 +61,7 @@ def test_titles_are_the_same_in_every_format(tmp_path_factory: pytest.TempPathFa
         file = tmp_path_factory.mktemp("channel") / f"a{suffix}"
         file.write_bytes(encoded(columns, suffix))
         with open_channel(file) as files:
-            assert read_titles(files).to_dict("list") == columns, suffix
+            assert read_titles(files, EventOptions()).to_dict("list") == columns, suffix
 
 
 @pytest.mark.parametrize("module", [csv_text, json_lines, parquet_files])
@@ -198,10 +199,10 @@ def test_whatever_a_file_holds_the_answer_is_rows_or_a_data_error(
 ) -> None:
     file: Path = tmp_path_factory.mktemp("channel") / f"a{suffix}"
     file.write_bytes(data.draw(spoiled(suffix)))
-    for read in (lambda files: read_ratings(files, 1, 5), read_titles):
+    for read in (read_events, read_titles):
         try:
             with open_channel(file) as files:
-                frame: pd.DataFrame | None = read(files)
+                frame: pd.DataFrame | None = read(files, EventOptions())
         except DataError as error:
             frame, message = None, str(error)
         if frame is None:

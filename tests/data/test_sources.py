@@ -9,7 +9,8 @@ from support.files import SUFFIXES, Columns, encoded
 from support.job import Job
 
 from infra.local.s3 import S3Server
-from recommender.data.channels import read_ratings
+from recommender.data.channels import read_events
+from recommender.data.options import EventOptions
 from recommender.data.sources import CONTENT_TYPES, Format, open_channel
 from recommender.errors import DataError
 
@@ -18,7 +19,7 @@ CSV = b"user_id,item_id,rating\nu,i,3\n"
 
 def rows_of(location: str | Path, content_type: str | None = None) -> list[list[object]]:
     with open_channel(location, content_type) as files:
-        return read_ratings(files, 1, 5).to_numpy().tolist()
+        return read_events(files, EventOptions()).to_numpy().tolist()
 
 
 def names_of(location: str | Path, content_type: str | None = None) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from recommender.cli import train
-from recommender.data.channels import read_ratings, read_titles
+from recommender.data.channels import read_events, read_titles
+from recommender.data.options import EventOptions
 from recommender.data.sources import open_channel
 from recommender.errors import DataError
 from recommender.prepare.config import PrepareConfig
@@ -55,22 +56,25 @@ class Job:
             run([str(raw / REVIEWS_FILE)], [str(raw / METADATA_FILE)], config, engine, output)
 
     def ratings(self, channel: str = "train") -> pd.DataFrame:
-        with open_channel(self.container.channel_dir(channel)) as files:
-            return read_ratings(files, 1, 5)
+        return self.events({}, channel)
 
-    def problem(self, name: str, content: str | bytes) -> str:
+    def events(self, options: Mapping[str, object], channel: str = "train") -> pd.DataFrame:
+        with open_channel(self.container.channel_dir(channel)) as files:
+            return read_events(files, EventOptions.model_validate(options))
+
+    def problem(self, name: str, content: str | bytes, **options: object) -> str:
         """What is said of a file of the channel train, behind its name."""
         self.write(f"train/{name}", content)
         with pytest.raises(DataError) as error:
-            self.ratings()
+            self.events(options)
         message = str(error.value)
         assert message.isprintable()
         assert len(message) < 600
         return message.partition(f"{name}: ")[2]
 
-    def titles(self) -> pd.DataFrame:
+    def titles(self, **options: object) -> pd.DataFrame:
         with open_channel(self.container.channel_dir("items")) as files:
-            return read_titles(files)
+            return read_titles(files, EventOptions.model_validate(options))
 
     def write_hyperparameters(self, **values: object) -> None:
         file = self.container.hyperparameters_file

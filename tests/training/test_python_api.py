@@ -82,10 +82,13 @@ def test_more_items_than_the_usual_candidates_are_recommended_if_they_are_wanted
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"rating": 9.0}, r"^ratings: row 1, column 'rating': expected a number from 1 to 5, got 9\.0"),
-        ({"user_id": ""}, r"^ratings: row 1, column 'user_id': expected a text that is not empty"),
-        ({"rating": "good"}, r"^ratings: row 1, column 'rating': expected a number from 1 to 5, got 'good'"),
-        ({"timestamp": None}, r"^ratings: row 1, column 'timestamp': expected a number, got null"),
+        ({"rating": 9.0}, r"^events: row 1, column 'rating': expected a number from 1 to 5, got 9\.0"),
+        ({"user_id": ""}, r"^events: row 1, column 'user_id': expected a text that is not empty"),
+        ({"rating": "good"}, r"^events: row 1, column 'rating': expected a number from 1 to 5, got 'good'"),
+        (
+            {"timestamp": None},
+            r"^events: row 1, column 'timestamp': expected a number, or a date or time such as .*, got null",
+        ),
     ],
 )
 def test_a_value_that_is_wrong_is_named_by_frame_row_and_column(
@@ -96,9 +99,9 @@ def test_a_value_that_is_wrong_is_named_by_frame_row_and_column(
 
 
 def test_a_missing_column_an_empty_frame_and_an_unknown_hyper_parameter_are_named(ratings: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match=r"^ratings: column 'rating' is missing"):
-        train(ratings.drop(columns="rating"))
-    with pytest.raises(DataError, match=r"^ratings: expected at least one row"):
+    with pytest.raises(DataError, match=r"^events: column 'item_id' is missing"):
+        train(ratings.drop(columns="item_id"))
+    with pytest.raises(DataError, match=r"^events: expected at least one row"):
         train(ratings.head(0))
     with pytest.raises(ConfigError, match=r"^train\(\): hyper-parameter 'factors': unknown name"):
         train(ratings, factors=20)

@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 
 from recommender.common.messages import reason
 from recommender.data.columns import (
+    Chunk,
     Chunks,
     Column,
     Columns,
     Id,
     Number,
     Rows,
+    Time,
     Title,
     checked_ids,
     checked_numbers,
+    checked_times,
     kept_title,
-    require_columns,
 )
+from recommender.data.headers import located
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
@@ -36,11 +39,14 @@ def read_csv(source: SourceFile, columns: Columns) -> Chunks:
     Raises:
         DataError: the file is not CSV in UTF-8, or a column or value is not what `columns` says.
     """
-    present = require_columns(source.name, columns, _header(source))
+    found = _header(source)
+    names = located(source.name, columns, found)
     first = 1
-    for frame in _frames(source, present):
+    for frame in _frames(source, list(names.values())):
         rows = Rows(source.name, "row {} below the header", range(first, first + len(frame)))
-        yield {name: _checked(frame[name], name, columns[name], rows) for name in present}
+        yield Chunk(
+            rows, found, {name: _checked(frame[given], given, columns[name], rows) for name, given in names.items()}
+        )
         first += len(frame)
 
 
@@ -50,12 +56,16 @@ def _checked(values: "pd.Series[str]", name: str, column: Column, rows: Rows) ->
         return kept_title(text)
     if isinstance(column, Id):
         return checked_ids(text, name, column, rows)
-    return checked_numbers(_numbers(text, column), name, column, rows, lambda row: text[row].as_py())
+    if isinstance(column, Number):
+        return checked_numbers(_numbers(text, pa.float64()), name, column, rows, lambda row: text[row].as_py())
+    assert isinstance(column, Time)
+    return checked_times(_numbers(text, pa.int64()), text, name, column, rows, lambda row: text[row].as_py())
 
 
-def _numbers(text: pa.Array, column: Number) -> NDArray[np.number]:
+def _numbers(text: pa.Array, kind: pa.DataType) -> NDArray[np.number]:
+    """Return texts as numbers of a kind, or as float64 with NaN for other texts."""
     try:
-        return text.cast(pa.int64() if column.dtype is np.int64 else pa.float64()).to_numpy()
+        return text.cast(kind).to_numpy()
     except pa.ArrowInvalid:  # not a number, or one only for pandas, such as " 5" or the time 1e9
         return np.asarray(pd.to_numeric(text.to_numpy(zero_copy_only=False), errors="coerce"))
 

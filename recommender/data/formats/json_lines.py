@@ -9,8 +9,23 @@ import pyarrow as pa
 from pydantic_core import from_json
 
 from recommender.common.messages import reason, shown
-from recommender.data.columns import Chunk, Chunks, Column, Columns, Id, Rows, Title, checked_ids, kept_title
+from recommender.data.columns import (
+    MAX_TIME,
+    Chunk,
+    Chunks,
+    Column,
+    Columns,
+    Id,
+    Number,
+    Rows,
+    Time,
+    Title,
+    checked_ids,
+    checked_times,
+    kept_title,
+)
 from recommender.data.formats.lines import MAX_LINE_BYTES, read_lines
+from recommender.data.headers import names_in_file, seen
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
@@ -38,8 +53,7 @@ def read_json_lines(source: SourceFile, columns: Columns) -> Chunks:
     """
     for lines in _batches(source):
         records = [_record(source.name, number, line) for number, line in lines]
-        values = {name: [record.get(name, NOTHING) for record in records] for name in columns}
-        yield _chunk(values, columns, Rows(source.name, "line {}", [number for number, _ in lines]))
+        yield _chunk(records, columns, Rows(source.name, "line {}", [number for number, _ in lines]))
 
 
 def _batches(source: SourceFile) -> Iterator[list[Line]]:
@@ -75,25 +89,51 @@ def _record(file: str, number: int, line: bytes) -> dict[str, Any]:
     return record
 
 
-def _chunk(values: dict[str, list[Any]], columns: Columns, rows: Rows) -> Chunk:
-    return {
-        name: _checked(values[name], name, column, rows)
-        for name, column in columns.items()
-        if column.required or any(value is not NOTHING for value in values[name])
-    }
+def _chunk(records: list[dict[str, Any]], columns: Columns, rows: Rows) -> Chunk:
+    checked: dict[str, pa.Array] = {}
+    found = list(records[0])
+    for name, given in names_in_file(columns).items():
+        column = columns[name]
+        values = [record.get(given, NOTHING) for record in records]
+        is_there = any(value is not NOTHING for value in values)
+        # A title may be missing in some lines, and in all unless the option `columns` names it.
+        needed = column.given is not None and not is_there if isinstance(column, Title) else column.required
+        if needed and values[0] is NOTHING:
+            raise DataError(
+                f"{rows.row(0)}, column {given!r}: expected {column.expected}, got nothing; "
+                f"{seen(columns, found, 'the line')}"
+            )
+        if column.required or is_there:
+            checked[name] = _checked(values, given, column, rows)
+    return Chunk(rows, found, checked)
 
 
 def _checked(values: list[Any], name: str, column: Column, rows: Rows) -> pa.Array:
     if isinstance(column, Id):
         good = [type(value) is str or type(value) is int for value in values]
-    elif isinstance(column, Title):
-        values = ["" if value is None or value is NOTHING else value for value in values]
-        good = [type(value) is str for value in values]
-    else:  # a boolean is an int in Python, and an int may be too large for numpy
-        good = [type(value) in (int, float) and column.lowest <= value <= column.highest for value in values]
-    rows.check(np.array(good), name, column, values.__getitem__)
-    if isinstance(column, Id):
+        rows.check(np.array(good), name, column, values.__getitem__)
         return checked_ids(pa.array(list(map(str, values)), pa.large_string()), name, column, rows)
     if isinstance(column, Title):
+        values = ["" if value is None or value is NOTHING else value for value in values]
+        rows.check(np.array([type(value) is str for value in values]), name, column, values.__getitem__)
         return kept_title(pa.array(values, pa.large_string()))
-    return pa.array(np.array(values, column.dtype))
+    if isinstance(column, Number):
+        good = _are_numbers(values, column.lowest, column.highest)
+        rows.check(np.array(good), name, column, values.__getitem__)
+        return pa.array(np.array(values, np.float32))
+    assert isinstance(column, Time)
+    return _times(values, name, column, rows)
+
+
+def _times(values: list[Any], name: str, column: Time, rows: Rows) -> pa.Array:
+    good = _are_numbers(values, -MAX_TIME, MAX_TIME)
+    if all(good):
+        return pa.array(np.array(values, np.int64))
+    numbers = np.array([value if is_good else np.nan for value, is_good in zip(values, good, strict=True)], float)
+    text = pa.array([value if type(value) is str else None for value in values], pa.large_string())
+    return checked_times(numbers, text, name, column, rows, values.__getitem__)
+
+
+def _are_numbers(values: list[Any], lowest: float, highest: float) -> list[bool]:
+    """Return which values are numbers in a range: a boolean is an int in Python, and an int may be too large."""
+    return [type(value) in (int, float) and lowest <= value <= highest for value in values]

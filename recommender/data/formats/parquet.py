@@ -1,6 +1,7 @@
 """Apache Parquet."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -10,18 +11,22 @@ from pyarrow import types
 
 from recommender.common.messages import reason
 from recommender.data.columns import (
+    Chunk,
     Chunks,
     Column,
     Columns,
     Id,
     Number,
     Rows,
+    Time,
     Title,
     checked_ids,
     checked_numbers,
+    checked_times,
+    is_time_number,
     kept_title,
-    require_columns,
 )
+from recommender.data.headers import located
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
@@ -29,35 +34,59 @@ ROWS_AT_ONCE = 2**17
 
 
 def read_parquet(source: SourceFile, columns: Columns) -> Chunks:
-    """Yield the checked chunks of a file, with timestamps as milliseconds since 1970.
+    """Yield the checked chunks of a file.
 
     Raises:
         DataError: the file can't be read, or a column or value is not what `columns` says.
     """
-    yield from checked_batches(source.name, _batches(source, columns), columns)
+    with _named_problems(source.name):
+        # pre_buffer would hold the columns of a whole row group in memory.
+        file = pq.ParquetFile(source.path, pre_buffer=False)
+    with file:
+        with _named_problems(source.name):
+            found = file.schema_arrow.names
+        batches = _batches(source.name, file, list(located(source.name, columns, found).values()))
+        yield from checked_batches(source.name, found, batches, columns)
 
 
-def checked_batches(source: str, batches: Iterable[pa.RecordBatch], columns: Columns) -> Chunks:
-    """Yield the checked chunks of Arrow batches, which have some of the columns and no others.
+def checked_batches(source: str, found: Sequence[str], batches: Iterable[pa.RecordBatch], columns: Columns) -> Chunks:
+    """Yield the checked chunks of Arrow batches.
+
+    Args:
+        source: the name of the file or frame.
+        found: the names of its columns.
+        batches: its rows, with the columns that are wanted.
+        columns: the columns that are wanted.
 
     Raises:
-        DataError: a value is not what `columns` says; the message begins with `source`.
+        DataError: a column is missing or a value is not what `columns` says; the message begins with `source`.
     """
+    names = located(source, columns, found)
     first = 1
     for batch in batches:
         rows = Rows(source, "row {}", range(first, first + len(batch)))
-        yield {name: _checked(batch[name], name, columns[name], rows) for name in batch.schema.names}
+        yield Chunk(
+            rows, found, {name: _checked(batch[given], given, columns[name], rows) for name, given in names.items()}
+        )
         first += len(batch)
 
 
-def _batches(source: SourceFile, columns: Columns) -> Iterator[pa.RecordBatch]:
+def _batches(name: str, file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:
+    batches = file.iter_batches(ROWS_AT_ONCE, columns=names)
+    while True:
+        with _named_problems(name):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+@contextmanager
+def _named_problems(file: str) -> Iterator[None]:
     try:
-        # pre_buffer would hold the columns of a whole row group in memory.
-        with pq.ParquetFile(source.path, pre_buffer=False) as file:
-            present = require_columns(source.name, columns, file.schema_arrow.names)
-            yield from file.iter_batches(ROWS_AT_ONCE, columns=present)
+        yield
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise DataError(f"{source.name}: can't be read: {reason(error)}") from None
+        raise DataError(f"{file}: can't be read: {reason(error)}") from None
 
 
 def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Array:
@@ -65,33 +94,56 @@ def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Arra
         values = values.cast(values.type.value_type)
     if not _is_kind(values.type, column):
         rows.check(np.zeros(len(values), bool), name, column, lambda row: _value(values, row))
+    if isinstance(column, Number | Time):
+        rows.check(values.is_valid().to_numpy(zero_copy_only=False), name, column, lambda row: None)
     if isinstance(column, Number):
-        return _numbers(values, name, column, rows)
+        return checked_numbers(_numbers(values), name, column, rows, lambda row: _value(values, row))
+    if isinstance(column, Time) and not _is_text(values.type):
+        return _times(values, name, column, rows)
     text = values.cast(pa.large_string())
     _check_utf8(text, name, column, rows)
-    return kept_title(text) if isinstance(column, Title) else checked_ids(text, name, column, rows)
+    if isinstance(column, Time):
+        return checked_times(np.full(len(text), np.nan), text, name, column, rows, lambda row: text[row].as_py())
+    if isinstance(column, Title):
+        return kept_title(text)
+    assert isinstance(column, Id)
+    return checked_ids(text, name, column, rows)
 
 
 def _is_kind(kind: pa.DataType, column: Column) -> bool:
     if types.is_null(kind):  # a column of nulls only; the check of the values decides whether they are allowed
         return True
     if isinstance(column, Number):
-        is_time = types.is_timestamp(kind) and column.dtype is np.int64
-        return is_time or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
-    is_text = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
-    return is_text or (isinstance(column, Id) and types.is_integer(kind))
+        return _is_number(kind)
+    if isinstance(column, Time):
+        return _is_number(kind) or _is_text(kind) or types.is_timestamp(kind) or types.is_date(kind)
+    return _is_text(kind) or (isinstance(column, Id) and types.is_integer(kind))
 
 
-def _numbers(values: pa.Array, name: str, column: Number, rows: Rows) -> pa.Array:
-    rows.check(values.is_valid().to_numpy(zero_copy_only=False), name, column, lambda row: None)
-    if types.is_timestamp(values.type):
-        numbers = _milliseconds(values)
-    else:
-        numbers = (values if types.is_integer(values.type) else values.cast(pa.float64())).to_numpy()
-    return checked_numbers(numbers, name, column, rows, lambda row: _value(values, row))
+def _is_number(kind: pa.DataType) -> bool:
+    return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _numbers(values: pa.Array) -> NDArray[np.number]:
+    return (values if types.is_integer(values.type) else values.cast(pa.float64())).to_numpy()
+
+
+def _times(values: pa.Array, name: str, column: Time, rows: Rows) -> pa.Array:
+    """Check numbers, dates or points in time."""
+    is_number = _is_number(values.type)
+    numbers = _numbers(values) if is_number else _milliseconds(values)
+    rows.check(is_time_number(numbers), name, column, lambda row: _value(values, row))
+    times = pa.array(numbers.astype(np.int64))
+    return times if is_number else times.view(pa.timestamp("ms"))
 
 
 def _milliseconds(times: pa.Array) -> NDArray[np.int64] | NDArray[np.float64]:
+    if types.is_date(times.type):
+        return times.cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
     count = times.cast(pa.int64()).to_numpy()
     # Seconds as floats: a time that is too far away must not overflow.
     return (

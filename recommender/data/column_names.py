@@ -1,0 +1,80 @@
+"""The names of columns in the files of shops; no pandas here, since the server imports this module."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+
+from recommender.common.messages import shown
+
+REQUIRED = ("user_id", "item_id")
+NAMES = (*REQUIRED, "rating", "timestamp", "weight", "event_type", "title")
+
+# Names that files often have, the likelier first; without case, spaces, "_" and "-".
+COMMON: Mapping[str, tuple[str, ...]] = {
+    "user_id": (
+        *("userid", "user", "uid", "customerid", "customer", "custid", "visitorid", "visitor", "clientid", "memberid"),
+        *("accountid", "reviewerid", "reviewer", "buyerid", "shopperid", "personid", "profileid", "username"),
+        *("usersession", "sessionid", "session"),
+    ),
+    "item_id": (
+        *("itemid", "item", "iid", "productid", "product", "articleid", "article", "movieid", "movie", "parentasin"),
+        *("asin", "sku", "stockcode", "goodsid", "offerid", "contentid", "bookid", "isbn", "songid", "trackid"),
+        *("artistid", "businessid", "gameid", "newsid"),
+    ),
+    "rating": ("rating", "ratings", "stars", "starrating", "score", "overall", "bookrating", "ratingvalue", "grade"),
+    "timestamp": (
+        *("timestamp", "time", "datetime", "date", "ts", "tdat", "eventtime", "eventtimestamp", "eventdate"),
+        *("unixtimestamp", "unixreviewtime", "createdat", "created", "invoicedate", "orderdate", "purchasedate"),
+        *("transactiondate", "visitdate"),
+    ),
+    "weight": ("weight", "eventweight", "playcount"),
+    "event_type": ("eventtype", "event", "eventname", "action", "actiontype", "behavior", "behaviour", "behaviortype",
+                   "interactiontype", "interaction"),
+    "title": ("title", "name", "productname", "prodname", "productdisplayname", "producttitle", "itemname",
+              "movietitle", "booktitle"),
+}  # fmt: skip
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """Return our name -> the name in the files, of a text such as `user_id=visitorid,item_id=itemid`.
+
+    Raises:
+        ValueError: a part is something else, or a name or a column occurs twice.
+    """
+    columns: dict[str, str] = {}
+    for part in text.split(",") if text.strip() else []:
+        name, separator, given = (word.strip() for word in part.partition("="))
+        if not separator or not given or name not in NAMES:
+            raise ValueError(f"expected pairs such as user_id=visitorid,item_id=itemid of {', '.join(NAMES)}")
+        if name in columns:
+            raise ValueError(f"expected each name once; {name} is there twice")
+        columns[name] = given
+    used = list({**{name: name for name in REQUIRED}, **columns}.values())
+    for given in used:
+        if used.count(given) > 1:
+            raise ValueError(f"expected a column of its own for each name; {shown(given)} is there for two")
+    return columns
+
+
+def likely_columns(wanted: Iterable[str], found: Iterable[str], used: Iterable[str]) -> dict[str, str]:
+    """Return our name -> the column that is probably meant, of the columns `found` that are not yet `used`."""
+    by_word = {_word(name): name for name in reversed([*found]) if name not in used and _may_be_given(name)}
+    likely: dict[str, str] = {}
+    for name in wanted:
+        for word in COMMON[name]:
+            if word in by_word:
+                likely[name] = by_word.pop(word)
+                break
+    return likely
+
+
+def as_option(columns: Mapping[str, str]) -> str:
+    """Return the option that gives these names, as a shell takes it."""
+    return "--columns " + shlex.quote(",".join(f"{name}={given}" for name, given in columns.items()))
+
+
+def _word(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _may_be_given(name: str) -> bool:
+    return "," not in name and name == name.strip() and name.isprintable()
