@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recommender.common.messages import shown
 from recommender.data.clock import TIME_EXAMPLES
-from recommender.data.iso_times import milliseconds_of
+from recommender.data.iso_times import Times
 from recommender.errors import DataError
 
 MAX_ID_CHARACTERS = 1_000
@@ -176,14 +176,26 @@ def checked_numbers(numbers: NDArray[np.number], name: str, column: Number, rows
     return pa.array(numbers.astype(np.float32))
 
 
+def checked_time_numbers(
+    numbers: NDArray[np.number], name: str, column: Time, rows: Rows, value_at: ValueAt
+) -> pa.Array:
+    """Check times that are numbers and return them as int64.
+
+    Raises:
+        DataError: a number is NaN or out of range.
+    """
+    rows.check(is_time_number(numbers), name, column, value_at)
+    return pa.array(numbers.astype(np.int64))
+
+
 def checked_times(
-    numbers: NDArray[np.number], text: pa.Array, name: str, column: Time, rows: Rows, value_at: ValueAt
+    numbers: NDArray[np.number], times: Times, name: str, column: Time, rows: Rows, value_at: ValueAt
 ) -> pa.Array:
     """Check the times of a column and return them as int64, or timestamp[ms] if they are dates or times.
 
     Args:
         numbers: the values that are numbers; NaN for others.
-        text: the values that are texts, as large_string; null for others.
+        times: the values that are dates or times, as `iso_times.milliseconds_of` returns them.
         name: the name of the column.
         column: the content that it must have.
         rows: the rows, for the message.
@@ -192,12 +204,16 @@ def checked_times(
     Raises:
         DataError: a value is neither, or some are numbers and some dates or times.
     """
-    is_number = is_time_number(numbers)
-    if is_number.all():
+    milliseconds, is_time = times
+    rows.check(is_time_number(numbers) | is_time, name, column, value_at)
+    if not is_time.any():
         return pa.array(numbers.astype(np.int64))
-    milliseconds, is_time = milliseconds_of(text)
-    rows.check(is_number | is_time, name, column, value_at)
     rows.check(is_time == is_time[0], name, ALL_TIMES if is_time[0] else ALL_NUMBERS, value_at)
+    return as_times(milliseconds)
+
+
+def as_times(milliseconds: NDArray[np.int64] | pa.Array) -> pa.Array:
+    """Return milliseconds since 1970 as timestamp[ms], to tell them from times that are numbers."""
     return pa.array(milliseconds).view(pa.timestamp("ms"))
 
 

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from recommender.data.clock import LAST_YEAR, TIME_PATTERN
 
 Integers = NDArray[np.int64]
+Times = tuple[Integers, NDArray[np.bool_]]
 
 
-def milliseconds_of(text: pa.Array) -> tuple[Integers, NDArray[np.bool_]]:
+def milliseconds_of(text: pa.Array) -> Times:
     """Return the milliseconds of each text, and which texts are a date or time; the others have 0.
 
     Args:
@@ -22,7 +23,7 @@ def milliseconds_of(text: pa.Array) -> tuple[Integers, NDArray[np.bool_]]:
     return np.append(time, 0)[codes], np.append(good, False)[codes]
 
 
-def _parsed(text: pa.Array) -> tuple[Integers, NDArray[np.bool_]]:
+def _parsed(text: pa.Array) -> Times:
     parts = pc.extract_regex(text, f"^(?:{TIME_PATTERN})$")
     found = parts.is_valid().to_numpy(zero_copy_only=False)
     texts = dict(zip((field.name for field in parts.type), parts.flatten(), strict=True))

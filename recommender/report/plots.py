@@ -35,8 +35,9 @@ def plots(report: Report) -> dict[str, list[str]]:
 
 
 def _of_data(summary: Summary) -> list[str]:
+    rated = [plot(lambda axes: shares(axes, summary.by_rating, "rating"))] if summary.by_rating else []
     return [
-        plot(lambda axes: shares(axes, summary.by_rating, "rating")),
+        *rated,
         plot(lambda axes: long_tail(axes, *summary.tail)),
         _counts(summary.users_by_ratings, "users"),
         _counts(summary.items_by_ratings, "items"),

@@ -29,7 +29,7 @@ class Part:
         ratings, users, items: their numbers.
         density: ratings as a share of the pairs of these users and items.
         once: share of the items that have one rating.
-        mean: mean rating.
+        mean: mean rating; None without ratings.
         span: first and last day; None if timestamps are missing or are no times since 1970.
     """
 
@@ -39,7 +39,7 @@ class Part:
     items: int
     density: float
     once: float
-    mean: float
+    mean: float | None
     span: tuple[str, str] | None
 
 
@@ -49,7 +49,7 @@ class Summary:
 
     Attributes:
         parts: the channels.
-        by_rating: channel -> rating -> number.
+        by_rating: channel -> rating -> number, for the channels with ratings.
         tail: (2, n) int64, in train: numbers of ratings per item, descending, and the number of items with each.
         users_by_ratings, items_by_ratings: train ratings -> number of users, or items.
         untitled: number of train items without a title.
@@ -91,7 +91,7 @@ def part(name: str, ratings: Interactions) -> Part:
         items=items,
         density=len(ratings) / (users * items),
         once=float((of_item == 1).sum() / items),
-        mean=float(ratings.ratings.mean(dtype=np.float64)),
+        mean=None if ratings.rating is None else float(ratings.rating.mean(dtype=np.float64)),
         span=span(ratings.time),
     )
 
@@ -108,13 +108,16 @@ def span(time: NDArray[np.int64]) -> tuple[str, str] | None:
 
 def by_rating(config: TrainConfig, data: dict[str, Interactions]) -> dict[str, Counts]:
     """Count the ratings by value; if there are many values, by equal parts of the scale."""
-    values = np.unique(np.concatenate([ratings.ratings for ratings in data.values()]))
+    rated = {name: ratings.rating for name, ratings in data.items() if ratings.rating is not None}
+    if not rated:
+        return {}
+    values = np.unique(np.concatenate(list(rated.values())))
     if len(values) <= MOST_LABELS:
         labels = [f"{value:g}" for value in values]
-        return {name: _named(labels, np.searchsorted(values, ratings.ratings)) for name, ratings in data.items()}
+        return {name: _named(labels, np.searchsorted(values, rating)) for name, rating in rated.items()}
     edges = np.linspace(config.rating_min, config.rating_max, MOST_LABELS + 1)
     labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-    return {name: _named(labels, np.searchsorted(edges[1:-1], ratings.ratings)) for name, ratings in data.items()}
+    return {name: _named(labels, np.searchsorted(edges[1:-1], rating)) for name, rating in rated.items()}
 
 
 def by_activity(count: NDArray[np.int64]) -> Counts:

@@ -9,6 +9,7 @@ from support.job import Job
 
 from recommender.cli import train
 from recommender.hyperparameters import TrainConfig
+from recommender.pipeline.recommender import Recommender
 from recommender.training.metrics import metric_definitions
 
 RATINGS = "user_id,item_id,rating\nu,a,5\nu,b,1\nv,a,4\nv,b,2\n"
@@ -58,6 +59,34 @@ def test_test_rows_are_never_used_to_choose_anything(trained: Job, trained_copy:
     assert trained_copy.fingerprints == trained.fingerprints
     assert trained_copy.metrics["num_test_unknown_users"] == 1
     assert trained_copy.metrics["test_hit_rate_at_100"] == 0
+
+
+def test_a_test_channel_without_ratings_has_hit_rates_and_no_rmse(job: Job) -> None:
+    job.write("train/a.csv", RATINGS)
+    job.write("test/t.csv", "user_id,item_id\nu,b\n")
+    assert train.main([]) == 0
+    assert "test_rmse" not in job.metrics
+    assert job.metrics["num_test_ratings"] == 1
+    assert "test_hit_rate_at_10" in job.metrics
+
+
+def test_every_channel_has_the_columns_that_the_option_names(job: Job) -> None:
+    for name in ("train", "validation", "test"):
+        job.write(f"{name}/a.csv", RATINGS.replace("user_id,item_id,rating", "visitor,thing,stars"))
+    job.write("items/a.csv", "thing,label\na,Shirt\n")
+    assert train.main(["--columns", "user_id=visitor,item_id=thing,rating=stars,title=label"]) == 0
+    assert job.metrics["num_test_ratings"] == 4
+    model = Recommender.load(job.container.model_dir).model
+    assert [model.titles.text(number) for number in range(2)] == ["Shirt", ""]
+
+
+@pytest.mark.parametrize("channel", ["validation", "test"])
+def test_times_of_another_unit_than_those_of_train_are_refused(job: Job, channel: str) -> None:
+    job.write("train/a.csv", "user_id,item_id,rating,timestamp\nu,a,5,2018-09-20\nv,a,4,2018-09-21\n")
+    job.write(f"{channel}/a.csv", "user_id,item_id,rating,timestamp\nu,a,5,1537401600\n")
+    assert train.main([]) == 1
+    assert job.failure is not None
+    assert job.failure.startswith("expected times in one unit, got milliseconds in the training data and seconds in ")
 
 
 # Hyper-parameter -> a value that must change the model, beside those it needs to have an effect at all.

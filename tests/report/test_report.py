@@ -196,6 +196,11 @@ def known_users(job: Job) -> list[str]:
     return []
 
 
+def unrated_test(job: Job) -> list[str]:
+    job.write("test/t.csv", "user_id,item_id\nu1,i1\nstranger,i2\n")
+    return ["The test channel has no ratings"]
+
+
 def one_rating(job: Job) -> list[str]:
     job.write("train/a.csv", "user_id,item_id,rating\nu,a,5\n")
     return ["nothing to validate on", "no test channel", "no test channel"]
@@ -241,8 +246,8 @@ def fine_scale(job: Job) -> list[str]:
 
 @pytest.mark.parametrize(
     "change",
-    [nothing_more, unknown_users, known_users, one_rating, one_user, own_validation, strange_validation, sigmoid, basic,
-     epochs, fine_scale],
+    [nothing_more, unknown_users, known_users, unrated_test, one_rating, one_user, own_validation, strange_validation,
+     sigmoid, basic, epochs, fine_scale],
 )  # fmt: skip
 def test_where_something_is_missing_the_page_says_so_and_the_rest_is_there(
     reported: Job, capfd: pytest.CaptureFixture[str], change: object

@@ -57,6 +57,17 @@ def test_ids_may_be_numbers_and_a_validation_frame_counts(ratings: pd.DataFrame)
     assert made.recommend("new", history).source == "fold_in"
 
 
+def test_frames_keep_their_column_names(ratings: pd.DataFrame, titles: pd.DataFrame) -> None:
+    names = {"user_id": "visitorid", "item_id": "Item ID", "rating": "stars", "timestamp": "date", "title": "name"}
+    events = ratings.rename(columns=names)
+    events["date"] = pd.to_datetime(events["date"], unit="ms")
+    columns = ",".join(f"{name}={given}" for name, given in names.items())
+    made = train(events, titles.rename(columns=names), columns=columns, embedding_dim=4)
+    assert made.recommend("new").items == train(ratings, titles, embedding_dim=4).recommend("new").items
+    user = str(ratings["user_id"].iloc[0])
+    assert made.recommend(user).items == train(ratings, titles, embedding_dim=4).recommend(user).items
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "expected"),
     [

@@ -23,10 +23,12 @@ from recommender.data.columns import (
     Title,
     checked_ids,
     checked_numbers,
+    checked_time_numbers,
     checked_times,
     kept_title,
 )
 from recommender.data.headers import located
+from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
@@ -57,17 +59,33 @@ def _checked(values: "pd.Series[str]", name: str, column: Column, rows: Rows) ->
     if isinstance(column, Id):
         return checked_ids(text, name, column, rows)
     if isinstance(column, Number):
-        return checked_numbers(_numbers(text, pa.float64()), name, column, rows, lambda row: text[row].as_py())
+        return checked_numbers(_numbers(text), name, column, rows, lambda row: text[row].as_py())
     assert isinstance(column, Time)
-    return checked_times(_numbers(text, pa.int64()), text, name, column, rows, lambda row: text[row].as_py())
+    return _times(text, name, column, rows)
 
 
-def _numbers(text: pa.Array, kind: pa.DataType) -> NDArray[np.number]:
-    """Return texts as numbers of a kind, or as float64 with NaN for other texts."""
+def _numbers(text: pa.Array) -> NDArray[np.number]:
     try:
-        return text.cast(kind).to_numpy()
-    except pa.ArrowInvalid:  # not a number, or one only for pandas, such as " 5" or the time 1e9
-        return np.asarray(pd.to_numeric(text.to_numpy(zero_copy_only=False), errors="coerce"))
+        return text.cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        return _numbers_or_nan(text)
+
+
+def _numbers_or_nan(text: pa.Array) -> NDArray[np.number]:
+    """Return the numbers of texts, also of those that are one only for pandas, such as " 5" or the time 1e9."""
+    return np.asarray(pd.to_numeric(text.to_numpy(zero_copy_only=False), errors="coerce"))
+
+
+def _times(text: pa.Array, name: str, column: Time, rows: Rows) -> pa.Array:
+    def value_at(row: int) -> object:
+        return text[row].as_py()
+
+    try:
+        return checked_time_numbers(text.cast(pa.int64()).to_numpy(), name, column, rows, value_at)
+    except pa.ArrowInvalid:
+        times = milliseconds_of(text)
+    numbers = np.full(len(text), np.nan) if times[1].all() else _numbers_or_nan(text)
+    return checked_times(numbers, times, name, column, rows, value_at)
 
 
 def _header(source: SourceFile) -> list[str]:

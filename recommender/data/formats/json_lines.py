@@ -26,6 +26,7 @@ from recommender.data.columns import (
 )
 from recommender.data.formats.lines import MAX_LINE_BYTES, read_lines
 from recommender.data.headers import names_in_file, seen
+from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
@@ -131,7 +132,7 @@ def _times(values: list[Any], name: str, column: Time, rows: Rows) -> pa.Array:
         return pa.array(np.array(values, np.int64))
     numbers = np.array([value if is_good else np.nan for value, is_good in zip(values, good, strict=True)], float)
     text = pa.array([value if type(value) is str else None for value in values], pa.large_string())
-    return checked_times(numbers, text, name, column, rows, values.__getitem__)
+    return checked_times(numbers, milliseconds_of(text), name, column, rows, values.__getitem__)
 
 
 def _are_numbers(values: list[Any], lowest: float, highest: float) -> list[bool]:

@@ -20,13 +20,15 @@ from recommender.data.columns import (
     Rows,
     Time,
     Title,
+    as_times,
     checked_ids,
     checked_numbers,
+    checked_time_numbers,
     checked_times,
-    is_time_number,
     kept_title,
 )
 from recommender.data.headers import located
+from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
@@ -103,7 +105,8 @@ def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Arra
     text = values.cast(pa.large_string())
     _check_utf8(text, name, column, rows)
     if isinstance(column, Time):
-        return checked_times(np.full(len(text), np.nan), text, name, column, rows, lambda row: text[row].as_py())
+        no_numbers = np.full(len(text), np.nan)
+        return checked_times(no_numbers, milliseconds_of(text), name, column, rows, lambda row: text[row].as_py())
     if isinstance(column, Title):
         return kept_title(text)
     assert isinstance(column, Id)
@@ -136,9 +139,8 @@ def _times(values: pa.Array, name: str, column: Time, rows: Rows) -> pa.Array:
     """Check numbers, dates or points in time."""
     is_number = _is_number(values.type)
     numbers = _numbers(values) if is_number else _milliseconds(values)
-    rows.check(is_time_number(numbers), name, column, lambda row: _value(values, row))
-    times = pa.array(numbers.astype(np.int64))
-    return times if is_number else times.view(pa.timestamp("ms"))
+    times = checked_time_numbers(numbers, name, column, rows, lambda row: _value(values, row))
+    return times if is_number else as_times(times)
 
 
 def _milliseconds(times: pa.Array) -> NDArray[np.int64] | NDArray[np.float64]:
