@@ -200,8 +200,8 @@ def beauty() -> Data:
 def beauty_with_titles() -> Data:
     """The same with the numbers of each item's category and brand as its title."""
     how = (
-        "The same events and test; the title of an item is the numbers of its categories and brand. Contestants that do "
-        f"not use titles have the same rows as above. {OF_PUBLISHED}"
+        "The same events and test; the title of an item is the numbers of its categories and brand. Contestants that "
+        f"do not use titles have the same rows as above. {OF_PUBLISHED}"
     )
     return _last("Amazon Beauty 2014, with categories and brands", *_beauty(), how)
 
