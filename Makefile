@@ -151,7 +151,7 @@ lock-check: .venv/installed-dev
 	    $(RESOLVE) --python-version $$python --python-platform $$platform --only-binary :all: || exit 1; \
 	  done; \
 	  MACOSX_DEPLOYMENT_TARGET=14.0 $(RESOLVE) --python-version $$python --python-platform aarch64-apple-darwin \
-	    $(foreach package,torch numpy scipy pandas pyarrow scikit-learn,--only-binary $(package)) || exit 1; \
+	    $(foreach package,torch numpy scipy pandas pyarrow scikit-learn numba llvmlite,--only-binary $(package)) || exit 1; \
 	done
 	@echo "the lock files are those of pyproject.toml, and resolve for Linux on x86-64 and arm64 and for macOS"
 

@@ -24,9 +24,9 @@ from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE
 HERE = Path(__file__).parent
 MAX_SHOWN = 6  # ratings of a history
 PYTHON = os.path.relpath(sys.executable) if Path(sys.prefix).is_relative_to(HERE) else "python"
-NO_TITLE = "no title in common with the history"
 QUIET = {CONTAINER_LOG_LEVEL: "WARNING"}
-UNEXPLAINED = {"popular": "popular with everybody", "model": NO_TITLE, "fold_in": NO_TITLE}
+GARMENT = "Sunglasses"  # what a new user of the demo has looked at
+ORDERS = {"test": "the learned ranking", "paper": "the paper's pipeline", "popularity": "popular items"}
 
 
 @click.command()
@@ -101,7 +101,7 @@ def write_hyperparameters(container: Container) -> None:
 
 
 def ask_for_recommendations(server: Server, container: Container) -> None:
-    """Request recommendations for two known users, a new user with a history and an unknown user."""
+    """Request recommendations for a known user, new users with histories and a user without any events."""
     train = pd.read_parquet(container.channel_dir("train"))
     items = pd.read_parquet(container.channel_dir("items"))
     titles = dict(zip(items["item_id"], items["title"], strict=True))
@@ -114,13 +114,22 @@ def ask_for_recommendations(server: Server, container: Container) -> None:
     handful = events_of(train, donor)[:3]
     request = {"user_id": "a-new-user", "history": handful}
     ask(server, titles, "A new user, with a handful of ratings in the request", request, handful)
-    ask(server, titles, "A user of whom nothing is known", {"user_id": "somebody"}, [])
+    views = [{"item_id": item_id} for item_id in best_known(train, items)]
+    request = {"user_id": "another-new-user", "history": views}
+    ask(server, titles, f"A new user, who has looked at three {GARMENT.lower()} and rated nothing", request, views)
+    ask(server, titles, "A user without any events", {"user_id": "somebody"}, [])
 
 
 def contented_users(train: pd.DataFrame) -> list[str]:
     """Return users with few ratings, all of them good, so that their histories are easy to read."""
     ratings = train.groupby("user_id", sort=False)["rating"].agg(["size", "min"])
     return ratings[(ratings["size"] <= MAX_SHOWN) & (ratings["min"] >= 4)].index.tolist()
+
+
+def best_known(train: pd.DataFrame, items: pd.DataFrame, count: int = 3) -> list[str]:
+    """Return the IDs of the items with `GARMENT` in their titles that have most ratings."""
+    fitting = items.loc[items["title"].str.contains(GARMENT), "item_id"]
+    return train.loc[train["item_id"].isin(fitting), "item_id"].value_counts().index[:count].tolist()
 
 
 def events_of(train: pd.DataFrame, user_id: str) -> list[dict[str, Any]]:
@@ -138,26 +147,43 @@ def ask(
     click.secho(f"\n{who}", bold=True)
     click.echo(textwrap.shorten(f"POST /invocations {json.dumps(request)}", 110, placeholder=" ..."))
     for event in history:
-        click.echo(f"    rated {event['rating']:.0f}  {titles[event['item_id']] or event['item_id']}")
+        click.echo(f"    {as_read(event)}  {titles[event['item_id']] or event['item_id']}")
     status, response = server.invoke(request)
     if status != 200:
         raise click.ClickException(f"the server responded with status {status}: {response}")
     click.echo(f"  source: {response['source']}")
     for place, item in enumerate(response["items"], start=1):
         click.echo(f"  {place}. {item['title'] or item['item_id']}")
-        reason = f"because of: {titles[item['because']]}" if item["because"] else UNEXPLAINED[response["source"]]
-        click.secho(
-            f"     score {item['score']:.3f}, predicted rating {item['predicted_rating']:.2f}, {reason}", dim=True
-        )
+        rating = item["predicted_rating"]
+        predicted = "none" if rating is None else f"{rating:.2f}"
+        click.secho(f"     score {item['score']:.3f}, predicted rating {predicted}", dim=True)
+        for reason in reasons_of(item, titles):
+            click.secho(f"     {reason}", dim=True)
+
+
+def as_read(event: dict[str, Any]) -> str:
+    """Return what the user did with an item."""
+    return f"rated {event['rating']:.0f}" if "rating" in event else "viewed"
+
+
+def reasons_of(item: dict[str, Any], titles: dict[str, str]) -> list[str]:
+    """Return the reasons of a recommendation: each with the parts of the score that have it, and shared words."""
+    found: dict[str, list[str]] = {}
+    for because in item["because"]:
+        known = [titles[item_id] or item_id for item_id in because["item_ids"]]
+        reason = because["text"] or f"because of: {', '.join(known)}"
+        words = f": {', '.join(because['words'])}" if because["words"] else ""
+        found.setdefault(reason, []).append(f"{because['share']:.0%} {because['source']}{words}")
+    return [f"{reason} ({'; '.join(parts)})" for reason, parts in found.items()] or ["by many small reasons"]
 
 
 def report_figures(container: Container) -> None:
-    """Print the metrics of training on the held-out ratings."""
+    """Print the metrics of training on the held-out events."""
     metrics = json.loads(container.metrics_file.read_text())
-    click.echo(
-        f"On {metrics['num_test_ratings']:,} held-out ratings: RMSE {metrics['test_rmse']:.3f}, "
-        f"hit rate at 10 {metrics['test_hit_rate_at_10']:.3f} (popularity {metrics['popularity_hit_rate_at_10']:.3f})."
-    )
+    click.echo(f"On {metrics['num_test_ratings']:,} held-out events: RMSE {metrics['test_rmse']:.3f}; hit rate at 10:")
+    for name, order in ORDERS.items():
+        hit_rate = metrics.get(f"{name}_hit_rate_at_10")
+        click.echo(f"  {'not measured' if hit_rate is None else f'{hit_rate:.3f}'}  {order}")
 
 
 if __name__ == "__main__":

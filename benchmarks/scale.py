@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 from benchmarks.common import report, table
 from recommender.artifacts import model_folder
 from recommender.candidates.factorization import Factorization
-from recommender.candidates.popularity import Popularity
+from recommender.candidates.popularity import Popularity, PopularityOptions
 from recommender.common.progress import progress, say
-from recommender.data.histories import Histories
+from recommender.components.fit_context import FitContext
+from recommender.data.interactions import Interactions
 from recommender.data.vocabulary import StringTable, Vocabulary
 from recommender.hyperparameters import TrainConfig
 from recommender.models.factors import Factors
 from recommender.models.options import FactorizationOptions
-from recommender.ranking.features.candidate_score import CandidateScore
-from recommender.ranking.features.title_similarity import TitleSimilarity, fit_titles
 from recommender.sagemaker.environment import Container
 from recommender.sagemaker.server_environment import MODEL_SERVER_WORKERS
 from recommender.service.process import running_server
-from recommender.synthetic.generate import Dataset, generate
+from recommender.synthetic.generate import generate
 
 NUM_USERS, NUM_ITEMS, NUM_RATINGS = 2_000_000, 826_108, 2_500_000
 NUM_REQUESTS = 1_000
@@ -71,36 +70,34 @@ def times(pss: int, num_bytes: int) -> str:
 def write_model(folder: Path) -> list[str]:
     """Save a model of this size; returns random users of it."""
     say("making 2 million users and 826,108 items ...")
-    data = generate(NUM_USERS, NUM_ITEMS, NUM_RATINGS)
+    made = generate(NUM_USERS, NUM_ITEMS, NUM_RATINGS)
     random = np.random.default_rng(0)
-    config = TrainConfig()
+    config = TrainConfig(pipeline="paper")
     options = config.of(FactorizationOptions)
-    titles = [title or "" for title in data.title]
-    user_ids = np.sort(data.user_id)
+    users, items = Vocabulary.from_sorted(np.sort(made.user_id)), Vocabulary.from_sorted(np.sort(made.parent_asin))
+    data = Interactions(
+        users,
+        items,
+        made.user_num.astype(np.int64),
+        made.item_num.astype(np.int64),
+        made.rating.astype(np.float32),
+        made.timestamp.astype(np.int64),
+    )
+    context = FitContext(data, titles=[title or "" for title in made.title])
     model = model_folder.Model(
         config=config,
-        users=Vocabulary.from_sorted(user_ids.tolist()),
-        items=Vocabulary.from_sorted(np.sort(data.parent_asin).tolist()),
-        histories=histories_of(data),
-        titles=StringTable.from_strings(titles),
+        users=users,
+        items=items,
+        histories=context.histories,
+        titles=StringTable.from_strings(context.titles),
         sources={
             "factorization": Factorization(random_factors(options.embedding_dim, random), options),
-            "popularity": Popularity(np.bincount(data.item_num, minlength=NUM_ITEMS).astype(np.int32)),
+            "popularity": Popularity.fit(context, config.of(PopularityOptions)),
         },
-        features={
-            "candidate_score": CandidateScore(),
-            "title_similarity": TitleSimilarity(fit_titles(titles)),
-        },
+        features={name: feature.fit(context, config.of(feature.Options)) for name, feature in config.features.items()},
     )
     model_folder.save(model, folder)
-    return [str(user) for user in random.choice(user_ids, NUM_REQUESTS)]
-
-
-def histories_of(data: Dataset) -> Histories:
-    """The users' histories; users are numbered as they come."""
-    order = np.argsort(data.user_num, kind="stable")
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(data.user_num, minlength=NUM_USERS))])
-    return Histories(offsets, data.item_num[order].astype(np.int32), data.rating[order].astype(np.float32))
+    return [str(user) for user in random.choice(made.user_id, NUM_REQUESTS)]
 
 
 def random_factors(dim: int, random: np.random.Generator) -> Factors:

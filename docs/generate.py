@@ -7,17 +7,21 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 from pydantic.fields import FieldInfo
 
 from recommender.candidates import SOURCES
 from recommender.common.files import write_text
+from recommender.components.base import Component
 from recommender.config import Config, as_written, words_of
-from recommender.hyperparameters import TrainConfig
-from recommender.pipeline.recommendations import NOTHING
+from recommender.hyperparameters import COMPONENTS, TrainConfig
+from recommender.pipeline.recommendations import NOTHING, RecommendedItem
 from recommender.prepare.config import PrepareConfig
-from recommender.ranking.features import FEATURES
+from recommender.ranking.base import Feature
 
 ROOT = Path(__file__).parents[1]
 PART = re.compile(
@@ -30,10 +34,10 @@ def range_of(field: FieldInfo) -> str:
     if words_of(field):
         return ", ".join(words_of(field))
     bounds = {type(bound).__name__: getattr(bound, type(bound).__name__.lower()) for bound in field.metadata}
-    if field.default is None:
+    if datetime in (field.annotation, *get_args(field.annotation)):
         return "a date"
     if not bounds:
-        return "names" if field.annotation is str else "any number"
+        return "names" if str in (field.annotation, *get_args(field.annotation)) else "any number"
     if "Gt" in bounds:
         return f"above {bounds['Gt']:g}, to {bounds['Le']:g}"
     highest = f"{bounds['Le']:g}" if "Le" in bounds else f"2^{bounds['Lt'].bit_length() - 1} - 1"
@@ -60,22 +64,37 @@ def source_field() -> str:
     return textwrap.indent("\n".join(lines), "        ") + "\n"
 
 
+def shown_fields() -> dict[str, list[type[Component]]]:
+    """Return the fields of a recommended item that components show, each with its components."""
+    found: dict[str, list[type[Component]]] = {}
+    for component in COMPONENTS.values():
+        if component.shown_as:
+            found.setdefault(component.shown_as, []).append(component)
+    return found
+
+
 def item_fields() -> str:
     """Return the required fields of a recommended item, as OpenAPI."""
-    shown = [feature.shown_as for feature in FEATURES.values() if feature.shown_as]
-    names = ["item_id", "title", "score", "predicted_rating", *shown, "because"]
+    plain = [field.name for field in fields(RecommendedItem)]
+    place = plain.index("features")
+    names = [*plain[:place], *shown_fields(), *plain[place + 1 :]]
     return f"      required: [{', '.join(names)}]\n"
 
 
-def feature_fields() -> str:
-    """Return the fields of a recommended item that ranking features show, as OpenAPI."""
-    fields = [
-        f"{feature.shown_as}:\n  description: {feature.shown_description}\n"
-        '  type: [number, "null"]\n  minimum: 0\n  maximum: 1\n'
-        for feature in FEATURES.values()
-        if feature.shown_as
-    ]
-    return textwrap.indent("".join(fields), "        ")
+def component_fields() -> str:
+    """Return the fields of a recommended item that components show, as OpenAPI; a feature's is from 0 to 1."""
+    text = ""
+    for name, components in shown_fields().items():
+        text += f'{name}:\n  description: {components[0].shown_description}\n  type: [number, "null"]\n'
+        if any(issubclass(component, Feature) for component in components):
+            text += "  minimum: 0\n  maximum: 1\n"
+    return textwrap.indent(text, "        ")
+
+
+def names_of(components: Mapping[str, type[Component]], indent: int) -> str:
+    """Return a list of names for `enum`, as OpenAPI."""
+    text = textwrap.fill(f"enum: [{', '.join(components)}]", 110 - indent, subsequent_indent="       ")
+    return textwrap.indent(text, " " * indent) + "\n"
 
 
 DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
@@ -86,7 +105,9 @@ DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/api/endpoint.yaml": {
         "source": source_field,
         "item fields": item_fields,
-        "features": feature_fields,
+        "components": component_fields,
+        "names of sources": lambda: names_of(SOURCES, 12),
+        "names of components": lambda: names_of(COMPONENTS, 10),
     },
 }
 

@@ -24,6 +24,7 @@ from infra.names import BASE_STACK, BASE_TEMPLATE, NAME
 from recommender.cli.options import options_of, run
 from recommender.common.messages import shown
 from recommender.hyperparameters import TrainConfig
+from recommender.training.objectives import OBJECTIVES
 
 Command = Callable[..., None]
 
@@ -189,6 +190,7 @@ def train(name: str, image_uri: str | None, wait: bool, dry_run: bool, **options
 @image_option
 @click.option("--max-jobs", type=click.IntRange(1, 750), default=20, show_default=True, help="Trainings in all.")
 @click.option("--max-parallel", type=click.IntRange(1, 100), default=2, show_default=True, help="Trainings at once.")
+@click.option("--objective", type=click.Choice(list(OBJECTIVES)), help="ndcg or rmse; by default that of the pipeline.")
 @wait_option
 @hyperparameters
 @dry
@@ -197,6 +199,7 @@ def tune(
     image_uri: str | None,
     max_jobs: int,
     max_parallel: int,
+    objective: str | None,
     wait: bool,
     dry_run: bool,
     **options: Any,  # noqa: ANN401
@@ -205,7 +208,7 @@ def tune(
     job = job_from_options(options, name, image_uri)
     job.checked()
     print(TRAINING_BILLS)
-    training.tune(account(dry_run, BASE_STACK, channels=name), job, max_jobs, max_parallel, wait)
+    training.tune(account(dry_run, BASE_STACK, channels=name), job, max_jobs, max_parallel, wait, objective)
 
 
 @cli.command()

@@ -18,11 +18,11 @@ from infra.stacks import Base
 from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker import environment
 from recommender.training.metrics import metric_definitions
+from recommender.training.objectives import Objective, objective_of, search_space
 
 if TYPE_CHECKING:
     from sagemaker.train import ModelTrainer
 
-OBJECTIVE = "validation_rmse"  # the metric that a search minimizes
 POLL_SECONDS = 15
 ENDED = ("Completed", "Failed", "Stopped")
 # Switches off defaults of the SDK. It would report each call and its error to AWS's telemetry. It would use defaults of
@@ -180,26 +180,28 @@ def train(aws: Aws, job: Job, wait: bool) -> str:
     return name
 
 
-def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool) -> str:
-    """Search for the hyper-parameters with the least validation error, by SageMaker's automatic model tuning.
+def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool, objective: str | None = None) -> str:
+    """Search for the hyper-parameters with the best validation metric, by SageMaker's automatic model tuning.
 
-    Hyper-parameters that the job sets are fixed; the rest of `TrainConfig.search_space` is searched.
+    Hyper-parameters that the job sets are fixed; the rest of `search_space` is searched. The objective is a name of
+    `OBJECTIVES`, by default that of the pipeline.
 
     Returns:
         The name of the tuning job.
 
     Raises:
-        ConfigError: a hyper-parameter is invalid.
+        ConfigError: a hyper-parameter is invalid, or the pipeline does not measure the objective.
         LaunchError: no hyper-parameter is left to search, a prerequisite is missing, or the job failed.
     """
     checked = job.checked()
-    space = checked.search_space
+    wanted = objective_of(checked, objective)
+    space = search_space(checked, wanted)
     if not space:
         raise LaunchError("tune: every hyper-parameter of the search is set: leave one of them out")
     job = replace(job, hyperparameters={"report": "false", **job.hyperparameters})  # a trial needs no report
     base = stacks.base(aws)
     name = f"{NAME}-{time.strftime('%y%m%d%H%M%S')}-{secrets.token_hex(2)}"  # 32 characters at most
-    tuner = _tuner(_trainer(aws, base, job, name), checked, max_jobs, max_parallel)
+    tuner = _tuner(_trainer(aws, base, job, name), checked, wanted, max_jobs, max_parallel)
     tuner.tune(inputs=_inputs(aws, base, job), job_name=name, wait=False)
     print(f"tuning job: {name}: {', '.join(space)}")
     if wait:
@@ -268,7 +270,7 @@ def _inputs(aws: Aws, base: Base, job: Job) -> list[Any]:
     ]
 
 
-def _tuner(trainer: "ModelTrainer", config: TrainConfig, max_jobs: int, max_parallel: int) -> Any:  # noqa: ANN401
+def _tuner(trainer: "ModelTrainer", config: TrainConfig, objective: Objective, max_jobs: int, max_parallel: int) -> Any:  # noqa: ANN401
     from sagemaker.core.parameter import ContinuousParameter, IntegerParameter
     from sagemaker.train.tuner import HyperparameterTuner
 
@@ -283,15 +285,15 @@ def _tuner(trainer: "ModelTrainer", config: TrainConfig, max_jobs: int, max_para
 
     return Tuner(
         trainer,
-        OBJECTIVE,
+        objective.metric,
         {
             name: (IntegerParameter if values.whole else ContinuousParameter)(
                 values.low, values.high, "Logarithmic" if values.logarithmic else "Linear"
             )
-            for name, values in config.search_space.items()
+            for name, values in search_space(config, objective).items()
         },
         metric_definitions=metric_definitions(config),
-        objective_type="Minimize",
+        objective_type="Maximize" if objective.maximize else "Minimize",
         max_jobs=max_jobs,
         max_parallel_jobs=max_parallel,
         # A job prints the objective once, at its end, so there is nothing to stop early.
@@ -339,5 +341,6 @@ def _follow_search(aws: Aws, name: str) -> None:
         raise LaunchError(f"tuning job {name}: {job.get('FailureReason', 'no training job of it has completed')}")
     values = " ".join(f"--{key} {value}" for key, value in best["TunedHyperParameters"].items())
     print(f"best: {best['TrainingJobName']}: {values}")
-    print(f"{OBJECTIVE}={best['FinalHyperParameterTuningJobObjectiveMetric']['Value']:.6g}")
+    metric = best["FinalHyperParameterTuningJobObjectiveMetric"]
+    print(f"{metric['MetricName']}={metric['Value']:.6g}")
     print(f"serve it: deploy --model {best['TrainingJobName']}")

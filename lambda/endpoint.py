@@ -44,7 +44,7 @@ ERRORS: dict[str, tuple[int, str, int | None]] = {
     "InternalDependencyException": (502, "the endpoint has failed", None),
 }
 MODEL_FAILED = "the endpoint has failed to answer"
-REFUSED = "the endpoint has refused the question"
+REFUSED = "the endpoint has refused the request"
 TOO_LATE = "the endpoint has not answered in time"
 UNREACHABLE = "the endpoint cannot be reached; come back later"
 

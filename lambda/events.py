@@ -62,7 +62,7 @@ def question_of(event: Any, caller: Caller) -> bytes:  # noqa: ANN401 - any JSON
         raise NotAnsweredError(400, EXPECTED)
     if "instances" in question:
         raise NotAnsweredError(
-            400, "instances: one question at a time here; several go to the endpoint itself", "instances"
+            400, "instances: expected one request here; send several records to the endpoint itself", "instances"
         )
     if "user_id" not in question:
         raise NotAnsweredError(400, f"user_id: is missing; {EXPECTED}", "user_id")

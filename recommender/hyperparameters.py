@@ -1,35 +1,50 @@
 """The hyper-parameters of a training job: those of the registered sources and features, and of the job itself."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from recommender.candidates import SOURCES
-from recommender.candidates.base import Role
+from recommender.candidates.base import Role, Source
 from recommender.common.messages import first_problem
 from recommender.components.base import Component
 from recommender.components.registry import merged
 from recommender.config import Range
 from recommender.data.options import EventOptions, SharedOptions
+from recommender.ranking.base import Feature, check_shown
 from recommender.ranking.blend import check_weights
 from recommender.ranking.features import FEATURES
 
 O = TypeVar("O", bound=SharedOptions)  # noqa: E741 - the options of a component
 
 COMPONENTS: dict[str, type[Component]] = merged(SOURCES, FEATURES)
+check_shown(FEATURES.values())
+check_shown([*SOURCES.values(), *(feature for feature in FEATURES.values() if not feature.only_paper)])
 
 
 def default_sources(role: Role) -> str:
     """Return the names of the sources that have this role by default, separated by commas."""
-    return ",".join(name for name, source in SOURCES.items() if source.default_role is role)
+    return ",".join(name for name, source in SOURCES.items() if role in source.default_roles)
 
 
 class JobOptions(EventOptions):
     """The options of the job itself; `TrainConfig` has those of all components as well."""
 
-    candidate_sources: str = Field(
-        default_sources(Role.CANDIDATES), description="sources whose candidates are ranked, separated by commas"
+    pipeline: Literal["auto", "paper"] = Field(
+        "auto",
+        description="auto: several sources and a learned ranking, chosen on validation data; paper: candidates by "
+        "predicted rating, reranked by titles",
+    )
+    candidate_sources: str | None = Field(
+        None,
+        description="sources whose candidates are ranked, separated by commas; by default "
+        f"{default_sources(Role.CANDIDATES)} (auto) or {default_sources(Role.PAPER)} (paper)",
+    )
+    scored_sources: str | None = Field(
+        None,
+        description="auto: sources that score the candidates of the others and propose none, separated by commas; "
+        "their part of a request is faster",
     )
     fallback_sources: str = Field(
         default_sources(Role.FALLBACK),
@@ -40,9 +55,11 @@ class JobOptions(EventOptions):
 
     owners: ClassVar[Mapping[str, tuple[str, str]]] = {}  # hyper-parameter -> name and option of its component
 
-    @field_validator("candidate_sources", "fallback_sources")
+    @field_validator("candidate_sources", "scored_sources", "fallback_sources")
     @classmethod
-    def _are_registered(cls, text: str) -> str:
+    def _are_registered(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
         names = [name.strip() for name in text.split(",")]
         if not set(names) <= set(SOURCES) or len(set(names)) < len(names):
             raise ValueError(f"expected some of {', '.join(SOURCES)}, separated by commas, each once")
@@ -55,6 +72,8 @@ class JobOptions(EventOptions):
                 self.of(component.Options)
         except ValidationError as error:
             raise ValueError(first_problem(error, type(self))[1]) from None
+        if both := sorted({*self.source_names} & {*self.scored_names}):
+            raise ValueError(f"{both[0]} is in candidate_sources and in scored_sources: name it in one of them")
         weights = {of.hyperparameter("weight"): of.weight(self.of(of.Options)) for of in FEATURES.values()}
         check_weights(weights)
         return self
@@ -70,7 +89,16 @@ class JobOptions(EventOptions):
     @property
     def source_names(self) -> list[str]:
         """The candidate sources, in the order of the configuration."""
-        return self.candidate_sources.split(",")
+        if self.candidate_sources is not None:
+            return self.candidate_sources.split(",")
+        role = Role.PAPER if self.pipeline == "paper" else Role.CANDIDATES
+        scored = set(self.scored_names)
+        return [name for name in default_sources(role).split(",") if name not in scored]
+
+    @property
+    def scored_names(self) -> list[str]:
+        """The sources that score candidates and propose none."""
+        return [] if self.scored_sources is None else self.scored_sources.split(",")
 
     @property
     def fallback_names(self) -> list[str]:
@@ -80,8 +108,19 @@ class JobOptions(EventOptions):
     @property
     def components(self) -> dict[str, type[Component]]:
         """The components in use, by name: sources in their order, then features."""
-        sources = dict.fromkeys([*self.source_names, *self.fallback_names])
-        return {**{name: SOURCES[name] for name in sources}, **FEATURES}
+        return {**self.sources, **self.features}
+
+    @property
+    def sources(self) -> dict[str, type[Source]]:
+        """The sources in use, by name."""
+        names = dict.fromkeys([*self.source_names, *self.scored_names, *self.fallback_names])
+        return {name: SOURCES[name] for name in names}
+
+    @property
+    def features(self) -> dict[str, type[Feature]]:
+        """The features in use, by name."""
+        is_paper = self.pipeline == "paper"
+        return {name: feature for name, feature in FEATURES.items() if is_paper or not feature.only_paper}
 
     @property
     def of_model(self) -> dict[str, Any]:
@@ -92,6 +131,10 @@ class JobOptions(EventOptions):
     def unused(self) -> set[str]:
         """The hyper-parameters without an effect: of unused components, or because of other values."""
         others = {name for name, (component, _) in self.owners.items() if component not in self.components}
+        if self.pipeline == "auto":
+            others |= {feature.hyperparameter("weight") for feature in self.features.values()}
+        else:
+            others.add("scored_sources")
         return others.union(*(self._named(component, self.of(component.Options).unused)
                               for component in self.components.values()))  # fmt: skip
 

@@ -100,6 +100,26 @@ def trained_copy(trained: Job, tmp_path: Path) -> Job:
 
 
 @pytest.fixture(scope="session")
+def paper(shared: Shared, trained: Job) -> Job:
+    """The job of `trained` in the pipeline paper; not to be changed."""
+
+    def make(folder: Path) -> None:
+        job = Job(folder)
+        shutil.copytree(trained.base_dir / "input" / "data", job.base_dir / "input" / "data")
+        job.write_hyperparameters(embedding_dim="16", pipeline="paper")
+        job.train_shared()
+
+    return Job(shared.folder("paper", make))
+
+
+@pytest.fixture
+def paper_copy(paper: Job, tmp_path: Path) -> Job:
+    """A copy of `paper` that a test may damage."""
+    shutil.copytree(paper.base_dir, tmp_path / "job")
+    return Job(tmp_path / "job")
+
+
+@pytest.fixture(scope="session")
 def recommender(trained: Job) -> Recommender:
     return Recommender.load(trained.container.model_dir)
 

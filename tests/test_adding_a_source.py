@@ -16,7 +16,7 @@ from support.job import ROOT, Job
 from recommender.service.process import Server, running_server
 
 PAGE = (ROOT / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
-OPTIONS = ["--candidate_sources", "factorization,newest", "--newest_min_ratings", "2", "--embedding_dim", "4"]
+OPTIONS = ["--candidate_sources", "factorization,newest", "--newest_min_events", "2", "--embedding_dim", "4"]
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,50 @@ def server(house: House, job: Job) -> Iterator[Server]:
 
 def test_it_is_trained_and_kept_in_the_model_folder(job: Job) -> None:
     config = json.loads((job.container.model_dir / "config.json").read_text())
-    assert config["hyperparameters"]["newest_min_ratings"] == 2
-    assert "newest.order.npy" in job.model_files
+    assert config["hyperparameters"]["newest_min_events"] == 2
+    assert "newest.score.npy" in job.model_files
 
 
 def test_it_is_measured_and_reported(job: Job) -> None:
     assert 0 <= job.metrics["newest_hit_rate_at_10"] <= 1
     page = job.container.report_file.read_text(encoding="utf-8")
     assert "<td>newest</td>" in page
-    assert "newest_min_ratings" in page
+    assert "newest_min_events" in page
 
 
-def test_it_is_served(server: Server) -> None:
+def test_it_takes_part_in_the_learned_ranking(job: Job) -> None:
+    config = json.loads((job.container.model_dir / "config.json").read_text())
+    assert config["ranking"].keys() & {"newest", "log newest"}
+    assert 0 < job.metrics["validation_newest_ndcg_at_100"] < 1
+
+
+def test_it_is_served_with_its_reason(server: Server) -> None:
     status, known = server.invoke({"user_id": "nobody", "top_k": 5})
     assert (status, known["source"], len(known["items"])) == (200, "newest", 5)
+    assert {tuple(item["sources"]) for item in known["items"]} == {("newest",)}
+    first = known["items"][0]["because"]
+    assert first == [{"source": "newest", "share": 1.0, "item_ids": [], "words": [], "text": "new here"}]
+
+
+def test_its_option_is_chosen_unless_it_is_set(house: House, job: Job) -> None:
+    other = Job(job.base_dir / "chosen")
+    shutil.copytree(job.base_dir / "input", other.base_dir / "input")
+    options = ["--base-dir", str(other.base_dir), "--candidate_sources", "newest"]
+    result = house.run("recommender", "train", *options)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"newest: chosen of 3 on \d+ held-out events: --newest_min_events [125]$", result.stdout, re.M)
+    result = house.run("recommender", "train", *options, "--newest_min_events", "2")
+    assert "newest: chosen" not in result.stdout
+
+
+def test_it_is_left_out_with_the_reason_if_the_data_does_not_suit_it(house: House, job: Job) -> None:
+    other = Job(job.base_dir / "unsuited")
+    other.write("train/a.csv", "user_id,item_id,timestamp\nu,a,2020-01-01\nu,b,2020-01-01\nv,a,2020-01-01\n")
+    options = ["--base-dir", str(other.base_dir), "--candidate_sources", "newest,popularity"]
+    result = house.run("recommender", "train", *options)
+    assert result.returncode == 0, result.stderr
+    assert "newest is left out: all events have the same time" in result.stdout
+    assert "newest.score.npy" not in other.model_files
 
 
 def test_its_metrics_are_among_those_that_sagemaker_reads(house: House) -> None:
@@ -96,10 +126,10 @@ def test_its_metrics_are_among_those_that_sagemaker_reads(house: House) -> None:
 
 
 def test_a_wrong_value_of_its_option_is_refused_by_name(house: House, job: Job) -> None:
-    result = house.run("recommender", "train", "--base-dir", str(job.base_dir / "x"), "--newest_min_ratings", "0")
+    result = house.run("recommender", "train", "--base-dir", str(job.base_dir / "x"), "--newest_min_events", "0")
     assert result.returncode == 1
-    assert "hyper-parameter 'newest_min_ratings': expected" in result.stderr
-    assert "--newest_min_ratings" in house.run("recommender", "train", "--help").stdout
+    assert "hyper-parameter 'newest_min_events': expected" in result.stderr
+    assert "--newest_min_events" in house.run("recommender", "train", "--help").stdout
 
 
 def test_a_model_with_it_is_refused_by_name_where_the_source_is_not_there(job: Job) -> None:
@@ -120,29 +150,49 @@ def test_it_passes_the_contract_suite_and_the_structure_test(house: House) -> No
 def test_documents_are_made_anew_with_its_options(house: House) -> None:
     shutil.copy(ROOT / "README.md", house.root)
     assert house.run("docs.generate").returncode == 0
-    assert "| `newest_min_ratings` | 1 | 1 to 1e+06 |" in (house.root / "README.md").read_text()
+    assert "| `newest_min_events` | 1 | 1 to 1e+06 |" in (house.root / "README.md").read_text()
     assert "newest" in (house.root / "docs/api/endpoint.yaml").read_text()
+
+
+SHOW = """
+import json, sys
+from recommender import Recommender
+recommender = Recommender.load(sys.argv[1])
+items = recommender.recommend(recommender.model.users.id(0)).items
+weights = recommender.model.ranking.weights if recommender.model.ranking else {}
+parts = {because.source for item in items for because in item.because}
+print(json.dumps([items[0].features, sorted(weights), sorted(parts)]))
+"""
 
 
 def test_a_feature_is_added_in_the_same_way_and_older_models_are_served_without_it(house: House, job: Job) -> None:
     add(house.root, 1)
     result = house.run("pytest", "-q", "-p", "no:cacheprovider", "tests/components", "tests/test_structure.py")
     assert result.returncode == 0, result.stdout[-3_000:]
-    code = (
-        "import sys; from recommender import Recommender as R; r = R.load(sys.argv[1]); "
-        "items = r.recommend(r.model.users.id(0)).items; print(sorted(items[0].features))"
-    )
 
-    def shown(folder: Path) -> str:
-        command = [sys.executable, "-c", code, str(folder)]
-        return subprocess.run(command, cwd=house.root, capture_output=True, text=True, check=True).stdout.strip()
+    def shown(job: Job) -> tuple[dict[str, float | None], list[str], list[str]]:
+        command = [sys.executable, "-c", SHOW, str(job.container.model_dir)]
+        result = subprocess.run(command, cwd=house.root, capture_output=True, text=True, check=True)
+        features, weights, parts = json.loads(result.stdout)
+        return features, weights, parts
 
-    assert shown(job.container.model_dir) == "['similarity']"
-    weights = ["--well_known_weight", "0.3", "--rerank_weight", "0.7", "--embedding_dim", "4"]
-    again = Job(job.base_dir / "again")
-    shutil.copytree(job.base_dir / "input", again.base_dir / "input")
-    trained = house.run("recommender", "train", "--base-dir", str(again.base_dir), *weights)
-    assert trained.returncode == 0, trained.stderr
-    assert shown(again.container.model_dir) == "['similarity', 'well_known']"
-    refused = house.run("recommender", "train", "--base-dir", str(again.base_dir), "--well_known_weight", "0.3")
+    def trained(name: str, *options: str) -> Job:
+        other = Job(job.base_dir / name)
+        shutil.copytree(job.base_dir / "input", other.base_dir / "input")
+        result = house.run("recommender", "train", "--base-dir", str(other.base_dir), "--embedding_dim", "4", *options)
+        assert result.returncode == 0, result.stderr
+        return other
+
+    older, weights, _ = shown(job)
+    assert list(older) == ["similarity", "well_known"]
+    assert older["well_known"] is None
+    assert [name for name in weights if "well_known" in name] == []
+    learned, weights, _ = shown(trained("learned", "--candidate_sources", "newest"))
+    assert learned["well_known"] is not None
+    assert [name for name in weights if "well_known" in name]
+    paper = ["--pipeline", "paper", "--well_known_weight"]
+    weighted, weights, parts = shown(trained("paper", *paper, "1", "--rerank_weight", "0"))
+    assert weighted["well_known"]
+    assert (weights, parts) == ([], [])  # the only part of the score is a feature without reasons
+    refused = house.run("recommender", "train", "--base-dir", str(job.base_dir / "x"), *paper, "0.3")
     assert "at most 1, got rerank_weight 1 + well_known_weight 0.3" in refused.stderr

@@ -92,12 +92,17 @@ def test_what_was_set_in_vain_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("solver", "name"), [(solver, name) for solver, space in SEARCH_SPACE.items() for name in space]
+    ("solver", "name"),
+    [
+        (solver, name)
+        for solver in SEARCH_SPACE
+        for name in TrainConfig.from_hyperparameters({"solver": solver}, "test").search_space
+    ],
 )
 def test_every_bound_of_a_search_is_a_value_of_the_hyper_parameter_and_its_default_lies_between(
     solver: str, name: str
 ) -> None:
-    values = SEARCH_SPACE[solver][name]
+    values = TrainConfig.from_hyperparameters({"solver": solver}, "test").search_space[name]
     default = TrainConfig.model_fields[name].default
     assert values.low < default < values.high
     assert values.whole == isinstance(values.high, int) == (TrainConfig.model_fields[name].annotation is int)
@@ -117,6 +122,7 @@ def test_every_bound_of_a_search_is_a_value_of_the_hyper_parameter_and_its_defau
     ],
 )
 def test_a_search_tries_what_has_an_effect_and_was_not_set(given: dict[str, object], searched: set[str]) -> None:
+    given = {"pipeline": "paper", **given}
     space = TrainConfig.from_hyperparameters(given, "test").search_space
     assert space.keys() == searched
     tried = {**given, **{name: values.low for name, values in space.items()}}

@@ -1,9 +1,11 @@
 """What the README says of names, defaults, files and figures is what the code says."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from test_structure import ROOMS
 
 from docs import generate
 from recommender.pipeline.limits import LIMITS
+from recommender.pipeline.recommendations import Because
+from recommender.ranking.base import ITEM_FIELDS
 from recommender.sagemaker import server_environment
 from recommender.sagemaker.server_environment import ServerSettings
 
@@ -32,10 +36,23 @@ def test_defaults_and_bounds_of_a_request_are_those_of_the_code() -> None:
     assert f"| `num_candidates` | {LIMITS.num_candidates} |" in README
     assert f"`top_k` to {LIMITS.max_num_candidates:,}" in README
     assert f"| `exclude_seen` | {str(LIMITS.exclude_seen).lower()} |" in README
-    assert f"at most {LIMITS.max_history:,}: what" in README
+    assert f"at most {LIMITS.max_history:,}: events that the model has not seen" in README
     assert f"at most {LIMITS.max_instances:,} records" in README
-    assert f"{LIMITS.max_candidates_in_all:,} candidates\nin all" in README
+    assert f"{LIMITS.max_candidates_in_all:,} candidates in all" in README
     assert f"{ServerSettings().max_payload_in_mb} MiB" in README
+
+
+def test_the_example_of_a_response_has_the_fields_of_one() -> None:
+    (text,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    response = json.loads(text)
+    item, because = response["items"][0], [field.name for field in fields(Because)]
+    names = [name for name in ITEM_FIELDS if name not in ("sources", "because")]
+    assert list(response) == ["user_id", "recommended_items", "items", "source"]
+    assert list(item) == [*names, "similarity", "sources", "because"]
+    assert all(list(part) == because for part in item["because"])
+    section = README.partition("| in the response | |")[2].partition("\n\n")[0]
+    described = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert described == ["source", *[name for name in item if name not in ("item_id", "title")]]
 
 
 def test_the_variables_of_the_server_are_those_of_the_code() -> None:

@@ -65,7 +65,7 @@ def loaded_by(code: str) -> set[str]:
     return {name.split(".")[0] for name in result.stdout.split()}
 
 
-HEAVY = {"torch", "pandas", "sklearn", "scipy", "pyarrow", "boto3", "sagemaker", "matplotlib"}
+HEAVY = {"torch", "pandas", "sklearn", "scipy", "pyarrow", "boto3", "sagemaker", "matplotlib", "numba", "llvmlite"}
 
 
 @pytest.mark.parametrize("code", ["import serve", "from recommender import Recommender", "import recommender.__main__"])

@@ -131,7 +131,7 @@ def ask(api: str, user_id: str, lambda_function: Function) -> None:
         raise click.ClickException(f"no recommendations: {result.stderr or result.stdout}")
     for place, item in enumerate(answer["items"], start=1):
         click.echo(f"  {place}. {item['title'] or item['item_id']}")
-        click.secho(f"     {item['item_id']}, predicted rating {item['predicted_rating']:.2f}", dim=True)
+        click.secho(f"     {item['item_id']}, score {item['score']:.3f}, by {', '.join(item['sources'])}", dim=True)
     line = lambda_function.lines[-1]
     click.echo(f"source: {answer['source']}; the function, started for it, took {line['Latency']} ms")
 

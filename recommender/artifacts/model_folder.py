@@ -24,10 +24,13 @@ from recommender.errors import ArtifactError, ConfigError
 from recommender.hyperparameters import COMPONENTS, TrainConfig
 from recommender.ranking.base import Feature
 from recommender.ranking.features import FEATURES
+from recommender.ranking.learned import LearnedRanking
 from recommender.sagemaker.environment import BASE_DIR
 
 FORMAT = "two-stage-recommender"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+MOST_SECONDS = 2**40  # of a time, either way; Python's whole numbers have no end
+MOST_WEIGHT = 1e9  # of a column of the learned ranking
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Model:
         titles: the title of every item, '' if unknown.
         sources: the candidate sources and the fallback sources, by name.
         features: the ranking features, by name.
+        ranking: the learned ranking of the pipeline auto; None in the pipeline paper.
     """
 
     config: TrainConfig
@@ -50,6 +54,7 @@ class Model:
     titles: StringTable
     sources: Mapping[str, Source] = field(default_factory=dict)
     features: Mapping[str, Feature] = field(default_factory=dict)
+    ranking: LearnedRanking | None = None
 
     @property
     def components(self) -> dict[str, Component]:
@@ -65,7 +70,9 @@ ARRAYS: dict[str, Callable[[Model], np.ndarray]] = {
     "item_id_offsets": lambda model: model.items.table.offsets,
     "history_offsets": lambda model: model.histories.offsets,
     "history_item_num": lambda model: model.histories.item_num,
-    "history_rating": lambda model: model.histories.rating,
+    "history_rating": lambda model: _or_empty(model.histories.rating),
+    "history_time": lambda model: model.histories.time,
+    "history_weight": lambda model: _or_empty(model.histories.weight),
     "titles": lambda model: model.titles.blob,
     "title_offsets": lambda model: model.titles.offsets,
 }
@@ -92,6 +99,8 @@ def save(model: Model, folder: Path) -> None:
         "format_version": FORMAT_VERSION,
         "hyperparameters": model.config.of_model,
         "components": values,
+        "newest_event": model.histories.newest,
+        "ranking": None if model.ranking is None else dict(model.ranking.weights),
     }
     array_folder.save(folder, config, arrays)
 
@@ -137,14 +146,14 @@ def load(folder: Path) -> Model:
         given = _object(config["hyperparameters"], "hyperparameters")
         hyperparameters = TrainConfig.from_hyperparameters(given, path.name)
         components = {name: COMPONENTS[name] for name in values}
-        missing = {*hyperparameters.source_names, *hyperparameters.fallback_names} - values.keys()
-        if missing:
-            raise ValueError(f"components: {', '.join(sorted(missing))} is missing")
+        if not values.keys() & {*hyperparameters.source_names, *hyperparameters.fallback_names}:
+            raise ValueError(f"components: expected one of {', '.join(hyperparameters.source_names)}")
+        newest, ranking = _newest_event(config["newest_event"]), _ranking(config["ranking"])
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
     arrays = {name: array_folder.load_array(folder, name, config) for name in array_names(components)}
     try:
-        return _assembled(hyperparameters, components, arrays, values)
+        return _assembled(hyperparameters, components, arrays, values, newest, ranking)
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
 
@@ -177,10 +186,12 @@ def _assembled(
     components: Mapping[str, type[Component]],
     arrays: Mapping[str, np.ndarray],
     values: Mapping[str, dict[str, Any]],
+    newest: int | None,
+    ranking: LearnedRanking | None,
 ) -> Model:
     users = Vocabulary(StringTable(arrays["user_ids"], arrays["user_id_offsets"]))
     items = Vocabulary(StringTable(arrays["item_ids"], arrays["item_id_offsets"]))
-    histories = Histories(arrays["history_offsets"], arrays["history_item_num"], arrays["history_rating"])
+    histories = _histories(arrays, newest)
     titles = StringTable(arrays["titles"], arrays["title_offsets"])
     if len(titles) != len(items):
         raise ValueError(f"the item tables do not all have {len(items)} rows")
@@ -194,6 +205,7 @@ def _assembled(
             yield name, component.checked(own, values[name], options, len(users), len(items))
 
     found = dict(loaded(components))
+    _check_ranking(ranking, config, found)
     return Model(
         config=config,
         users=users,
@@ -202,4 +214,45 @@ def _assembled(
         titles=titles,
         sources={name: part for name, part in found.items() if name in SOURCES},
         features={name: part for name, part in found.items() if name in FEATURES},
+        ranking=ranking,
     )
+
+
+def _or_empty(column: np.ndarray | None) -> np.ndarray:
+    return np.empty(0, np.float32) if column is None else column
+
+
+def _histories(arrays: Mapping[str, np.ndarray], newest: int | None) -> Histories:
+    item_num, time = arrays["history_item_num"], arrays["history_time"]
+    rating, weight = (array if len(array := arrays[f"history_{name}"]) else None for name in ("rating", "weight"))
+    if any(len(column) != len(item_num) for column in (time, rating, weight) if column is not None):
+        raise ValueError(f"the columns of the histories do not all have {len(item_num)} rows")
+    return Histories(arrays["history_offsets"], item_num, rating, time, weight, newest)
+
+
+def _newest_event(value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < MOST_SECONDS):
+        return value
+    raise ValueError(f"newest_event: expected a whole number of seconds since 1970 or null, got {shown(value)}")
+
+
+def _ranking(value: object) -> LearnedRanking | None:
+    if value is None:
+        return None
+    weights = _object(value, "ranking")
+    for name, weight in weights.items():
+        if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 <= weight < MOST_WEIGHT:
+            raise ValueError(
+                f"ranking: expected a weight of {shown(name)} from 0 to {MOST_WEIGHT:g}, got {shown(weight)}"
+            )
+    return LearnedRanking({name: float(weight) for name, weight in weights.items()})
+
+
+def _check_ranking(ranking: LearnedRanking | None, config: TrainConfig, found: Mapping[str, Component]) -> None:
+    """Check that the ranking is that of the configuration's pipeline, and has columns of ranked components only."""
+    if (ranking is not None) != (config.pipeline == "auto"):
+        expected = "the weights of the pipeline auto" if ranking is None else "null in the pipeline paper"
+        raise ValueError(f"ranking: expected {expected}, got {'null' if ranking is None else 'weights'}")
+    if ranking is not None:
+        ranked = [name for name in (*config.source_names, *config.scored_names, *config.features) if name in found]
+        ranking.check(ranked, [name for name in ranked if found[name].is_content])

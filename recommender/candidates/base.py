@@ -4,14 +4,16 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.components.base import Component
+from recommender.components.base import Component, Reason
 from recommender.components.fit_context import FitContext
 from recommender.components.query import Query
+
+Axis = Sequence[Mapping[str, object]]  # option values that are tried in place of each other
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,10 @@ class Candidates:
 
 
 class Role(StrEnum):
-    """The role of a source if the configuration names no sources."""
+    """A role of a source if the configuration names no sources."""
 
-    CANDIDATES = "candidates"  # its items are ranked
+    CANDIDATES = "candidates"  # in the pipeline auto, its items are ranked
+    PAPER = "paper"  # in the pipeline paper, its items are ranked
     FALLBACK = "fallback"  # its items are for users that the candidate sources know nothing about
 
 
@@ -44,18 +47,39 @@ class Source(Component):
     """A candidate source: proposes items for a user from the whole catalogue.
 
     Attributes:
-        default_role: its role if the configuration names no sources; None: it is not in use then.
+        default_roles: its roles if the configuration names no sources; none: it is not in use then.
         origins: the possible values of `Candidates.origin` -> their meaning; by default only the source's name.
+        is_distributed: whether several hosts fit it together.
+        prior_weight: its weight in the learned ranking before there is anything to learn from.
     """
 
-    default_role: ClassVar[Role | None] = None
+    default_roles: ClassVar[Sequence[Role]] = ()
     origins: ClassVar[Mapping[str, str]] = {}
+    is_distributed: ClassVar[bool] = False
+    prior_weight: ClassVar[float] = 1.0
 
     def __init_subclass__(cls) -> None:
         """Name the origin after the source, unless the source names its own."""
         super().__init_subclass__()
-        if not cls.__dict__.get("origins"):
+        if "name" in vars(cls) and "origins" not in vars(cls):
             cls.origins = {cls.name: f"candidates of the source {cls.name}"}
+
+    @classmethod
+    def unsuited(cls, context: FitContext, options: Any) -> str | None:  # noqa: ANN401 - see `fit`
+        """Return why the source is left out for this data, in a few words; None if it can be fitted."""
+        return None
+
+    @classmethod
+    def choices(cls, context: FitContext, options: Any) -> Sequence[Axis]:  # noqa: ANN401 - see `fit`
+        """Return what training tries on validation data: one axis after the other, each a list of option values.
+
+        An axis with an option that the user set is skipped.
+        """
+        return ()
+
+    def refit(self, context: FitContext, options: Any) -> Self:  # noqa: ANN401 - see `fit`
+        """Return the source fitted to other data of the same users and items, with what this fit has chosen."""
+        return self.fit(context, options)
 
     @abstractmethod
     def top(self, query: Query, count: int) -> Candidates | None:
@@ -69,6 +93,27 @@ class Source(Component):
         """Yield what `top` returns for each query; override it if a batch is faster."""
         for query in queries:
             yield self.top(query, count)
+
+    def target_ranks(self, queries: Sequence[Query], targets: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """Return the position of each query's target among its `count` candidates, from 0; at least `count` if absent.
+
+        Training calls it for every option that it tries; override it if there is a faster way than `top_of_each`.
+        """
+        ranks = np.full(len(targets), count)
+        for place, candidates in enumerate(self.top_of_each(queries, count)):
+            found = np.flatnonzero(candidates.item_num == targets[place]) if candidates is not None else targets[:0]
+            if len(found):
+                ranks[place] = found[0]
+        return ranks
+
+    def score(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """Return its score of any items, on the scale of `Candidates.score`, (n,) float64.
+
+        Returns:
+            NaN for items that it knows nothing about; None if it scores only its own candidates, or knows nothing
+            about the user.
+        """
+        return None
 
     def predicted_rating(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
         """Return the rating that it predicts for each item, (n,) float64, not clipped to the scale.
@@ -86,8 +131,8 @@ class Source(Component):
         """
         return None
 
-    def reasons(self, query: Query, item_num: Sequence[int]) -> list[int | None]:
-        """Return for each item the item of the history that it is proposed for; None if unknown."""
+    def reasons(self, query: Query, item_num: Sequence[int]) -> list[Reason | None]:
+        """Return for each item what its score is mainly made of; None if unknown."""
         return [None] * len(item_num)
 
     @classmethod

@@ -26,8 +26,15 @@ BLOCK = 64  # items per block; the search for the threshold uses the maximum of 
 class ExactSearch:
     """Top items of a user over a whole catalogue."""
 
-    def __init__(self, factors: Factors) -> None:
+    def __init__(self, factors: Factors, allowed: NDArray[np.bool_] | None = None) -> None:
+        """Prepare a search.
+
+        Args:
+            factors: of all items.
+            allowed: (num_items,), which items can be found; None: all.
+        """
         self._factors = factors
+        self._bias = factors.item_bias if allowed is None else np.where(allowed, factors.item_bias, -np.inf)
         self._direction_num = factors.item_direction_num.astype(np.intp)  # numpy would do so at every look-up
         lengths = np.sqrt(np.einsum("ij,ij->i", factors.item_direction, factors.item_direction))
         self._longest = float(np.max(np.abs(factors.item_scale) * lengths[factors.item_direction_num], initial=0))
@@ -80,7 +87,7 @@ class ExactSearch:
         factors = self._factors
         scores = of_directions.take(self._direction_num)
         scores *= factors.item_scale
-        scores += factors.item_bias
+        scores += self._bias
         return scores
 
     def _error_bound(self, user_embedding: Floats) -> float:

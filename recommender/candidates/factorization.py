@@ -37,7 +37,9 @@ class Factorization(Source):
     """
 
     name = "factorization"
-    default_role = Role.CANDIDATES
+    default_roles = (Role.CANDIDATES, Role.PAPER)
+    is_distributed = True
+    prior_weight = 0.0
     Options = FactorizationOptions
     hyperparameters = {name: name for name in FactorizationOptions.model_fields}
     origins = {
@@ -52,13 +54,35 @@ class Factorization(Source):
         "item_direction_num": Array(np.int32, ("items",)),
         "item_scale": Array(np.float32, ("items",)),
         "item_bias": Array(np.float32, ("items",)),
+        "is_rated": Array(np.bool_, ("items",)),
     }
     values = ("global_mean",)
 
-    def __init__(self, factors: Factors, options: FactorizationOptions) -> None:
+    def __init__(
+        self,
+        factors: Factors,
+        options: FactorizationOptions,
+        is_rated: NDArray[np.bool_] | None = None,
+        num_iterations: int = 1,
+    ) -> None:
+        """Build the source.
+
+        Args:
+            factors: the fitted tables.
+            options: those of the fit.
+            is_rated: (num_items,), which items have a rating: others are not proposed. None: all have.
+            num_iterations: of the fit; a loaded source does not need it.
+        """
         self.factors = factors
         self.options = options
-        self._search = ExactSearch(factors)
+        self._is_rated = np.ones(factors.num_items, bool) if is_rated is None else is_rated
+        self._num_iterations = num_iterations
+        self._search = ExactSearch(factors, None if self._is_rated.all() else self._is_rated)
+
+    @classmethod
+    def unsuited(cls, context: FitContext, options: FactorizationOptions) -> str | None:
+        """Return that there are no ratings."""
+        return "the events have no ratings" if context.data.rating is None else None
 
     @classmethod
     def fit(cls, context: FitContext, options: FactorizationOptions) -> Self:
@@ -79,7 +103,15 @@ class Factorization(Source):
         if choice.rmse:
             context.metrics["validation_rmse"] = min(choice.rmse)
             context.metrics["validation_rmse_by_iteration"] = choice.rmse
-        return cls(factors, options)
+        return cls(factors, options, _is_rated(context), choice.num_iterations)
+
+    def refit(self, context: FitContext, options: FactorizationOptions) -> Self:
+        """Return the factorization of other ratings after as many iterations."""
+        from recommender.models.distributed import ALONE  # torch
+        from recommender.models.fit import fit
+
+        factors = fit(context.data, options, self._num_iterations, hosts=context.hosts or ALONE)
+        return type(self)(factors, options, _is_rated(context), self._num_iterations)
 
     @classmethod
     def validation_error(cls, context: FitContext, options: FactorizationOptions) -> float:
@@ -96,13 +128,16 @@ class Factorization(Source):
 
     def save(self) -> tuple[Arrays, Values]:
         """Return the factors."""
-        return {name: getattr(self.factors, name) for name in self.arrays}, {"global_mean": self.factors.global_mean}
+        tables = {name: getattr(self.factors, name) for name in self.arrays if name != "is_rated"}
+        return {**tables, "is_rated": self._is_rated}, {"global_mean": self.factors.global_mean}
 
     @classmethod
     def load(cls, arrays: Arrays, values: Values, options: FactorizationOptions) -> Self:
         """Return the source with these factors."""
         mean = float(values["global_mean"])
-        return cls(Factors(global_mean=mean, rating_range=options.prediction_range, **arrays), options)
+        tables = {name: array for name, array in arrays.items() if name != "is_rated"}
+        factors = Factors(global_mean=mean, rating_range=options.prediction_range, **tables)
+        return cls(factors, options, arrays["is_rated"])
 
     def top(self, query: Query, count: int) -> Candidates | None:
         """Return the items of highest predicted rating; the score is the part of it that depends on the item."""
@@ -125,6 +160,13 @@ class Factorization(Source):
             else:
                 item_num, score = next(tops)
                 yield Candidates(item_num, score, user.origin)
+
+    def score(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """Return the part of the predicted rating that depends on the item; NaN for an item without ratings."""
+        user = self._user(query)
+        if user is None:
+            return None
+        return np.where(self._is_rated[item_num], self.factors.item_score(user.embedding, item_num), np.nan)
 
     def predicted_rating(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
         """Return the model's rating of each item; for a user without a vector, the average user's rating.
@@ -158,13 +200,19 @@ class Factorization(Source):
         if query.user_num is not None and not (query.has_new_events and self.options.has_closed_form):
             bias = float(self.factors.user_bias[query.user_num])
             return UserVector(self.factors.user_embedding[query.user_num], bias, TRAINED)
-        if not query.has_new_events or not self.options.has_closed_form:
+        is_rated = ~np.isnan(query.rating)
+        item_num, rating = query.item_num[is_rated], query.rating[is_rated]
+        if not len(item_num) or not query.has_new_events or not self.options.has_closed_form:
             return None
         embedding, bias = fold_in(
-            self.factors.item_embedding(query.item_num),
-            self.factors.item_bias[query.item_num].astype(np.float64),
-            query.rating.astype(np.float64) - self.factors.global_mean,
+            self.factors.item_embedding(item_num),
+            self.factors.item_bias[item_num].astype(np.float64),
+            rating.astype(np.float64) - self.factors.global_mean,
             self.options.regularization,
             self.options.bias_regularizations[0],
         )
         return UserVector(embedding, bias, FOLDED_IN)
+
+
+def _is_rated(context: FitContext) -> NDArray[np.bool_]:
+    return np.bincount(context.data.item_num, minlength=len(context.data.items)) > 0

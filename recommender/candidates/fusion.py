@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.candidates.base import Candidates
 from recommender.candidates.topk import top_k
@@ -23,7 +24,12 @@ def fuse(found: Sequence[Candidates], count: int) -> Candidates:
     if len(found) == 1:
         return found[0].first(count)
     items, place = np.unique(np.concatenate([one.item_num for one in found]), return_inverse=True)
-    gain = np.concatenate([1 / (RANK_CONSTANT + 1 + np.arange(len(one.item_num))) for one in found])
+    gain = np.concatenate([reciprocal_ranks(len(one.item_num)) for one in found])
     score = np.bincount(place, gain, len(items)).astype(np.float64, copy=False)
     best = top_k(score, count)
     return Candidates(items[best].astype(np.int64, copy=False), score[best], found[0].origin)
+
+
+def reciprocal_ranks(count: int) -> NDArray[np.float64]:
+    """Return what a source adds to each of its candidates, best first, (count,) float64."""
+    return 1 / (RANK_CONSTANT + 1 + np.arange(count))

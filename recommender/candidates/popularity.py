@@ -1,48 +1,168 @@
-"""Popular items, for unknown users."""
+"""Popular items: of all time, or recently, as of the time of the request."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from recommender.candidates.base import Candidates, Role, Source
+from recommender.candidates.base import Axis, Candidates, Role, Source
 from recommender.candidates.topk import first_allowed, top_k
-from recommender.components.base import Array, Arrays, Values
+from recommender.components.base import Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
-from recommender.components.query import Query
+from recommender.components.query import SECONDS_PER_DAY, Query
 from recommender.data.options import SharedOptions
 
 POPULAR = "popular"
+MAX_PERIODS = 1_000
+FIRST = 4_000  # items that are sorted as of an earlier time
+HALF_LIVES = (0.0, 7.0, 30.0, 90.0, 365.0)
+NAMES = ((2, "today"), (10, "this week"), (60, "this month"), (200, "this quarter"), (1000, "this year"))  # days
+
+
+class PopularityOptions(SharedOptions):
+    """The options of popularity."""
+
+    half_life: float = Field(
+        0.0, ge=0, le=1e6, description="days after which an event counts half in popularity; 0: all count alike"
+    )
 
 
 class Popularity(Source):
-    """Items by number of training ratings, ties by item number; the score is the share of the largest number."""
+    """Items by number of events, ties by item number; the score is the share of the largest number.
+
+    Events are counted by period, so that a request can be made as of an earlier time. Periods end at the newest event
+    of the data and are at least a day; an earlier time sees the periods that ended until then, and nothing later.
+    """
 
     name = "popularity"
-    default_role = Role.FALLBACK
-    origins = {POPULAR: "the items with most ratings, for an unknown user"}
-    arrays = {"item_count": Array(np.int32, ("items",))}
+    default_roles = (Role.CANDIDATES, Role.FALLBACK)
+    prior_weight = 0.2
+    Options = PopularityOptions
+    origins = {POPULAR: "the popular items, for a user of whom nothing is known"}
+    arrays = {
+        "item_count": Array(np.float64, ("items",)),
+        "period_offsets": Array(np.int64, ("",)),
+        "period_item_num": Array(np.int32, ("",)),
+        "period_count": Array(np.float32, ("",)),
+    }
+    values = ("period_days",)
 
-    def __init__(self, item_count: NDArray[np.int32]) -> None:
+    def __init__(
+        self,
+        item_count: NDArray[np.float64],
+        period_offsets: NDArray[np.int64],
+        period_item_num: NDArray[np.int32],
+        period_count: NDArray[np.float32],
+        period_days: float,
+        options: PopularityOptions,
+    ) -> None:
         self._count = item_count
+        self._periods = period_offsets, period_item_num, period_count
+        self._days, self._options = period_days, options
         self._order = top_k(item_count, len(item_count))
+        self._earlier = (-1, item_count, self._order)  # of the latest request as of an earlier time
 
     @classmethod
-    def fit(cls, context: FitContext, options: SharedOptions) -> Self:
-        """Count the ratings of every item."""
-        data = context.data
-        return cls(np.bincount(data.item_num, minlength=len(data.items)).astype(np.int32))
+    def fit(cls, context: FitContext, options: PopularityOptions) -> Self:
+        """Count the events of every item in every period."""
+        data, num_items = context.data, len(context.data.items)
+        if not context.has_clock:
+            empty = np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
+            return cls(np.bincount(data.item_num, data.weight, num_items).astype(np.float64), *empty, 0.0, options)
+        days = (int(data.time.max()) - data.time) * ((data.seconds_per_unit or 1) / SECONDS_PER_DAY)
+        length = max(1.0, float(days.max()) / MAX_PERIODS)
+        last = int(days.max() / length)
+        days /= length
+        key = (last - days.astype(np.int32)) * np.int64(num_items) + data.item_num  # by period, before the newest event
+        del days
+        key, count = _counted(key, data.weight)
+        period, item_num = np.divmod(key, num_items)
+        offsets = np.searchsorted(period, np.arange(last + 2))
+        made = cls(np.zeros(num_items), offsets, item_num.astype(np.int32), count, length, options)
+        return cls(made._counts(last + 1), offsets, made._periods[1], count, length, options)
+
+    @classmethod
+    def choices(cls, context: FitContext, options: PopularityOptions) -> Sequence[Axis]:
+        """Return the half-lives, if there is a clock."""
+        return [[{"half_life": days} for days in HALF_LIVES]] if context.has_clock else []
 
     def save(self) -> tuple[Arrays, Values]:
         """Return the counts."""
-        return {"item_count": self._count}, {}
+        offsets, item_num, count = self._periods
+        arrays: Arrays = {"period_offsets": offsets, "period_item_num": item_num, "period_count": count}
+        return {"item_count": self._count, **arrays}, {"period_days": self._days}
 
     @classmethod
-    def load(cls, arrays: Arrays, values: Values, options: SharedOptions) -> Self:
+    def load(cls, arrays: Arrays, values: Values, options: PopularityOptions) -> Self:
         """Return the source with these counts."""
-        return cls(arrays["item_count"])
+        offsets, item_num, count = (arrays[f"period_{name}"] for name in ("offsets", "item_num", "count"))
+        num_entries = len(item_num)
+        if len(count) != num_entries or not len(offsets) or offsets[0] != 0 or offsets[-1] != num_entries:
+            raise ValueError(f"popularity.period_offsets do not end at the {num_entries:,} entries of the periods")
+        if (np.diff(offsets) < 0).any():
+            raise ValueError("popularity.period_offsets descend")
+        if num_entries and not 0 <= int(item_num.min()) <= int(item_num.max()) < len(arrays["item_count"]):
+            raise ValueError("popularity.period_item_num has items that the model does not have")
+        days = float(values["period_days"])
+        if days < 0 or (len(offsets) > 1 and days == 0):
+            raise ValueError(f"popularity.period_days: expected the length of the periods, got {days:g}")
+        return cls(arrays["item_count"], offsets, item_num, count, days, options)
 
     def top(self, query: Query, count: int) -> Candidates:
-        """Return the items with most ratings, for any user."""
-        items = first_allowed(self._order, count, query.exclude)
-        return Candidates(items, self._count[items] / max(1, self._count[self._order[0]]), POPULAR)
+        """Return the popular items, for any user."""
+        counts, order = self._as_of(query.now)
+        if count + len(query.exclude) > len(order) < len(counts):
+            order = top_k(counts, len(counts))
+        items = first_allowed(order, count, query.exclude)
+        return Candidates(items, counts[items] / (counts[order[0]] or 1.0), POPULAR)
+
+    def score(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the share of the largest number."""
+        counts, order = self._as_of(query.now)
+        return counts[item_num] / (counts[order[0]] or 1.0)
+
+    def reasons(self, query: Query, item_num: Sequence[int]) -> list[Reason | None]:
+        """Return that the item is popular, and when."""
+        days = self._options.half_life
+        when = next((name for limit, name in NAMES if 0 < days <= limit), "")
+        return [Reason(text=f"popular {when}".strip())] * len(item_num)
+
+    def _as_of(self, now: int | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return every item's number of events as of a time, in seconds from the newest event, and the first items.
+
+        Requests of one period share the work, if they follow each other.
+        """
+        num_periods = len(self._periods[0]) - 1
+        if now is None or now >= 0 or not num_periods:
+            return self._count, self._order
+        ended = max(0, num_periods - int(np.ceil(-now / (self._days * SECONDS_PER_DAY))))
+        if self._earlier[0] != ended:
+            counts = self._counts(ended)
+            self._earlier = ended, counts, top_k(counts, FIRST)
+        return self._earlier[1], self._earlier[2]
+
+    def _counts(self, ended: int) -> NDArray[np.float64]:
+        """Return the decayed counts after so many periods, (num_items,) float64."""
+        offsets, item_num, count = self._periods
+        entries = slice(0, offsets[ended])
+        weight = count[entries].astype(np.float64)
+        if self._options.half_life:
+            age = np.repeat(ended - 1.0 - np.arange(ended), np.diff(offsets[: ended + 1])) * self._days
+            weight = weight * np.exp2(-age / self._options.half_life)
+        return np.bincount(item_num[entries], weight, len(self._count)).astype(np.float64)
+
+
+def _counted(
+    key: NDArray[np.int64], weight: NDArray[np.float32] | None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the distinct keys, ascending, and the sum of the weights of each; sort `key` in place if all count 1."""
+    if weight is None:
+        key.sort()
+        begins = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+        return key[begins], np.diff(np.append(begins, len(key))).astype(np.float32)
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    return key[begins], np.add.reduceat(weight[order], begins, dtype=np.float64).astype(np.float32)

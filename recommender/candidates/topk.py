@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+FEW_EXCLUDED = 16
 FEW = 4  # up to this multiple of the wanted scores, sorting all of them is as fast as a search for a threshold
 
 
@@ -25,4 +26,24 @@ def top_k(score: NDArray[np.floating] | NDArray[np.integer], count: int) -> NDAr
 def first_allowed(order: NDArray[np.integer], count: int, exclude: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return the first `count` items of an order without the excluded ones; O(count + excluded)."""
     first = order[: count + len(exclude)]
-    return first[~np.isin(first, exclude)][:count].astype(np.int64, copy=False)
+    few = len(exclude) <= FEW_EXCLUDED  # comparing all with all is faster than sorting
+    left_out = (first == exclude[:, None]).any(axis=0) if few else np.isin(first, exclude)
+    return first[~left_out][:count].astype(np.int64, copy=False)
+
+
+def without(
+    items: NDArray[np.integer], score: NDArray[np.float64], exclude: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return the scores with -inf for the excluded items.
+
+    Args:
+        items: (n,), ascending, each once.
+        score: (n,), of the items.
+        exclude: item numbers.
+    """
+    if not len(items) or not len(exclude):
+        return score
+    place = np.minimum(np.searchsorted(items, exclude), len(items) - 1)
+    allowed = score.copy()
+    allowed[place[items[place] == exclude]] = -np.inf
+    return allowed

@@ -14,7 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from recommender.cli.options import container_from, location_options, run
 from recommender.common.messages import read_json_object
-from recommender.common.progress import progress
 from recommender.errors import ArtifactError, DataError
 from recommender.sagemaker.environment import Container
 from recommender.training.training_run import TrainingRun
@@ -29,21 +28,19 @@ def finished(container: Container) -> TrainingRun:
     Raises:
         RecommenderError: the model or metrics.json is missing or damaged, or the channels are not those of the model.
     """
-    from recommender.evaluation.evaluate import evaluate  # pandas: a second
     from recommender.pipeline.recommender import Recommender
-    from recommender.training.inputs import held_out_events, training_data
+    from recommender.training.inputs import held_out_events, item_titles, training_data  # pandas: a second
+    from recommender.training.measure import measure
 
     recommender = Recommender.load(container.model_dir)
     metrics = metrics_of(container.metrics_file)
     config, model = recommender.model.config, recommender.model
-    data, validation = training_data(config, container)
+    data, validation = training_data(config, container, item_titles(config, container))
     own = (len(data), data.users.table.blob.tobytes(), data.items.table.blob.tobytes())
-    if own != (len(model.histories.rating), model.users.table.blob.tobytes(), model.items.table.blob.tobytes()):
-        raise DataError("channel train: expected the ratings that the model was trained on, got others: train again")
+    if own != (len(model.histories.item_num), model.users.table.blob.tobytes(), model.items.table.blob.tobytes()):
+        raise DataError("channel train: expected the events that the model was trained on, got others: train again")
     held_out = held_out_events(config, container, data)
-    rows = (
-        None if held_out is None else evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"))
-    )
+    rows = measure(recommender, held_out, data)
     return TrainingRun(container, config, recommender, data, validation, rows, metrics)
 
 

@@ -4,7 +4,7 @@ from recommender.errors import MissingPackageError
 
 EXTRAS = {
     "serve": ("flask", "gunicorn", "gevent", "werkzeug"),
-    "train": ("torch", "scipy", "pandas", "pyarrow", "sklearn", "threadpoolctl"),
+    "train": ("torch", "scipy", "pandas", "pyarrow", "sklearn", "numba", "threadpoolctl"),
     "report": ("matplotlib", "jinja2"),
     "aws": ("boto3", "botocore"),
     "prepare": ("duckdb", "msgspec", "urllib3", "tenacity"),

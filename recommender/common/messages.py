@@ -1,7 +1,8 @@
 """User input -> checked values, or one line that names the field, what was expected and what was found."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,8 @@ from recommender.errors import ConfigError
 
 MAX_SHOWN = 80
 MAX_REASON_CHARACTERS = 200
+MOST_NAMES, MOST_SIMILAR = 20, 5
+SIMILAR = 0.5  # share of equal characters
 
 
 def shown(value: object) -> str:
@@ -42,7 +45,7 @@ def _path(location: Iterable[int | str]) -> str:
 
 def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
     if detail["type"] == "extra_forbidden":
-        return f"unknown name; known here are {', '.join(known)}" if len(detail["loc"]) == 1 else "unknown name"
+        return _unknown(str(detail["loc"][0]), list(known)) if len(detail["loc"]) == 1 else "unknown name"
     if detail["type"] == "missing":
         return "is missing; it is required"
     if detail["type"] == "too_long":
@@ -50,6 +53,14 @@ def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
     words = _WORDS.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
     got = f", got {shown(detail['input'])}" if detail["loc"] else ""  # a whole body is not shown
     return words.removeprefix("Value error, ") + got
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    """Return the message for an unknown name: all known ones, or the most similar of many."""
+    if len(known) <= MOST_NAMES:
+        return f"unknown name; known here are {', '.join(known)}"
+    similar = get_close_matches(name[:MAX_SHOWN], known, MOST_SIMILAR, SIMILAR)
+    return f"unknown name; similar ones are {', '.join(similar)}" if similar else "unknown name; --help lists all"
 
 
 # pydantic's own messages for these use Python's terms.

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 from recommender.components.fit_context import FitContext
 from recommender.data.options import SharedOptions
 
+LARGEST = 1e300  # of a number that a component keeps; larger whole numbers of JSON are no float
 Arrays = Mapping[str, np.ndarray]
 Values = Mapping[str, float]
 
@@ -45,6 +46,19 @@ class Array:
             raise ValueError(f"{name}: expected the shape {names}, got {' x '.join(map(str, array.shape))}")
 
 
+@dataclass(frozen=True)
+class Reason:
+    """What a score is mainly made of.
+
+    Attributes:
+        item_num: items of the user's history, those that add most first.
+        text: a few words, such as "popular this month".
+    """
+
+    item_num: tuple[int, ...] = ()
+    text: str = ""
+
+
 class Component(ABC):
     """A part of a model: a candidate source or a ranking feature.
 
@@ -58,6 +72,10 @@ class Component(ABC):
         arrays: the arrays that it keeps.
         values: the numbers that it keeps.
         metrics: the numbers that `fit` records and SageMaker may read as metrics.
+        is_content: whether it compares contents of items. The learned ranking then also multiplies it with the others,
+            and a reason has the words that two titles share.
+        shown_as: the field of a recommended item in the response that holds its number.
+        shown_description: the description of that field in the OpenAPI document.
     """
 
     name: ClassVar[str]
@@ -66,6 +84,9 @@ class Component(ABC):
     arrays: ClassVar[Mapping[str, Array]] = {}
     values: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ()
+    is_content: ClassVar[bool] = False
+    shown_as: ClassVar[str | None] = None
+    shown_description: ClassVar[str] = ""
 
     @classmethod
     @abstractmethod
@@ -98,6 +119,10 @@ class Component(ABC):
             ValueError: the arrays and numbers do not belong together.
         """
 
+    def word_weights(self, item_num: int, title: str) -> Mapping[str, float]:
+        """Return how telling each word of an item's title is, in lower case; none if unknown."""
+        return {}
+
     @classmethod
     def own_options(cls) -> list[str]:
         """Return the names of the component's own options, without the shared ones."""
@@ -120,6 +145,6 @@ class Component(ABC):
         for name, array in cls.arrays.items():
             array.check(f"{cls.name}.{name}", arrays[name], sizes)
         for name in cls.values:
-            if not np.isfinite(values[name]):
+            if not isinstance(values[name], int | float) or not abs(values[name]) < LARGEST:
                 raise ValueError(f"{cls.name}.{name} is not a finite number")
         return cls.load(arrays, values, options)

@@ -9,7 +9,7 @@ from typing import Any
 from recommender.components.base import Component
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-RESERVED = ("final", "candidates", "test")  # names of other orders and metrics
+RESERVED = ("final", "candidates", "test", "paper")  # names of other orders and metrics
 
 
 def components_in(package: str, base: type[object]) -> dict[str, Any]:
@@ -26,7 +26,8 @@ def components_in(package: str, base: type[object]) -> dict[str, Any]:
     for module in sorted(iter_modules(import_module(package).__path__), key=lambda module: module.name):
         name = f"{package}.{module.name}"
         for value in vars(import_module(name)).values():
-            if isinstance(value, type) and issubclass(value, base) and value is not base and value.__module__ == name:
+            is_own = isinstance(value, type) and issubclass(value, base) and value.__module__ == name
+            if is_own and "name" in vars(value):  # else it is a base class
                 _add(found, value)
     return found
 

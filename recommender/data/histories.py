@@ -1,7 +1,7 @@
 """Each user's history; no pandas here, since the server imports this module."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,35 +9,88 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from recommender.data.interactions import Interactions
 
+OLDEST = -(2**31)  # seconds: 68 years before the newest event
+
+
+class History(NamedTuple):
+    """The events of one user, oldest first, (n,) each; see `Histories`.
+
+    Attributes:
+        item_num: int32.
+        rating: float32; NaN without ratings.
+        time: int32.
+        weight: float32; 1 without weights.
+    """
+
+    item_num: NDArray[np.int32]
+    rating: NDArray[np.float32]
+    time: NDArray[np.int32]
+    weight: NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class Histories:
-    """The ratings of every user, oldest first; a pair that was rated twice occurs twice.
+    """The events of every user, oldest first; a pair with two events occurs twice.
 
     Attributes:
         offsets: (num_users + 1,) int64; user u's events are offsets[u]:offsets[u + 1].
-        item_num: (num_ratings,) int32.
-        rating: (num_ratings,) float32.
+        item_num: (num_events,) int32.
+        rating: (num_events,) float32; None without ratings.
+        time: (num_events,) int32. Seconds from the newest event of the data to this one, at most 0; if times are only
+            an order, the number of the user's earlier times.
+        weight: (num_events,) float32; None if every event counts 1.
+        newest: seconds since 1970 of the newest event of the data; None if times are only an order.
     """
 
     offsets: NDArray[np.int64]
     item_num: NDArray[np.int32]
-    rating: NDArray[np.float32]
+    rating: NDArray[np.float32] | None
+    time: NDArray[np.int32]
+    weight: NDArray[np.float32] | None = None
+    newest: int | None = None
 
     @classmethod
     def from_interactions(cls, data: "Interactions") -> "Histories":
         """Group by user and sort by time (equal times keep the order of the input); O(n log n)."""
         order = np.lexsort((data.time, data.user_num))
-        return cls(
-            row_offsets(data.user_num, len(data.users)), data.item_num[order].astype(np.int32), data.ratings[order]
-        )
+        offsets = row_offsets(data.user_num, len(data.users))
+        time, unit = data.time[order], data.seconds_per_unit
+        if unit is None:
+            kept, newest = steps(offsets, time), None
+        else:
+            seconds = np.floor(time * unit).astype(np.int64)
+            newest = int(seconds.max(initial=0))
+            kept = np.maximum(seconds - newest, OLDEST).astype(np.int32)
+        rating, weight = (None if column is None else column[order] for column in (data.rating, data.weight))
+        return cls(offsets, data.item_num[order].astype(np.int32), rating, kept, weight, newest)
 
-    def of(self, user_num: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return `(item_num, rating)` of one user."""
+    def of(self, user_num: int) -> History:
+        """Return the history of one user."""
         events = slice(self.offsets[user_num], self.offsets[user_num + 1])
-        return self.item_num[events], self.rating[events]
+        count = events.stop - events.start
+        rating = np.full(count, np.nan, np.float32) if self.rating is None else self.rating[events]
+        weight = np.ones(count, np.float32) if self.weight is None else self.weight[events]
+        return History(self.item_num[events], rating, self.time[events], weight)
 
 
 def row_offsets(row: NDArray[np.int64], num_rows: int) -> NDArray[np.int64]:
     """Return the offset of each row's entries when they are sorted by row, (num_rows + 1,) int64."""
     return np.concatenate([[0], np.cumsum(np.bincount(row, minlength=num_rows))])
+
+
+def steps(offsets: NDArray[np.int64], time: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Return for each event the number of distinct earlier times in its row, (num_events,) int32.
+
+    Args:
+        offsets: (num_rows + 1,), of the rows.
+        time: (num_events,), ascending within each row.
+    """
+    if not len(time):
+        return np.empty(0, np.int32)
+    is_later = np.append(False, time[1:] != time[:-1])
+    lengths = np.diff(offsets)
+    begins, lengths = offsets[:-1][lengths > 0], lengths[lengths > 0]
+    is_later[begins] = False
+    count = np.cumsum(is_later, dtype=np.int32)
+    count -= np.repeat(count[begins], lengths)
+    return count

@@ -1,5 +1,6 @@
 """Events by ID -> events by number."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -93,6 +94,14 @@ class Interactions:
         if "timestamp" in events and self.largest_time != 0:
             self._check_unit(seconds_per_unit(_largest(events["timestamp"].to_numpy(np.int64))), name)
 
+    def with_items(self, ids: Iterable[str]) -> "Interactions":
+        """Return the same events over a catalogue that also has these items; items are numbered anew."""
+        known = list(self.items)
+        items = sorted({*known, *ids})
+        number = {item_id: place for place, item_id in enumerate(items)}
+        moved = np.fromiter((number[item_id] for item_id in known), np.int64, len(known))
+        return replace(self, items=Vocabulary.from_sorted(items), item_num=moved[self.item_num])
+
     def without_duplicates(self, keep: Literal["keep", "first", "last", "mean"]) -> "Interactions":
         """Return one row for each pair of user and item, or all rows with `keep`; O(n log n).
 
@@ -116,24 +125,29 @@ class Interactions:
         return replace(self, rating=rating).where(mask)
 
     def pairs(self) -> "Interactions":
-        """Return the latest event of each pair of user and item, sorted by user, then time; O(n log n).
+        """Return the latest event of each pair of user and item, sorted by user, time and item; O(n log n).
 
         Of equal times the later row is the latest. The weight is the largest of the pair's events.
         """
         if not len(self):
             return self
         order, begins, ends = self._by_pair(self.time)
-        weight = self.weight
+        latest, weight = order[ends], self.weight
         if weight is not None:
-            weight = np.maximum.reduceat(weight[order], np.flatnonzero(begins))
-        latest = order[ends]
-        rows = np.lexsort((latest, self.time[latest], self.user_num[latest]))
-        return replace(self._at(latest[rows]), weight=None if weight is None else weight[rows])
+            largest = np.maximum.reduceat(weight[order], np.flatnonzero(begins))
+            weight = np.empty_like(weight)
+            weight[latest] = largest
+        del order, begins, ends
+        # they are in the order of users and items
+        rows = latest[np.lexsort((self.time[latest], self.user_num[latest]))]
+        return replace(self, weight=weight)._at(rows)
 
     def _by_pair(self, *keys: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
         """Return the rows sorted by user, item and keys (the last key first), and where each pair begins and ends."""
-        order = np.lexsort((*keys, self.item_num, self.user_num))
-        same = (np.diff(self.user_num[order]) == 0) & (np.diff(self.item_num[order]) == 0)
+        pair = self.user_num * len(self.items) + self.item_num  # one key sorts faster than two
+        order = np.lexsort((*keys, pair))
+        pair = pair[order]
+        same = pair[1:] == pair[:-1]
         edge = np.ones(min(1, len(order)), bool)
         return order, np.append(edge, ~same), np.append(~same, edge)
 

@@ -1,5 +1,6 @@
 """The options that every part of a training job sees, with their defaults."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -13,6 +14,7 @@ class SharedOptions(Config):
     """The base of the options of each candidate source and each ranking feature."""
 
     called: ClassVar[str] = "hyper-parameter"
+    ranges: ClassVar[Mapping[str, Range]] = {}  # option -> what a search tries
 
     duplicates: Literal["keep", "first", "last", "mean"] = Field(
         "keep", description="how to handle repeated ratings of one item by one user: keep all, keep one, or their mean"
@@ -39,7 +41,7 @@ class SharedOptions(Config):
     @property
     def search_space(self) -> dict[str, Range]:
         """The ranges that a search tries, of the options that have an effect and were not set."""
-        return {}
+        return {name: values for name, values in self.ranges.items() if name not in self.model_fields_set}
 
     @property
     def is_quick(self) -> bool:

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from recommender.candidates.popularity import Popularity
 from recommender.components.fit_context import Metrics
+from recommender.components.query import NO_EVENTS
+from recommender.data.histories import Histories
 from recommender.evaluation.intervals import Estimate, mean_estimate
-from recommender.evaluation.metric_names import CUTS, DEPTH
-from recommender.evaluation.ranking import NOT_RANKED, Rankings, ranks_in
+from recommender.evaluation.metric_names import CUTS, DEPTH, FINAL, LISTED
+from recommender.evaluation.ranking import NO_ITEM, NOT_RANKED, Rankings, coverage, gini, novelty, ranks_in
 from recommender.pipeline.recommender import Recommender
 
 Progress = Callable[[Any], Iterable[Any]]
@@ -19,27 +23,59 @@ Ranks = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of a test channel with their measurements, (n,) each.
+class Order:
+    """One order of the items, as it was made for each user of a test channel.
 
-    A rank is the position of the row's item, from 0, or `NOT_RANKED`.
+    Attributes:
+        rank: (n,), the position of each row's item, from 0, or `NOT_RANKED`.
+        coverage: share of the catalogue that is among the first `LISTED` items of any user.
+        gini: inequality of the numbers of users that have an item among the first `LISTED`, 0 to 1.
+        novelty: mean self-information of the first `LISTED` items, in bits.
+    """
+
+    rank: Ranks
+    coverage: float
+    gini: float
+    novelty: float
+
+    @property
+    def rankings(self) -> Rankings:
+        """The positions of the rows' items among the first `DEPTH`."""
+        return Rankings.of_ranks(self.rank, DEPTH)
+
+    def metrics(self, prefix: str) -> Metrics:
+        """Return hit rate, NDCG and MRR at each of `CUTS`, and coverage, Gini index and novelty, by their names."""
+        found = self.rankings
+        accuracy = {"hit_rate": found.hit_rate, "ndcg": found.ndcg, "mrr": found.reciprocal_rank}
+        diversity = {name: getattr(self, name) for name in ("coverage", "gini", "novelty")}
+        return {
+            **{f"{prefix}_{name}_at_{k}": float(of(k).mean()) for name, of in accuracy.items() for k in CUTS},
+            **{f"{prefix}_{name}_at_{LISTED}": value for name, value in diversity.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a test channel with their measurements.
 
     Attributes:
         test: as `channels.read_events` returns it.
-        user_num, item_num: int64; -1 if the model does not know them.
-        predicted: float64, not clipped; None if no source predicts ratings.
-        rank: in the final order.
-        candidate_rank: among the candidates, before they are ranked.
-        source_ranks: in the order of each source, by its name.
+        user_num, item_num: (n,) int64; -1 if the model does not know them.
+        predicted: (n,) float64, not clipped; None if no source predicts ratings.
+        final: the final order.
+        candidates: the order of the candidates before they are ranked.
+        sources: the order of each source that proposes anything, by its name.
+        others: the final orders of other recommenders, by their names.
     """
 
     test: pd.DataFrame
     user_num: NDArray[np.int64]
     item_num: NDArray[np.int64]
     predicted: NDArray[np.float64] | None
-    rank: Ranks
-    candidate_rank: Ranks
-    source_ranks: Mapping[str, Ranks]
+    final: Order
+    candidates: Order
+    sources: Mapping[str, Order]
+    others: Mapping[str, Order]
 
     def __len__(self) -> int:
         return len(self.test)
@@ -58,25 +94,35 @@ class Rows:
     def metrics(self) -> Metrics:
         """Return the metrics of metrics.json.
 
-        `test_hit_rate_at_5`, `test_hit_rate_at_10` and `test_ndcg_at_10` measure the final order.
-        `test_hit_rate_at_100` measures the candidates, and `<source>_hit_rate_at_k` each source alone.
+        `test_*` measure the final order, `<source>_*` each source alone, and `<name>_*` each other recommender.
         """
-        final = Rankings.of_ranks(self.rank, DEPTH)
-        hits = mean_estimate(final.hit_rate(10))
+        final = self.final.rankings
+        hits, gain = mean_estimate(final.hit_rate(10)), mean_estimate(final.ndcg(10))
+        metrics = self._rmse() | self.final.metrics(FINAL)
+        metrics |= {"test_hit_rate_at_10_interval": [hits.low, hits.high]}
+        metrics |= {"test_ndcg_at_10_interval": [gain.low, gain.high]}
+        for name, order in {**self.others, **self.sources}.items():
+            metrics |= order.metrics(name)
         return {
-            **self._rmse(),
-            **{f"test_hit_rate_at_{k}": float(final.hit_rate(k).mean()) for k in CUTS},
-            "test_hit_rate_at_10_interval": [hits.low, hits.high],
-            "test_ndcg_at_10": float(final.ndcg(10).mean()),
-            **{
-                f"{name}_hit_rate_at_{k}": float(Rankings.of_ranks(rank, DEPTH).hit_rate(k).mean())
-                for name, rank in self.source_ranks.items()
-                for k in CUTS
-            },
+            **metrics,
             "num_test_ratings": len(self),
             "num_test_unknown_users": int((self.user_num < 0).sum()),
             "num_test_unknown_items": int((self.item_num < 0).sum()),
         }
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence if the final order finds fewer items among its first 10 than popularity, beyond noise."""
+        popular = self.sources.get(Popularity.name)
+        if popular is None:
+            return None
+        ours, theirs = self.final.rankings.hit_rate(10), popular.rankings.hit_rate(10)
+        if mean_estimate(ours - theirs).high >= 0:
+            return None
+        return (
+            f"on the test channel the final order is worse than {Popularity.name} alone: its hit rate at 10 is "
+            f"{ours.mean():.2%}, that of {Popularity.name} {theirs.mean():.2%}; the difference is beyond noise"
+        )
 
     def _rmse(self) -> Metrics:
         if self.squared_error is None:
@@ -91,7 +137,12 @@ def rmse_of_squares(squared_error: NDArray[np.float64]) -> Estimate:
     return Estimate(float(np.sqrt(np.mean(squared_error))), mean.low**0.5, mean.high**0.5)
 
 
-def evaluate(recommender: Recommender, test: pd.DataFrame, progress: Progress = iter) -> Rows:
+def evaluate(
+    recommender: Recommender,
+    test: pd.DataFrame,
+    progress: Progress = iter,
+    others: Mapping[str, Recommender] | None = None,
+) -> Rows:
     """Measure on every row of `test`, over the whole catalogue, unknown users and items included.
 
     A row counts as a miss if the model does not know its item, or if the item is in the user's own history
@@ -101,14 +152,66 @@ def evaluate(recommender: Recommender, test: pd.DataFrame, progress: Progress = 
         recommender: a loaded model.
         test: as `channels.read_events` returns it.
         progress: wraps the iteration over the users.
+        others: recommenders to compare with, by name; their sources are among the model's, and already fitted.
     """
-    model = recommender.model
+    model, others = recommender.model, others or {}
     user_num, item_num = model.users.numbers(test["user_id"]), model.items.numbers(test["item_id"])
     predicted = recommender.predict_pairs(user_num, item_num)
-    ranks = {name: np.full(len(test), NOT_RANKED) for name in ("final", "candidates", *model.sources)}
     rows_of_user = pd.Series(np.arange(len(test))).groupby(test["user_id"].to_numpy(), sort=False).indices
-    for user_id, rows in progress(rows_of_user.items()):
-        for name, order in recommender.orders(user_id, DEPTH).items():
-            ranks[name][rows] = ranks_in(order, item_num[rows])
-    final, candidates = ranks.pop("final"), ranks.pop("candidates")
-    return Rows(test, user_num, item_num, predicted, final, candidates, ranks)
+    names = ("final", "candidates", *others, *model.sources)
+    ranks = {name: np.full(len(test), NOT_RANKED) for name in names}
+    first = {name: np.full((len(rows_of_user), LISTED), NO_ITEM, np.int32) for name in names}
+    is_known = np.zeros(len(rows_of_user), bool)
+    with threadpool_limits(1, user_api="blas"):  # more threads would wait for each other in every product
+        for place, (user_id, rows) in enumerate(progress(_by_time(recommender, rows_of_user))):
+            is_known[place] = user_num[rows[0]] >= 0
+            for name, order in recommender.orders(user_id, DEPTH, others).items():
+                ranks[name][rows] = ranks_in(order, item_num[rows])
+                first[name][place, : len(order)] = order[:LISTED]
+    raters = _raters(model.histories, len(model.items))
+    orders = {name: _order(ranks[name], first[name], raters, len(model.users)) for name in names}
+    silent = {name for name in model.sources if _proposes_nothing(first[name], first["final"], is_known)}
+    return Rows(
+        test,
+        user_num,
+        item_num,
+        predicted,
+        final=orders["final"],
+        candidates=orders["candidates"],
+        sources={name: orders[name] for name in model.sources if name not in silent},
+        others={name: orders[name] for name in others},
+    )
+
+
+def _proposes_nothing(first: NDArray[np.int32], final: NDArray[np.int32], is_known: NDArray[np.bool_]) -> bool:
+    """Return whether a source has no item for any user with a final order.
+
+    Unknown users count only if there are no others: they get the fallback's items in the place of a source's.
+    """
+    served = final[:, 0] != NO_ITEM
+    asked = served & is_known if (served & is_known).any() else served
+    return bool(asked.any() and (first[asked] == NO_ITEM).all())
+
+
+def _order(rank: Ranks, first: NDArray[np.int32], raters: NDArray[np.int64], num_users: int) -> Order:
+    num_items = len(raters)
+    return Order(rank, coverage(first, num_items), gini(first, num_items), novelty(first, raters, num_users))
+
+
+def _raters(histories: Histories, num_items: int) -> NDArray[np.int64]:
+    """Return the number of users who have each item in their history, (num_items,) int64; O(n log n)."""
+    user_num = np.repeat(np.arange(len(histories.offsets) - 1), np.diff(histories.offsets))
+    pairs = np.unique(user_num * num_items + histories.item_num)
+    return np.bincount(pairs % num_items, minlength=num_items)
+
+
+def _by_time(recommender: Recommender, rows_of_user: Mapping[Any, Any]) -> list[tuple[str, Ranks]]:
+    """Return the users with their rows, by the time of the newest event: requests of one time share work."""
+    users, histories = recommender.model.users, recommender.model.histories
+
+    def newest(user_id: str) -> int:
+        user_num = users.number(user_id)
+        time = NO_EVENTS.time if user_num is None else histories.of(user_num).time
+        return int(time[-1]) if len(time) else 0
+
+    return sorted(rows_of_user.items(), key=lambda item: newest(item[0]))

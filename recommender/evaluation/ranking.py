@@ -117,14 +117,14 @@ def accuracy(recommended: Items, relevant: Sequence[Items], k: int) -> dict[str,
     return {name: mean_estimate(values(rankings, k)) for name, values in ACCURACY.items()}
 
 
-def coverage(recommended: Items, item_count: int) -> float:
+def coverage(recommended: NDArray[np.integer], item_count: int) -> float:
     """Return the share of the catalogue that is recommended to any user; raise ValueError for an unknown item."""
     if recommended.max(initial=NO_ITEM) >= item_count:
         raise ValueError(f"item_count: expected more than the item number {recommended.max()}, got {item_count}")
     return len(np.unique(recommended[recommended != NO_ITEM])) / item_count
 
 
-def gini(recommended: Items, item_count: int) -> float:
+def gini(recommended: NDArray[np.integer], item_count: int) -> float:
     """Return the inequality of recommendations over items: 0 if equal, 1 if one item (of many) gets all of them."""
     shown = np.sort(np.bincount(recommended[recommended != NO_ITEM], minlength=item_count))
     if not shown.any():
@@ -133,7 +133,7 @@ def gini(recommended: Items, item_count: int) -> float:
     return float(((2 * ranks - item_count - 1) @ shown) / (item_count * shown.sum()))
 
 
-def novelty(recommended: Items, ratings_of_item: NDArray[np.int64], user_count: int) -> float:
+def novelty(recommended: NDArray[np.integer], ratings_of_item: NDArray[np.int64], user_count: int) -> float:
     """Return the mean of -log2(share of users who rated the item), in bits; an item without raters counts as one."""
     items = recommended[recommended != NO_ITEM]
     share = np.maximum(ratings_of_item[items], 1) / user_count

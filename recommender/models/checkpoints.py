@@ -25,6 +25,7 @@ from recommender.models.iteration import Iteration, Start
 
 FORMAT = "two-stage-recommender-checkpoint"
 FORMAT_VERSION = 1
+NO_ARRAY = b"\xff" * 8  # in the place of a length
 KEPT = 2  # the newest, and the one before it in case the newest is damaged
 
 
@@ -51,15 +52,21 @@ class Checkpoint:
 
 
 def fingerprint(options: Mapping[str, object], data: Interactions, validation: Interactions | None) -> str:
-    """Return the fingerprint of data and hyper-parameters, 16 hexadecimal digits."""
+    """Return the fingerprint of data and hyper-parameters, 16 hexadecimal digits.
+
+    Events without ratings or weights differ from those with some.
+    """
     digest = hashlib.sha256(json.dumps(options).encode())
-    for ratings in (data, validation):
-        if ratings is None:
+    for events in (data, validation):
+        if events is None:
             continue
-        names = (ratings.users.table.blob, ratings.items.table.blob)
-        for array in (*names, ratings.user_num, ratings.item_num, ratings.ratings, ratings.time):
-            digest.update(len(array).to_bytes(8, "little"))
-            digest.update(np.ascontiguousarray(array).data)
+        names = (events.users.table.blob, events.items.table.blob)
+        for array in (*names, events.user_num, events.item_num, events.rating, events.time, events.weight):
+            if array is None:
+                digest.update(NO_ARRAY)
+            else:
+                digest.update(len(array).to_bytes(8, "little"))
+                digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 

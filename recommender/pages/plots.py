@@ -84,13 +84,14 @@ def shares(axes: Axes, parts: Mapping[str, Mapping[str, int]], xlabel: str) -> N
     axes.legend(frameon=False)
 
 
-def long_tail(axes: Axes, ratings: NDArray[np.int64], items: NDArray[np.int64]) -> None:
-    """Draw the share of the train ratings that the most rated items have.
+def long_tail(axes: Axes, ratings: NDArray[np.int64], items: NDArray[np.int64], events: str = "ratings") -> None:
+    """Draw the share of the train ratings that the items with most ratings have.
 
     Args:
         axes: where to draw.
         ratings: numbers of ratings that an item has, the highest first.
         items: the number of items with as many ratings.
+        events: the word for ratings: events without ratings have another one.
     """
     of_items = np.append(0, np.cumsum(items) / max(1, items.sum()))
     of_ratings = np.append(0, np.cumsum(items * ratings) / max(1, (items * ratings).sum()))
@@ -102,10 +103,16 @@ def long_tail(axes: Axes, ratings: NDArray[np.int64], items: NDArray[np.int64]) 
     top = np.interp(0.1, of_items, of_ratings)
     axes.plot(0.1, top, "o", color=ACCENT)
     axes.text(0.96, 0.2, f"the top 10% of items have {top:.0%}", color=ACCENT, ha="right")
-    axes.text(0.96, 0.07, f"{once:.0%} of items have one rating", ha="right")
+    axes.text(0.96, 0.07, f"{once:.0%} of items have one {events.removesuffix('s')}", ha="right")
     axes.text(0.65, 0.63, "if all had equally many", color=FAINT_TEXT, rotation=45, transform_rotates_text=True,
               rotation_mode="anchor", ha="center", va="top")  # fmt: skip
-    axes.set(title="The long tail", xlabel="items, most rated first", ylabel="train ratings", xlim=(0, 1), ylim=(0, 1))
+    axes.set(
+        title="The long tail",
+        xlabel=f"items, those with most {events} first",
+        ylabel=f"train {events}",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.set_major_locator(MaxNLocator(5))

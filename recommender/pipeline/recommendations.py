@@ -1,6 +1,6 @@
 """What a request brings and what a recommender returns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 NOTHING = "none"  # the source of a response if no source proposes anything
@@ -8,10 +8,37 @@ NOTHING = "none"  # the source of a response if no source proposes anything
 
 @dataclass(frozen=True)
 class Event:
-    """A rating that comes with the request."""
+    """An event that comes with the request.
+
+    Attributes:
+        item_id: the item.
+        rating: None if the event has none.
+        timestamp: a number in the unit of the training data's timestamps, or an ISO 8601 date or date-time; None: the
+            event is newer than all others before it.
+    """
 
     item_id: str
-    rating: float
+    rating: float | None = None
+    timestamp: float | str | None = None
+
+
+@dataclass(frozen=True)
+class Because:
+    """A part of a recommendation's score.
+
+    Attributes:
+        source: the source or feature that gives this part.
+        share: the part, from 0 to 1.
+        item_ids: items of the user's history that this part mainly comes from.
+        words: words that the item's title shares with theirs, if the part comes from titles.
+        text: a few words, such as "popular this month"; None if the items say it.
+    """
+
+    source: str
+    share: float
+    item_ids: Sequence[str] = ()
+    words: Sequence[str] = ()
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,8 +50,9 @@ class RecommendedItem:
         title: None if unknown.
         score: the final ranking score, descending. Items that the features know nothing about follow the others.
         predicted_rating: not clipped to the rating scale; None if no source predicts one.
-        features: the values that the ranking features show, by field; None if unknown.
-        because: item_id of the event in the user's history that is the main reason; None if no event is.
+        features: the values that sources and features show, by field; None if unknown.
+        sources: the sources that proposed the item.
+        because: the largest parts of the score that have a reason, the largest first.
     """
 
     item_id: str
@@ -32,7 +60,8 @@ class RecommendedItem:
     score: float
     predicted_rating: float | None
     features: Mapping[str, float | None] = field(default_factory=dict)
-    because: str | None = None
+    sources: Sequence[str] = ()
+    because: Sequence[Because] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 No Flask and no torch here: the same object serves HTTP requests and is measured by `evaluation`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -13,14 +14,16 @@ from numpy.typing import NDArray
 from recommender.artifacts import model_folder
 from recommender.artifacts.model_folder import Model
 from recommender.candidates.base import Candidates, Source
-from recommender.candidates.fusion import fuse
 from recommender.common.messages import shown
-from recommender.components.query import NO_ITEMS, NO_RATINGS, Query
+from recommender.components.query import NO_EVENTS, NO_ITEMS, Query
 from recommender.errors import RequestError
+from recommender.hyperparameters import COMPONENTS
+from recommender.pipeline.explain import explain
+from recommender.pipeline.histories import RequestLimits, new_events, text_of, with_new_events
 from recommender.pipeline.limits import LIMITS
+from recommender.pipeline.rankers import LearnedRanker, PaperRanker, Ranked, Ranker
 from recommender.pipeline.recommendations import NOTHING, Event, Recommendations, RecommendedItem
 from recommender.ranking.base import Feature
-from recommender.ranking.blend import Ranking, rank
 
 Items = NDArray[np.int64]
 
@@ -30,10 +33,17 @@ class Recommender:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._sources = [model.sources[name] for name in model.config.source_names]
-        self._fallbacks = [model.sources[name] for name in model.config.fallback_names]
-        self._features = list(model.features.values())
-        self._weights = {name: of.weight(model.config.of(of.Options)) for name, of in model.features.items()}
+        config = model.config
+        self._sources = _present(model, config.source_names)
+        self._fallbacks = _present(model, config.fallback_names)
+        self._limits = RequestLimits(config.rating_min, config.rating_max, model.histories.newest)
+        fields = {part.shown_as: "" for part in COMPONENTS.values()}  # a response has the fields of all components
+        fields |= {part.shown_as: name for name, part in model.components.items()}
+        self._shown = {field: name for field, name in fields.items() if field is not None}
+        self._ranker: Ranker = PaperRanker(model)
+        if model.ranking is not None:
+            scored = {**self._sources, **_present(model, config.scored_names)}
+            self._ranker = LearnedRanker(model, model.ranking, scored)
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -66,60 +76,70 @@ class Recommender:
         Args:
             user_id: any string; an unknown one is not an error.
             history: events that the model has not seen, oldest first. They are added to a known user's
-                own; the newest rating of an item wins; unknown items are left out.
+                own; the newest event of an item wins; unknown items are left out.
             top_k: items in the response.
-            num_candidates: candidates that are ranked; by default 100, or `top_k` if that is more.
+            num_candidates: candidates of each source; by default 100, or `top_k` if that is more.
             exclude_seen: leave out the items of the user's history.
 
         Raises:
-            RequestError: a rating of `history` is out of the model's range, an ID is no text or whole number, or a
-                number is not in its range.
+            RequestError: a rating of `history` is out of the model's range, a timestamp is no time, an ID is no text
+                or whole number, or a number is not in its range.
         """
         top_k = _whole("top_k", top_k)
         num_candidates = _whole(
             "num_candidates", max(LIMITS.num_candidates, top_k) if num_candidates is None else num_candidates
         )
-        user_id = _text("user_id", user_id)
+        user_id = text_of("user_id", user_id)
         query = self.query(user_id, history, exclude_seen=exclude_seen)
-        found = [one for source in self._sources if (one := source.top(query, num_candidates)) is not None]
-        if not found:
-            return self._fallback(user_id, query, top_k)
-        candidates = fuse(found, num_candidates)
-        ranking = rank(query, candidates, self._features, self._weights)
-        return Recommendations(user_id, candidates.origin, self._described(query, candidates, ranking, top_k))
+        ranked = self._ranked(query, self._proposed(query, num_candidates), num_candidates, top_k)
+        return Recommendations(user_id, ranked.origin, self._described(query, ranked, top_k))
 
-    def query(self, user_id: str, history: Sequence[Event] = (), *, exclude_seen: bool = True) -> Query:
-        """Return a request in the form that sources and features take; see `recommend`."""
-        user_num = self.model.users.number(user_id)
-        events = self._known_events(history)
-        item_num, rating = (NO_ITEMS, NO_RATINGS) if user_num is None else self.model.histories.of(user_num)
-        if events:
-            kept = ~np.isin(item_num, list(events))
-            item_num = np.append(item_num[kept], np.fromiter(events.keys(), np.int32))
-            rating = np.append(rating[kept], np.fromiter(events.values(), np.float32))
-        return Query(user_num, item_num, rating, bool(events), item_num if exclude_seen else NO_ITEMS)
+    def query(
+        self, user_id: str, history: Sequence[Event] = (), *, exclude_seen: bool = True, as_of_history: bool = False
+    ) -> Query:
+        """Return a request in the form that sources and features take; see `recommend` and `Query.of_known`."""
+        user_num, histories = self.model.users.number(user_id), self.model.histories
+        events = new_events(history, self.model.items, self._limits)
+        if user_num is not None and not events:
+            query = Query.of_known(histories, user_num, as_of_history=as_of_history)
+        else:
+            known, has_clock = NO_EVENTS if user_num is None else histories.of(user_num), histories.newest is not None
+            merged = with_new_events(known, events, has_clock)
+            query = Query(user_num, merged, has_clock, bool(events), merged.item_num)
+        return query if exclude_seen else replace(query, exclude=NO_ITEMS)
 
-    def orders(self, user_id: str, depth: int) -> dict[str, Items]:
+    def orders(self, user_id: str, depth: int, others: Mapping[str, Self] | None = None) -> dict[str, Items]:
         """Return item numbers, best first: the order of each source by its name, of the pool, and the final one.
 
-        If no candidate source knows the user, the fallback's order replaces the pool, the final order and empty orders.
+        The request is made at the time of the user's newest event, so that nothing later counts. If no candidate
+        source knows the user, the fallback's order replaces the pool, the final order and empty orders.
+
+        Args:
+            user_id: any string.
+            depth: candidates of each source, and length of the final order.
+            others: recommenders that have some of the same fitted sources, whose final orders are wanted, too.
 
         Returns:
-            `depth` items at most, by the source's name, `candidates` and `final`.
+            `depth` items at most, by the source's name, `candidates`, `final` and the names of `others`.
         """
-        query = self.query(user_id)
+        query = self.query(user_id, as_of_history=True)
         found = {name: source.top(query, depth) for name, source in self.model.sources.items()}
         orders = {name: one.item_num if one is not None else NO_ITEMS.astype(np.int64) for name, one in found.items()}
-        names = self.model.config.source_names
-        pooled = [one for name in names if (one := found[name]) is not None]
-        if pooled:
-            candidates = fuse(pooled, depth)
-            final = candidates.item_num[rank(query, candidates, self._features, self._weights).position]
-            return {**orders, "candidates": candidates.item_num, "final": final}
-        names = self.model.config.fallback_names
-        last = next((orders[name] for name in names if found[name] is not None), NO_ITEMS.astype(np.int64))
-        unknown = dict.fromkeys([name for name, one in found.items() if one is None], last)
-        return {**orders, **unknown, "candidates": last, "final": last}
+        orders |= {name: other._final(query, found, depth) for name, other in (others or {}).items()}
+        final = self._final(query, found, depth)
+        proposed = {name: one for name in self._sources if (one := found[name]) is not None}
+        if proposed:
+            return {**orders, "candidates": self._ranker.pool(query, proposed, depth), "final": final}
+        unknown = dict.fromkeys([name for name, one in found.items() if one is None], final)
+        return {**orders, **unknown, "candidates": final, "final": final}
+
+    def _final(self, query: Query, found: Mapping[str, Candidates | None], depth: int) -> Items:
+        """Return the final order of what all sources have found, or else the first fallback's order."""
+        proposed = {name: one for name in self._sources if (one := found[name]) is not None}
+        if proposed:
+            return self._ranker.rank(query, proposed, depth).item_num[:depth]
+        last = next((one for name in self._fallbacks if (one := found[name]) is not None), None)
+        return NO_ITEMS.astype(np.int64) if last is None else last.item_num
 
     def recommend_batch(
         self, user_num: NDArray[np.integer], num_candidates: int, top_k: int
@@ -130,18 +150,14 @@ class Recommender:
             For each user in order (item_num, score, predicted_rating), at most `top_k` long; a rating is NaN if no
             source predicts one.
         """
-        queries = [self._known(int(number)) for number in user_num]
-        tops = zip(*(source.top_of_each(queries, num_candidates) for source in self._sources), strict=True)
+        queries = [Query.of_known(self.model.histories, int(number)) for number in user_num]
+        tops = zip(*(source.top_of_each(queries, num_candidates) for source in self._sources.values()), strict=True)
         for query, of_sources in zip(queries, tops, strict=True):
-            found = [one for one in of_sources if one is not None]
-            if found:
-                candidates = fuse(found, num_candidates)
-                ranking = rank(query, candidates, self._features, self._weights)
-                items, score = candidates.item_num[ranking.position[:top_k]], ranking.score[:top_k]
-            else:
-                fallback = self._first_fallback(query, top_k)
-                items, score = fallback.item_num, fallback.score
-            yield items, score, self._predicted(query, items)
+            found = zip(self._sources, of_sources, strict=True)
+            proposed = {name: one for name, one in found if one is not None}
+            ranked = self._ranked(query, proposed, num_candidates, top_k)
+            items = ranked.item_num[:top_k]
+            yield items, ranked.score[:top_k], self._predicted(query, items)
 
     def predict_pairs(self, user_num: NDArray[np.integer], item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
         """Return the predicted rating of each pair, (n,) float64, -1 for unknown; None if no source predicts one."""
@@ -151,34 +167,19 @@ class Recommender:
                 return predicted
         return None
 
-    def _known(self, user_num: int) -> Query:
-        item_num, rating = self.model.histories.of(user_num)
-        return Query(user_num, item_num, rating, False, item_num)
+    def _proposed(self, query: Query, count: int) -> dict[str, Candidates]:
+        found = {name: source.top(query, count) for name, source in self._sources.items()}
+        return {name: one for name, one in found.items() if one is not None}
 
-    def _known_events(self, history: Sequence[Event]) -> dict[int, float]:
-        config = self.model.config
-        events: dict[int, float] = {}
-        for position, event in enumerate(history):
-            if not config.rating_min <= event.rating <= config.rating_max:
-                raise RequestError(
-                    f"history[{position}].rating",
-                    f"expected a number from {config.rating_min:g} to {config.rating_max:g}, got {event.rating:g}",
-                )
-            item_num = self.model.items.number(_text(f"history[{position}].item_id", event.item_id))
-            if item_num is not None:
-                events.pop(item_num, None)  # the newest rating takes the newest place
-                events[item_num] = event.rating
-        return events
-
-    def _first_fallback(self, query: Query, top_k: int) -> Candidates:
-        found = (source.top(query, top_k) for source in self._fallbacks)
-        nothing = Candidates(np.empty(0, np.int64), np.empty(0), NOTHING)
-        return next((one for one in found if one is not None), nothing)
-
-    def _fallback(self, user_id: str, query: Query, top_k: int) -> Recommendations:
-        found = self._first_fallback(query, top_k)
-        unranked = Ranking(np.arange(len(found.item_num)), found.score, {})
-        return Recommendations(user_id, found.origin, self._described(query, found, unranked, top_k, explain=False))
+    def _ranked(self, query: Query, proposed: Mapping[str, Candidates], num_candidates: int, top_k: int) -> Ranked:
+        """Return the final order of what the candidate sources propose, or else the first fallback's order."""
+        if proposed:
+            return self._ranker.rank(query, proposed, num_candidates)
+        for name, source in self._fallbacks.items():
+            found = source.top(query, top_k)
+            if found is not None:
+                return Ranked(found.item_num, found.score, found.origin, {name: found.score}, {}, {name: found})
+        return Ranked(np.empty(0, np.int64), np.empty(0), NOTHING, {}, {}, {})
 
     def _predicted(self, query: Query, item_num: Items) -> NDArray[np.float64]:
         for source in self.model.sources.values():
@@ -187,62 +188,38 @@ class Recommender:
                 return predicted
         return np.full(len(item_num), np.nan)
 
-    def _described(
-        self, query: Query, candidates: Candidates, ranking: Ranking, top_k: int, explain: bool = True
-    ) -> list[RecommendedItem]:
+    def _described(self, query: Query, ranked: Ranked, top_k: int) -> list[RecommendedItem]:
         """Return the first `top_k` with their titles, numbers and reasons."""
-        items = candidates.item_num[ranking.position[:top_k]]
+        items = ranked.item_num[:top_k]
         numbers = items.tolist()
-        shown = {
-            feature.shown_as: _or_none(ranking.features.get(feature.name), len(numbers))
-            for feature in self._features
-            if feature.shown_as is not None
-        }
-        reasons = self._reasons(query, numbers) if explain else [None] * len(numbers)
+        shown = {field: _or_none(ranked.shown.get(name), len(numbers)) for field, name in self._shown.items()}
+        ratings = _or_none(self._predicted(query, items), len(numbers))
+        parts: dict[str, Source | Feature] = {**self.model.sources, **self.model.features}
+        reasons = explain(query, ranked, top_k, parts, self.model.items, self.model.titles)
+        proposers = {name: set(one.item_num.tolist()) for name, one in ranked.proposed.items()}
         return [
             RecommendedItem(
                 item_id=self.model.items.id(number),
                 title=self.model.titles.text(number) or None,
-                score=score,
-                predicted_rating=rating,
+                score=float(ranked.score[place]),
+                predicted_rating=ratings[place],
                 features={name: values[place] for name, values in shown.items()},
-                because=None if reason is None else self.model.items.id(reason),
+                sources=[name for name, own in proposers.items() if number in own],
+                because=reasons[place],
             )
-            for place, (number, score, rating, reason) in enumerate(
-                zip(
-                    numbers,
-                    ranking.score[:top_k].tolist(),
-                    _or_none(self._predicted(query, items), len(numbers)),
-                    reasons,
-                    strict=True,
-                )
-            )
+            for place, number in enumerate(numbers)
         ]
 
-    def _reasons(self, query: Query, numbers: list[int]) -> list[int | None]:
-        """Return for each item the first reason that a feature, or else a source, has."""
-        parts: list[Source | Feature] = [*self._features, *self._sources]
-        reasons: list[int | None] = [None] * len(numbers)
-        for part in parts:
-            if None in reasons:
-                found = part.reasons(query, numbers)
-                reasons = [own if own is not None else other for own, other in zip(reasons, found, strict=True)]
-        return reasons
+
+def _present(model: Model, names: Sequence[str]) -> dict[str, Source]:
+    """Return the sources of these names that the model has: training leaves out those that do not suit the data."""
+    return {name: model.sources[name] for name in names if name in model.sources}
 
 
 def _whole(field: str, value: object) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise RequestError(field, f"expected a whole number from 1, got {shown(value)}")
     return int(value)
-
-
-def _text(field: str, value: object) -> str:
-    """Return an ID as text; a whole number becomes its digits, as in training."""
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        raise RequestError(field, f"expected a text, got {shown(value)}")
-    return value
 
 
 def _or_none(values: NDArray[np.float64] | None, count: int) -> list[float | None]:

@@ -8,25 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates.base import Candidates
-from recommender.components.base import Component
+from recommender.components.base import Component, Reason
 from recommender.components.query import Query
 from recommender.data.options import SharedOptions
 
-ITEM_FIELDS = ("item_id", "title", "score", "predicted_rating", "because")  # of a recommended item in a response
+ITEM_FIELDS = (
+    "item_id",
+    "title",
+    "score",
+    "predicted_rating",
+    "sources",
+    "because",
+)  # of a recommended item in a response
 
 
 class Feature(Component):
     """A ranking feature: a number for each candidate, 0..1, with a weight in the final score.
 
+    The pipeline paper takes the weight from the option `weight`; the pipeline auto learns it.
+
     Attributes:
-        shown_as: the field of a recommended item in the response that holds the number.
-        shown_description: the description of that field in the OpenAPI document.
         takes_the_rest: whether its weight is what the others leave, instead of its option `weight`.
+        only_paper: whether the pipeline auto leaves it out.
     """
 
-    shown_as: ClassVar[str | None] = None
-    shown_description: ClassVar[str] = ""
     takes_the_rest: ClassVar[bool] = False
+    only_paper: ClassVar[bool] = False
 
     @classmethod
     def weight(cls, options: SharedOptions) -> float | None:
@@ -45,23 +52,21 @@ class Feature(Component):
             None if it knows nothing about the user; the feature that takes the rest then gets its weight.
         """
 
-    def reasons(self, query: Query, item_num: Sequence[int]) -> list[int | None]:
-        """Return for each item the item of the history that is the main reason for it; None if no item is."""
+    def reasons(self, query: Query, item_num: Sequence[int]) -> list[Reason | None]:
+        """Return for each item what its number is mainly made of; None if unknown."""
         return [None] * len(item_num)
 
 
-def check_shown(features: Iterable[type[Feature]]) -> None:
-    """Check that features show their numbers in fields of their own.
+def check_shown(components: Iterable[type[Component]]) -> None:
+    """Check that the components of a pipeline show their numbers in fields of their own.
 
     Raises:
-        TypeError: two features share a field, or a feature takes one that every item has.
+        TypeError: two components share a field, or a component takes one that every item has.
     """
     taken = dict.fromkeys(ITEM_FIELDS, "every item")
-    for feature in features:
-        if feature.shown_as is None:
+    for part in components:
+        if part.shown_as is None:
             continue
-        if feature.shown_as in taken:
-            raise TypeError(
-                f"{feature.__module__}: shown_as {feature.shown_as!r} is taken by {taken[feature.shown_as]}"
-            )
-        taken[feature.shown_as] = feature.name
+        if part.shown_as in taken:
+            raise TypeError(f"{part.__module__}: shown_as {part.shown_as!r} is taken by {taken[part.shown_as]}")
+        taken[part.shown_as] = part.name

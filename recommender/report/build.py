@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from recommender.report.activity import Activity, activity
 from recommender.report.examples import Example, examples
 from recommender.report.learning import Curve, Sizes, costs_little, curve, sizes
+from recommender.report.order import Chosen, Weights, chosen, weights
 from recommender.report.settings import Command, Setting, commands, report_command, settings
 from recommender.report.stages import Stages, stages
 from recommender.report.summary import Summary, summary
@@ -20,7 +21,9 @@ class Report:
         summary: summary of the data.
         curve: validation error by iteration.
         sizes: validation error by embedding size.
-        stages: hit rates.
+        weights: what decides the order.
+        chosen: the options that training chooses.
+        stages: how well each order finds the test items.
         activity: test error by train ratings.
         examples: some users.
         settings: the hyper-parameters.
@@ -31,6 +34,8 @@ class Report:
     summary: Summary
     curve: Curve | str
     sizes: Sizes | str
+    weights: Weights | str
+    chosen: list[Chosen]
     stages: Stages | str
     activity: Activity | str
     examples: list[Example]
@@ -39,9 +44,14 @@ class Report:
 
     @property
     def sources(self) -> list[str]:
-        """The candidate sources, each in a few words."""
+        """The candidate sources of the model, each in a few words."""
         parts = self.finished.recommender.model.sources
-        return [str(parts[name]) for name in self.finished.config.source_names]
+        return [str(parts[name]) for name in self.finished.config.source_names if name in parts]
+
+    @property
+    def called(self) -> str:
+        """The word for an event of the training data."""
+        return "event" if self.finished.data.rating is None else "rating"
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -57,15 +67,18 @@ def build(finished: TrainingRun, every_size: bool) -> Report:
         finished: the training.
         every_size: fit other embedding sizes even if that takes long.
     """
+    options = chosen(finished)
     command = "" if every_size or costs_little(finished) else report_command(finished)
     return Report(
         finished=finished,
         summary=summary(finished),
         curve=curve(finished),
         sizes=sizes(finished, command),
+        weights=weights(finished),
+        chosen=options,
         stages=stages(finished),
         activity=activity(finished),
         examples=examples(finished),
         settings=settings(finished.config),
-        commands=commands(finished),
+        commands=commands(finished, {name for one in options for name in one.options}),
     )

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.evaluation.evaluate import Rows
-from recommender.evaluation.ranking import NOT_RANKED
-from recommender.pipeline.recommendations import RecommendedItem
+from recommender.evaluation.metric_names import DEPTH
+from recommender.pipeline.limits import LIMITS
+from recommender.pipeline.recommendations import Because, RecommendedItem
 from recommender.pipeline.recommender import Recommender
 from recommender.training.training_run import TrainingRun
 
@@ -17,11 +18,11 @@ MAX_CHARACTERS = 100  # in a title or an ID
 
 
 @dataclass(frozen=True)
-class Rated:
-    """An item of a history, by its title if it has one."""
+class Had:
+    """An item of a history, by its title if it has one; the rating is None if the event has none."""
 
     title: str
-    rating: float
+    rating: float | None
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class HeldOut:
         title: title of the item.
         rating: the actual rating; None without ratings.
         predicted: the predicted rating; None if no source predicts ratings.
-        place: position of the item in the recommendations, from 1; None if it is not among them.
+        place: position of the item among the first 100 recommendations, from 1; None if it is not among them.
     """
 
     title: str
@@ -42,21 +43,42 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class Why:
+    """A part of a recommendation's score.
+
+    Attributes:
+        source: the source or feature that gives it.
+        share: the part, from 0 to 1.
+        titles: titles of the items in the history that it mainly comes from.
+        words: words that the titles share.
+        text: a few words; None if the titles say it.
+    """
+
+    source: str
+    share: float
+    titles: list[str]
+    words: list[str]
+    text: str | None
+
+
+@dataclass(frozen=True)
 class Shown:
     """A recommendation.
 
     Attributes:
         title: title of the item.
         predicted: the predicted rating; None if no source predicts ratings.
-        features: the values that the ranking features show, by field.
-        because: title of the item in the history that is the main reason; None if no item is.
+        features: the values that sources and features show, by field.
+        sources: the sources that propose it.
+        because: the largest parts of its score.
         hit: whether it is in the test channel.
     """
 
     title: str
     predicted: float | None
     features: Mapping[str, float | None]
-    because: str | None
+    sources: list[str]
+    because: list[Why]
     hit: bool
 
 
@@ -65,8 +87,8 @@ class Example:
     """A user, with the latest `HISTORY` items of the history, newest first, and the first `HELD_OUT` test items."""
 
     user_id: str
-    ratings: int
-    history: list[Rated]
+    events: int
+    history: list[Had]
     held_out: list[HeldOut]
     shown: list[Shown]
 
@@ -88,16 +110,18 @@ def spread(users: NDArray[np.int64], ratings: NDArray[np.int64]) -> NDArray[np.i
 def example(finished: TrainingRun, user_num: int) -> Example:
     """Return the content of the report about a user."""
     model = finished.recommender.model
-    item_num, rating = (column[::-1] for column in model.histories.of(user_num))
+    known = model.histories.of(user_num)
+    item_num, rating = known.item_num[::-1], known.rating[::-1]
     history = [
-        Rated(title_of(finished.recommender, item), stars)
+        Had(title_of(finished.recommender, item), None if np.isnan(stars) else stars)
         for item, stars in zip(item_num[:HISTORY].tolist(), rating[:HISTORY].tolist(), strict=True)
     ]
     user_id = model.users.id(user_num)
-    items = finished.recommender.recommend(user_id).items
+    items = finished.recommender.recommend(user_id, top_k=DEPTH).items
     tested = _held_out_items(finished, user_num)
-    shown = [_shown(finished.recommender, item, item.item_id in tested) for item in items]
-    return Example(cut(user_id), len(item_num), history, _held_out(finished, user_num), shown)
+    shown = [_shown(finished.recommender, item, item.item_id in tested) for item in items[: LIMITS.top_k]]
+    places = {item.item_id: place for place, item in enumerate(items, 1)}
+    return Example(cut(user_id), len(item_num), history, _held_out(finished, user_num, places), shown)
 
 
 def title_of(recommender: Recommender, item_num: int) -> str:
@@ -112,9 +136,15 @@ def cut(text: str) -> str:
 
 
 def _shown(recommender: Recommender, item: RecommendedItem, hit: bool) -> Shown:
-    reason = None if item.because is None else recommender.model.items.number(item.because)
-    because = None if reason is None else title_of(recommender, reason)
-    return Shown(cut(item.title or item.item_id), item.predicted_rating, item.features, because, hit)
+    because = [_why(recommender, part) for part in item.because]
+    title = cut(item.title or item.item_id)
+    return Shown(title, item.predicted_rating, item.features, list(item.sources), because, hit)
+
+
+def _why(recommender: Recommender, part: Because) -> Why:
+    numbers = [number for item_id in part.item_ids if (number := recommender.model.items.number(item_id)) is not None]
+    titles = [title_of(recommender, number) for number in numbers]
+    return Why(part.source, part.share, titles, [cut(word) for word in part.words], part.text)
 
 
 def _held_out_items(finished: TrainingRun, user_num: int) -> set[str]:
@@ -122,18 +152,18 @@ def _held_out_items(finished: TrainingRun, user_num: int) -> set[str]:
     return set() if rows is None else set(rows.test["item_id"][rows.user_num == user_num])
 
 
-def _held_out(finished: TrainingRun, user_num: int) -> list[HeldOut]:
+def _held_out(finished: TrainingRun, user_num: int, places: Mapping[str, int]) -> list[HeldOut]:
     if finished.rows is None:
         return []
     own = np.flatnonzero(finished.rows.user_num == user_num)[:HELD_OUT]
-    return [_held_out_row(finished.recommender, finished.rows, row) for row in own.tolist()]
+    return [_held_out_row(finished.recommender, finished.rows, row, places) for row in own.tolist()]
 
 
-def _held_out_row(recommender: Recommender, rows: Rows, row: int) -> HeldOut:
-    item_num, rank = int(rows.item_num[row]), int(rows.rank[row])
+def _held_out_row(recommender: Recommender, rows: Rows, row: int, places: Mapping[str, int]) -> HeldOut:
+    item_id, item_num = str(rows.test["item_id"].iloc[row]), int(rows.item_num[row])
     return HeldOut(
-        title=cut(str(rows.test["item_id"].iloc[row])) if item_num < 0 else title_of(recommender, item_num),
+        title=cut(item_id) if item_num < 0 else title_of(recommender, item_num),
         rating=None if rows.rating is None else float(rows.rating[row]),
         predicted=None if rows.predicted is None else float(rows.predicted[row]),
-        place=None if rank == NOT_RANKED else rank + 1,
+        place=places.get(item_id),
     )

@@ -2,19 +2,24 @@
 
 from dataclasses import dataclass
 
+from recommender.candidates import SOURCES
 from recommender.common.progress import progress
 from recommender.components.fit_context import FitContext
 from recommender.errors import FitError
+from recommender.hyperparameters import TrainConfig
 from recommender.training.search import validation_error
 from recommender.training.training_run import TrainingRun
 
 SIZE = "embedding_dim"
+OWNER = TrainConfig.owners[SIZE][0]  # the source that predicts ratings
 SIZES = (10, 20, 50, 100, 150, 200, 250, 300)
 MAX_RATINGS = 200_000  # with more, other sizes cost a training job more than some seconds
 NO_VALIDATION = (
     "There was nothing to validate on: give the job a validation channel, "
     "or ratings in which a user's last item is one that others have rated, too."
 )
+NO_RATINGS = "The events have no ratings, so no source predicts ratings and there is no error to show."
+NO_PREDICTIONS = "No source of this model predicts ratings, so there is no error to show."
 
 
 @dataclass(frozen=True)
@@ -47,17 +52,23 @@ def curve(finished: TrainingRun) -> Curve | str:
         metrics.get(name) for name in ("validation_rmse_by_iteration", "num_iterations", "num_validation_ratings")
     )
     if not validation:
-        return NO_VALIDATION
+        return nothing_validated(finished)
     if not (isinstance(rmse, list) and isinstance(chosen, int) and isinstance(validation, int)):
         return "metrics.json of this training has no learning curve: it was written by an earlier version, train again."
     return Curve(rmse, chosen, validation)
 
 
+def nothing_validated(finished: TrainingRun) -> str:
+    """Return the sentence about why there is no validation error."""
+    if finished.data.rating is None:
+        return NO_RATINGS
+    return NO_VALIDATION if OWNER in finished.recommender.model.sources else NO_PREDICTIONS
+
+
 def costs_little(finished: TrainingRun) -> bool:
     """Return whether a training job can fit other embedding sizes within seconds."""
     alone = len(finished.container.cluster().hosts) == 1
-    parts = finished.config.components.values()
-    quick = all(finished.config.of(part.Options).is_quick for part in parts if SIZE in part.own_options())
+    quick = finished.config.of(SOURCES[OWNER].Options).is_quick
     return alone and quick and len(finished.data) <= MAX_RATINGS
 
 
@@ -69,7 +80,7 @@ def sizes(finished: TrainingRun, command: str) -> Sizes | str:
         command: the command that fits the sizes; empty: fit them here.
     """
     if not finished.metrics.get("num_validation_ratings"):
-        return NO_VALIDATION
+        return nothing_validated(finished)
     if command:
         return f"Fitting other sizes would take the training job too long: {command} fits them."
     own = getattr(finished.config, SIZE)

@@ -12,20 +12,24 @@ from recommender.pages.plots import ACCENT, FAINT, FAINT_TEXT, INK, MAX_POINTS, 
 from recommender.report.activity import Bin
 from recommender.report.build import Report
 from recommender.report.learning import Curve, Sizes
-from recommender.report.stages import Stages
+from recommender.report.order import LEARNED, Weights
+from recommender.report.stages import Kind, Stages
 from recommender.report.summary import Counts, Summary
 
 FEW = 30  # a curve with at most this many points marks each
 LEAST_SPAN = 0.04  # height of an error axis as a share of the errors: smaller differences look small
+COLOURS = {Kind.FINAL: ACCENT, Kind.PART: INK, Kind.OTHER: FAINT}
 
 
 def plots(report: Report) -> dict[str, list[str]]:
     """Return section -> its plots, each one `<svg>` element; a missing section has none."""
-    drawn = {"data": _of_data(report.summary)}
+    drawn = {"data": _of_data(report.summary, f"{report.called}s")}
     if not isinstance(report.curve, str):
         drawn["curve"] = [plot(partial(learning_curve, report.curve))]
     if not isinstance(report.sizes, str):
         drawn["sizes"] = [plot(partial(by_size, report.sizes))]
+    if not isinstance(report.weights, str):
+        drawn["weights"] = _of_weights(report.weights)
     if not isinstance(report.stages, str):
         size = _size(len(report.stages.stages))
         drawn["stages"] = [plot(partial(hit_rates, report.stages, k), size) for k in CUTS]
@@ -34,33 +38,52 @@ def plots(report: Report) -> dict[str, list[str]]:
     return drawn
 
 
-def _of_data(summary: Summary) -> list[str]:
+def _of_data(summary: Summary, events: str) -> list[str]:
     rated = [plot(lambda axes: shares(axes, summary.by_rating, "rating"))] if summary.by_rating else []
     return [
         *rated,
-        plot(lambda axes: long_tail(axes, *summary.tail)),
-        _counts(summary.users_by_ratings, "users"),
-        _counts(summary.items_by_ratings, "items"),
+        plot(lambda axes: long_tail(axes, summary.tail[0], summary.tail[1], events)),
+        _counts(summary.users_by_ratings, "users", events),
+        _counts(summary.items_by_ratings, "items", events),
     ]
 
 
-def _counts(numbers: Counts, what: str) -> str:
-    return plot(partial(counts, numbers, f"{what.capitalize()} by their train ratings", what), _size(len(numbers)))
+def _counts(numbers: Counts, what: str, events: str) -> str:
+    return plot(partial(counts, numbers, what, events), _size(len(numbers)))
+
+
+def _of_weights(found: Weights) -> list[str]:
+    weights = plot(partial(bars, found.weights, "{:.3g}", None, "Weights", "weight"), _size(len(found.weights)))
+    if not found.ndcg:
+        return [weights]
+    decides = found.alone or LEARNED
+    ndcg = partial(bars, found.ndcg, "{:.4f}", decides, f"{found.targets:,} held-out events", "NDCG at 100")
+    return [weights, plot(ndcg, _size(len(found.ndcg)))]
 
 
 def _errors(bins: list[Bin], whose: str) -> str:
     return plot(partial(errors, bins, f"By the {whose}'s train ratings"), _size(len(bins)))
 
 
-def counts(numbers: Counts, title: str, what: str, axes: Axes) -> None:
-    """Draw a bar with its number for each label, from top to bottom."""
-    bars = axes.barh(range(len(numbers)), list(numbers.values()), color=INK)
-    axes.bar_label(bars, [f"{number:,}" for number in numbers.values()], padding=3, color=FAINT_TEXT)
-    axes.set(title=title, xlabel=what, ylabel="train ratings")
+def counts(numbers: Counts, what: str, events: str, axes: Axes) -> None:
+    """Draw a bar with its number of users or items for each number of events, from top to bottom."""
+    drawn = axes.barh(range(len(numbers)), list(numbers.values()), color=INK)
+    axes.bar_label(drawn, [f"{number:,}" for number in numbers.values()], padding=3, color=FAINT_TEXT)
+    axes.set(title=f"{what.capitalize()} by their train {events}", xlabel=what, ylabel=f"train {events}")
     axes.margins(x=0.22)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
     _label_rows(axes, list(numbers))
+
+
+def bars(values: dict[str, float], written: str, marked: str | None, title: str, xlabel: str, axes: Axes) -> None:
+    """Draw a bar with its value for each name, from top to bottom, and mark one of them."""
+    colours = [ACCENT if name == marked else INK for name in values]
+    drawn = axes.barh(range(len(values)), list(values.values()), color=colours)
+    axes.bar_label(drawn, [written.format(value) for value in values.values()], padding=3, color=FAINT_TEXT)
+    axes.set(title=title, xlabel=xlabel, xlim=(0, 1.3 * max(values.values(), default=0) or 1))
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+    _label_rows(axes, list(values))
 
 
 def _size(rows: int) -> tuple[float, float]:
@@ -109,7 +132,7 @@ def hit_rates(stages: Stages, k: int, axes: Axes) -> None:
     """Draw the hit rate at k of each order, with its interval."""
     for place, stage in enumerate(stages.stages):
         rate = stage.rates[k]
-        _interval(axes, rate, place, ACCENT if stage.ours else FAINT)
+        _interval(axes, rate, place, COLOURS[stage.kind])
         axes.annotate(f"{rate.value:.2%}", (rate.high, place), xytext=(6, 0), textcoords="offset points", va="center")
     highest = max(stage.rates[k].high for stage in stages.stages)
     axes.set(title=f"Among the first {k}", xlim=(0, 1.35 * highest or 0.01))

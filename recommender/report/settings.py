@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Container
 from dataclasses import dataclass
 
 from recommender.config import as_written
@@ -59,16 +60,22 @@ def report_command(finished: TrainingRun) -> str:
     return shlex.join(["python", "-m", "recommender", "report", *location_arguments(finished)])
 
 
-def commands(finished: TrainingRun) -> list[Command]:
-    """Return commands for the next steps, to be run in the project's folder."""
+def commands(finished: TrainingRun, chosen: Container[str]) -> list[Command]:
+    """Return commands for the next steps, to be run in the project's folder.
+
+    Args:
+        finished: the training.
+        chosen: the hyper-parameters that training chooses.
+    """
     container, users = finished.container, finished.recommender.model.users
-    changed = [(f"--{one.name}", one.value) for one in settings(finished.config) if one.changed]
+    given = [one for one in settings(finished.config) if one.changed or one.name in chosen]
+    changed = [(f"--{one.name}", one.value) for one in given]
     options = [*location_arguments(finished), *(word for pair in changed for word in pair)]
     request = shlex.quote(json.dumps({"user_id": users.id(0)}))
     base, model = shlex.quote(str(container.base_dir)), str(container.model_dir)
     scores = str(container.metrics_file.with_name("scores.parquet"))
     return [
-        Command("train again with the same settings", shlex.join(["python", "train.py", *options])),
+        Command("train again with the same settings and choices", shlex.join(["python", "train.py", *options])),
         Command("serve the model", f"SAGEMAKER_BASE_DIR={base} python serve.py"),
         Command("get recommendations",
                 "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + request),

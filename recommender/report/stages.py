@@ -1,13 +1,14 @@
-"""Hit rates of the held-out items: of the two stages, and of recommenders to compare them with."""
+"""How well each order finds the held-out items: the two stages, each source, and recommenders to compare with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from recommender.common.progress import progress
-from recommender.evaluation.evaluate import Ranks, Rows
+from recommender.evaluation.evaluate import Order, Ranks, Rows
 from recommender.evaluation.intervals import Estimate, mean_estimate
 from recommender.evaluation.item_neighbours import ItemNeighbours
 from recommender.evaluation.metric_names import CUTS, DEPTH
@@ -18,21 +19,35 @@ MAX_USERS = 5_000  # most users for the item neighbours
 MAX_WORK = 2e9  # most multiplications for them in all, a minute; it matters if items have many ratings
 
 
+class Kind(StrEnum):
+    """What an order is to the recommender."""
+
+    FINAL = "final"  # what it returns
+    PART = "part"  # what it is made of
+    OTHER = "other"  # what it is compared with
+
+
 @dataclass(frozen=True)
 class Stage:
-    """The hit rates of one order of the items.
+    """The accuracy of one order of the items.
 
     Attributes:
         name: the name of the order.
         rows: number of test rows measured.
         rates: k -> share of the rows with their item among the first k, with its interval.
-        ours: whether it is a stage of the recommender itself.
+        ndcg: NDCG at 10, with its interval.
+        mrr: MRR at 10.
+        order: coverage, Gini index and novelty of the order; None if they were not measured.
+        kind: what the order is to the recommender.
     """
 
     name: str
     rows: int
     rates: dict[int, Estimate]
-    ours: bool
+    ndcg: Estimate
+    mrr: float
+    order: Order | None
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -41,39 +56,56 @@ class Stages:
 
     Attributes:
         stages: the orders.
+        pool: share of the rows with their item among the candidates: the ranking can find no more.
         drawn: number of test users for the item neighbours; None: all.
         unknown: test rows with a user who is not in train.
+        silent: the candidate sources that propose nothing.
     """
 
     stages: list[Stage]
+    pool: float
     drawn: int | None
     unknown: int
+    silent: list[str]
 
 
 def stages(finished: TrainingRun) -> Stages | str:
-    """Return the hit rates, or a sentence about what is missing for them."""
+    """Return the accuracy of each order, or a sentence about what is missing for it."""
     rows = finished.rows
     if rows is None:
         return "There is no test channel: give the job one, and the report shows how often held-out items are found."
     model = finished.recommender.model
     neighbours = ItemNeighbours(model.histories.offsets, model.histories.item_num, len(model.items))
     chosen, known = drawn_rows(neighbours, rows, finished.config.seed), rows.user_num >= 0
-    near = rows.candidate_rank.copy()  # for an unknown user it is the rank in the fallback
+    near = rows.candidates.rank.copy()  # for an unknown user it is the rank in the fallback
     near[chosen & known] = neighbour_ranks(neighbours, rows, chosen & known)
-    config = finished.config
-    pool = {} if len(config.source_names) == 1 else {"candidates": rows.candidate_rank}
+    own = [name for name in finished.config.source_names if name in model.sources]
+    pool = {} if len(own) == 1 else {"candidates": rows.candidates}
     found = [
-        _stage("final order", rows.rank, ours=True),
-        *(_stage(name, rank, ours=True) for name, rank in pool.items()),
-        *(_stage(name, rows.source_ranks[name], ours=name in config.source_names) for name in rows.source_ranks),
-        _stage("item neighbours", near[chosen], ours=False),
+        _stage("final order", rows.final, Kind.FINAL),
+        *(_stage(name, order, Kind.PART) for name, order in pool.items()),
+        *(_stage(name, order, Kind.PART if name in own else Kind.OTHER) for name, order in rows.sources.items()),
+        *(_stage(name, order, Kind.OTHER) for name, order in rows.others.items()),
+        _accuracy("item neighbours", near[chosen], Kind.OTHER),
     ]
-    drawn = None if chosen.all() else rows.test["user_id"][chosen].nunique()
-    return Stages(found, drawn, int((~known).sum()))
+    return Stages(
+        found,
+        pool=float((rows.candidates.rank != NOT_RANKED).mean()),
+        drawn=None if chosen.all() else rows.test["user_id"][chosen].nunique(),
+        unknown=int((~known).sum()),
+        silent=[name for name in own if name not in rows.sources],
+    )
 
 
-def _stage(name: str, rank: Ranks, ours: bool) -> Stage:
-    return Stage(name, len(rank), {k: mean_estimate(Rankings.of_ranks(rank, DEPTH).hit_rate(k)) for k in CUTS}, ours)
+def _stage(name: str, order: Order, kind: Kind) -> Stage:
+    return replace(_accuracy(name, order.rank, kind), order=order)
+
+
+def _accuracy(name: str, rank: Ranks, kind: Kind) -> Stage:
+    found = Rankings.of_ranks(rank, DEPTH)
+    rates = {k: mean_estimate(found.hit_rate(k)) for k in CUTS}
+    ndcg, mrr = mean_estimate(found.ndcg(10)), float(found.reciprocal_rank(10).mean())
+    return Stage(name, len(rank), rates, ndcg, mrr, None, kind)
 
 
 def drawn_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.bool_]:

@@ -2,12 +2,19 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
+
+MOST_DEFINITIONS = 40  # that SageMaker accepts for one job
 
 
 def metric_definitions(names: Iterable[str]) -> list[dict[str, str]]:
-    """Return `MetricDefinitions` of a SageMaker training job: the name and the regular expression of each metric."""
+    """Return `MetricDefinitions` of a SageMaker training job: the name and the regular expression of each metric.
+
+    Args:
+        names: the metrics; of more than `MOST_DEFINITIONS` the first ones count.
+    """
     number = r"([-+]?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)"
-    return [{"Name": name, "Regex": rf"\b{re.escape(name)}={number};"} for name in names]
+    return [{"Name": name, "Regex": rf"\b{re.escape(name)}={number};"} for name in islice(names, MOST_DEFINITIONS)]
 
 
 def metric_lines(values: Mapping[str, float | int]) -> list[str]:

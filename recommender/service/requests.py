@@ -13,15 +13,33 @@ from recommender.pipeline.recommendations import Event
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 _Identifier = Annotated[str, Field(min_length=1)]
+MAX_TIME = 1e19  # of a timestamp, if it is a number: the year 2286 in nanoseconds
+MAX_TIME_LENGTH = 40  # of a timestamp, if it is a text
 
 
 class HistoryEvent(BaseModel):
-    """One rating of the request's `history`."""
+    """One event of the request's `history`; whether a rating or a time makes sense depends on the model."""
 
     model_config = _STRICT
 
     item_id: _Identifier
-    rating: float
+    rating: float | None = None
+    timestamp: (
+        Annotated[float, Field(ge=-MAX_TIME, le=MAX_TIME)] | Annotated[str, Field(max_length=MAX_TIME_LENGTH)] | None
+    ) = None
+
+    @field_validator("timestamp", mode="before")
+    @classmethod
+    def _number_or_text(cls, value: object) -> object:
+        """Check the type in one place: a union of types would name each of them in its own message."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_TIME
+        is_text = isinstance(value, str) and len(value) <= MAX_TIME_LENGTH
+        if not (value is None or is_number or is_text):
+            raise ValueError(
+                f"expected a number from {-MAX_TIME:g} to {MAX_TIME:g}, or an ISO 8601 date or date-time of at most "
+                f"{MAX_TIME_LENGTH} characters"
+            )
+        return value
 
 
 class RecommendRequest(BaseModel):
@@ -66,7 +84,7 @@ class RecommendRequest(BaseModel):
     @property
     def events(self) -> list[Event]:
         """The history as the pipeline takes it."""
-        return [Event(event.item_id, event.rating) for event in self.history]
+        return [Event(event.item_id, event.rating, event.timestamp) for event in self.history]
 
     @property
     def candidates(self) -> int:

@@ -9,6 +9,7 @@ from recommender.data.interactions import Interactions
 from recommender.hyperparameters import TrainConfig
 from recommender.pipeline.recommender import Recommender
 from recommender.training.fit_model import fit_model, titles_of
+from recommender.training.inputs import with_titled_items
 
 
 def train(
@@ -33,12 +34,13 @@ def train(
         MissingPackageError: a package that training needs is not installed.
     """
     config = TrainConfig.from_hyperparameters(hyperparameters, "train()")
+    titled = None if titles is None else checked_titles("titles", titles, config)
     data = Interactions.from_frame(checked_events("events", events, config)).without_duplicates(config.duplicates)
+    data = with_titled_items(data, titled, config)
     known = None
     if validation is not None:
         known = data.known(checked_events("validation", validation, config))
-    names = titles_of(data, None if titles is None else checked_titles("titles", titles, config))
     try:
-        return Recommender(fit_model(config, FitContext(data, known, names)))
+        return Recommender(fit_model(config, FitContext(data, known, titles_of(data, titled))))
     except ModuleNotFoundError as error:
         raise (missing_package(error) or error) from None

@@ -1,37 +1,116 @@
-"""Training data -> a fitted model: each component in use is fitted, in the order of the configuration."""
+"""Training data -> a fitted model: what is chosen, and then each component in use."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from recommender.artifacts.model_folder import Model
-from recommender.candidates import SOURCES
+from recommender.candidates.base import Source
 from recommender.common.progress import say
+from recommender.components.base import Component
 from recommender.components.fit_context import FitContext
-from recommender.data.histories import Histories
 from recommender.data.interactions import Interactions
 from recommender.data.vocabulary import StringTable
+from recommender.evaluation.metric_names import NUM_TARGETS, validation_name
 from recommender.hyperparameters import TrainConfig
-from recommender.ranking.features import FEATURES
+from recommender.ranking.learned import LearnedRanking
+from recommender.training.choose import RankingChoice, choose_options, choose_ranking, suited
+from recommender.training.judge import Judge
 
 
 def fit_model(config: TrainConfig, context: FitContext) -> Model:
     """Fit all components in use; their metrics are in the context afterwards.
 
     Raises:
+        RecommenderError: a fit failed, or no candidate source suits the data.
+    """
+    sources = suited(config, context)
+    if config.pipeline == "paper":
+        return _model(config, context, _fitted(config, context, sources), _fitted(config, context, config.features))
+    choice = choose(config, context, sources)
+    config = choice.config
+    if choice.ranking is None:
+        return _model(config, context, choice.fitted, {})
+    if choice.ranking.used != "final":
+        used = choice.ranking.used
+        say(f"{used} alone is better than the learned ranking on the held-out events: it decides the order")
+    remaining = {name: source for name, source in sources.items() if name not in choice.fitted}
+    fitted = {**choice.fitted, **_fitted(config, context, remaining)}
+    return _model(config, context, fitted, _fitted(config, context, config.features), choice.ranking.ranking)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen on targets inside the training data.
+
+    Attributes:
+        config: the configuration with the chosen options.
+        ranking: the chosen ranking and what was measured; None on all hosts but the first.
+        fitted: the sources that several hosts fit together, fitted to all data.
+    """
+
+    config: TrainConfig
+    ranking: RankingChoice | None
+    fitted: Mapping[str, Source]
+
+
+def choose(config: TrainConfig, context: FitContext, sources: Mapping[str, type[Source]]) -> Choice:
+    """Choose options and ranking of the pipeline auto; what was measured is in the context's metrics afterwards.
+
+    Args:
+        config: the configuration; options that it sets are not chosen.
+        context: the training data, of which targets are held out.
+        sources: those of the configuration that suit the data.
+
+    Raises:
         RecommenderError: a fit failed.
     """
-    fitted: dict[str, Any] = {
-        name: component.fit(context, config.of(component.Options)) for name, component in config.components.items()
-    }
+    judge = Judge.of(context, config.seed)
+    say(f"choosing on {len(judge.targets):,} held-out events of the training data")
+    # Sources that several hosts fit together come first, so that the others need not wait for the choices.
+    fitted: dict[str, Source] = {}
+    inner: dict[str, Source] = {}
+    for name in [name for name, source in sources.items() if source.is_distributed]:
+        options = config.of(sources[name].Options)
+        fitted[name] = sources[name].fit(context, options)
+        inner[name] = fitted[name].refit(judge.context, options)
+    if context.hosts is not None and context.hosts.rank > 0:
+        return Choice(config, None, fitted)
+    for name in [name for name in sources if name not in fitted]:
+        config, inner[name] = choose_options(name, sources[name], config, judge)
+    context.watch.lap("choose_options")
+    ranked = {name: inner[name] for name in sources if name in {*config.source_names, *config.scored_names}}
+    proposing = [name for name in config.source_names if name in ranked]
+    found = choose_ranking(ranked, _fitted(config, judge.context, config.features), proposing, judge)
+    context.metrics[NUM_TARGETS] = len(judge.targets)
+    if len(judge.targets):
+        context.metrics.update({validation_name(name): value for name, value in found.ndcg.items()})
+    context.watch.lap("choose_ranking")
+    return Choice(config, found, fitted)
+
+
+def _fitted(config: TrainConfig, context: FitContext, components: Mapping[str, type[Component]]) -> dict[str, Any]:
+    return {name: component.fit(context, config.of(component.Options)) for name, component in components.items()}
+
+
+def _model(
+    config: TrainConfig,
+    context: FitContext,
+    sources: Mapping[str, Source],
+    features: Mapping[str, Any],
+    ranking: LearnedRanking | None = None,
+) -> Model:
     return Model(
-        config=config,
-        users=context.data.users,
-        items=context.data.items,
-        histories=Histories.from_interactions(context.data),
-        titles=StringTable.from_strings(context.titles),
-        sources={name: part for name, part in fitted.items() if name in SOURCES},
-        features={name: part for name, part in fitted.items() if name in FEATURES},
+        config,
+        context.data.users,
+        context.data.items,
+        context.histories,
+        StringTable.from_strings(context.titles),
+        {name: sources[name] for name in config.components if name in sources},
+        features,
+        ranking,
     )
 
 

@@ -10,17 +10,38 @@ from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker.environment import Channel, Container
 
 
-def training_data(config: TrainConfig, container: Container) -> tuple[Interactions, Interactions | None]:
+def training_data(
+    config: TrainConfig, container: Container, titles: pd.DataFrame | None
+) -> tuple[Interactions, Interactions | None]:
     """Read the events to fit, and the events to validate on if there is a validation channel.
+
+    Args:
+        config: the hyper-parameters.
+        container: the location of the channels.
+        titles: as `item_titles` returns them; the catalogue has their items, see `with_titled_items`.
 
     Raises:
         RecommenderError: a channel is missing or can't be read, or the two have different units of time.
     """
     events = _events(config, container.required_channel("train"))
-    data = Interactions.from_frame(events).without_duplicates(config.duplicates)
+    data = with_titled_items(Interactions.from_frame(events).without_duplicates(config.duplicates), titles, config)
     validation = _known(data, _optional(config, container, "validation"))
     say(f"{len(data):,} {_called(data)}, {len(data.users):,} users, {len(data.items):,} items")
     return data, validation
+
+
+def with_titled_items(data: Interactions, titles: pd.DataFrame | None, config: TrainConfig) -> Interactions:
+    """Return the events over a catalogue that also has the items with a title and no events.
+
+    The source `titles` reaches them. The pipeline paper does not; there the catalogue has the items with events.
+    """
+    if titles is None or config.pipeline == "paper":
+        return data
+    known = len(data.items)
+    data = data.with_items(titles["item_id"][titles["title"].str.strip() != ""])
+    if len(data.items) > known:
+        say(f"{len(data.items) - known:,} items have a title and no events: only their titles can propose them")
+    return data
 
 
 def held_out_events(config: TrainConfig, container: Container, data: Interactions) -> pd.DataFrame | None:

@@ -2,14 +2,11 @@
 
 import json
 
-import pandas as pd
-
 from recommender.artifacts import model_folder
 from recommender.common.files import write_text
-from recommender.common.progress import progress, say
+from recommender.common.progress import say
 from recommender.common.stopwatch import Stopwatch
 from recommender.components.fit_context import FitContext, Metrics
-from recommender.evaluation.evaluate import Rows, evaluate
 from recommender.hyperparameters import TrainConfig
 from recommender.models.distributed import Hosts
 from recommender.pipeline.recommender import Recommender
@@ -17,6 +14,7 @@ from recommender.sagemaker.environment import Container
 from recommender.sagemaker.metrics import metric_lines
 from recommender.training.fit_model import fit_model, titles_of
 from recommender.training.inputs import held_out_events, item_titles, training_data
+from recommender.training.measure import measure
 from recommender.training.training_run import TrainingRun
 
 
@@ -34,9 +32,10 @@ def run(config: TrainConfig, container: Container) -> TrainingRun | None:
     container.report_file.unlink(missing_ok=True)
     watch = Stopwatch()
     announce(config, container)
-    data, validation = training_data(config, container)
+    titled = item_titles(config, container)
+    data, validation = training_data(config, container, titled)
     held_out = held_out_events(config, container, data)
-    titles = titles_of(data, item_titles(config, container))
+    titles = titles_of(data, titled)
     watch.lap("read")
 
     cluster = container.cluster()
@@ -56,21 +55,16 @@ def run(config: TrainConfig, container: Container) -> TrainingRun | None:
 
     recommender = Recommender.load(container.model_dir)
     watch.lap("load")
-    rows = measure(recommender, held_out, watch)
+    rows = measure(recommender, held_out, data)
     metrics = context.metrics | ({} if rows is None else rows.metrics())
+    if rows is not None:
+        watch.lap("evaluate")
     metrics |= {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
     metrics |= {"model_bytes": model_folder.num_bytes(container.model_dir), **watch.seconds}
     keep(metrics, container)
-    return TrainingRun(container, config, recommender, data, validation, rows, metrics)
-
-
-def measure(recommender: Recommender, held_out: pd.DataFrame | None, watch: Stopwatch) -> Rows | None:
-    """Measure the rows of the test channel on the model folder as a server loads it; None without the channel."""
-    if held_out is None:
-        return None
-    rows = evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"))
-    watch.lap("evaluate")
-    return rows
+    if rows is not None and rows.warning is not None:
+        say(rows.warning)
+    return TrainingRun(container, model.config, recommender, data, validation, rows, metrics)
 
 
 def keep(metrics: Metrics, container: Container) -> None:

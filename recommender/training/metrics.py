@@ -1,13 +1,21 @@
 """The metrics that a training job prints for SageMaker to read."""
 
-from recommender.evaluation.metric_names import metric_names
-from recommender.hyperparameters import TrainConfig
+from recommender.candidates.base import Role
+from recommender.evaluation.metric_names import NUM_TARGETS, PAPER, metric_names, validation_name
+from recommender.hyperparameters import TrainConfig, default_sources
 from recommender.sagemaker import metrics
 
 
 def metric_definitions(config: TrainConfig | None = None) -> list[dict[str, str]]:
-    """Return `MetricDefinitions` of a SageMaker training job with this configuration, by default the default one."""
+    """Return `MetricDefinitions` of a SageMaker training job with this configuration, by default the default one.
+
+    They are those of the metrics that say most; metrics.json has all.
+    """
     config = config or TrainConfig()
     of_fit = [name for component in config.components.values() for name in component.metrics]
-    sources = dict.fromkeys([*config.source_names, *config.fallback_names])
-    return metrics.metric_definitions([*of_fit, *metric_names(sources)])
+    orders = list(dict.fromkeys([*config.source_names, *config.fallback_names]))
+    if config.pipeline == "auto":
+        of_fit += [*map(validation_name, ["final", *config.source_names]), NUM_TARGETS]
+        if {*default_sources(Role.PAPER).split(",")} <= config.sources.keys():
+            orders = [PAPER, *orders]
+    return metrics.metric_definitions([*of_fit, *metric_names(orders)])

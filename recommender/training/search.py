@@ -1,98 +1,167 @@
-"""A search for the hyper-parameters with the least validation error, on one machine."""
+"""A search for the hyper-parameters with the best validation metric, on one machine."""
 
+import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recommender.candidates import SOURCES
-from recommender.candidates.base import Source
 from recommender.common.files import write_text
 from recommender.common.progress import say
 from recommender.components.fit_context import FitContext
 from recommender.config import Range
-from recommender.errors import ConfigError, FitError
+from recommender.errors import ConfigError, DataError, FitError
+from recommender.evaluation.metric_names import NUM_TARGETS
 from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker.environment import Container
+from recommender.training.objectives import Objective, objective_of, search_space
 
 if TYPE_CHECKING:
     import optuna
 
 
-def search(config: TrainConfig, container: Container, trials: int) -> dict[str, float | int]:
-    """Find the values of `config.search_space` with the least validation error.
+@dataclass(frozen=True)
+class Search:
+    """A search over the data of one job.
+
+    Attributes:
+        config: the hyper-parameters of the job.
+        objective: what is optimized.
+        space: the ranges that are tried.
+        context: the data.
+    """
+
+    config: TrainConfig
+    objective: Objective
+    space: Mapping[str, Range]
+    context: FitContext
+
+    @property
+    def name(self) -> str:
+        """The name of the search: only trials with the same data, fixed values and ranges have the same one."""
+        from recommender.models.checkpoints import fingerprint  # torch and pandas: two seconds
+
+        context = self.context
+        data = fingerprint(self.config.of_model, context.data, context.validation)
+        titles = hashlib.sha256("\n".join(context.titles).encode()).hexdigest()[:16]
+        return f"{self.objective.metric} {data} {titles} {sorted(self.space.items())}"
+
+
+def search(
+    config: TrainConfig, container: Container, trials: int, objective: str | None = None
+) -> dict[str, float | int]:
+    """Find the values of the search space with the best validation metric.
 
     The first trial uses the defaults. Trials are kept in tuning/ of the job's tree, in one journal for all searches.
-    Only trials with the same data, fixed values and ranges count.
+
+    Args:
+        config: the hyper-parameters; those that are set are fixed.
+        container: the location of the job.
+        trials: total number of trials, with earlier ones.
+        objective: a name of `OBJECTIVES`; by default that of the pipeline.
 
     Returns:
         The best values by their names.
 
     Raises:
-        ConfigError: every hyper-parameter of the search space is set.
+        ConfigError: every hyper-parameter of the search space is set, or the pipeline does not measure the objective.
         DataError: a channel is missing or wrong, or there is nothing to validate on.
         ModuleNotFoundError: Optuna is not installed.
-        FitError: no trial reached a finite error.
+        FitError: no trial reached a finite value.
     """
-    space = config.search_space
-    if not space:
+    wanted = objective_of(config, objective)
+    if not search_space(config, wanted):
         raise ConfigError(
             "the command line or hyperparameters.json sets every hyper-parameter of the search: leave one out"
         )
     import optuna
 
-    from recommender.models.checkpoints import fingerprint  # torch and pandas: two seconds
-    from recommender.training.inputs import training_data
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    data, validation = training_data(config, container)
-    context = FitContext(data, validation)
-    study = _study(
-        tuning_dir(container) / "journal", f"{fingerprint(config.of_model, data, validation)} {sorted(space.items())}"
-    )
+    asked = _search(config, container, wanted)
+    study = _study(tuning_dir(container) / "journal", asked)
     done = sum(trial.state.is_finished() for trial in study.trials)
     # A sampler with the same seed would repeat its earlier proposals.
     study.sampler = optuna.samplers.TPESampler(seed=(config.seed + done) % 2**32)
     if done:
         say(f"resuming a search with {done} trials")
     else:
-        study.enqueue_trial({name: getattr(config, name) for name in space})
+        study.enqueue_trial({name: getattr(config, name) for name in asked.space})
     study.optimize(
-        lambda trial: _try(trial, config, context),
+        lambda trial: _try(trial, asked),
         n_trials=max(0, trials - done),
         catch=(FitError,),
     )
     if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
-        raise FitError("no trial reached a finite validation error")
+        raise FitError(f"no trial reached a finite {wanted.metric}")
     best = study.best_trial
-    say(
-        f"best: trial {best.number + 1} of {len(study.trials)}: validation_rmse={best.value:.6g}; {_shown(best.params)}"
-    )
+    found = f"{wanted.metric}={best.value:.6g}; {_shown(best.params)}"
+    say(f"best: trial {best.number + 1} of {len(study.trials)}: {found}")
     return dict(best.params)
 
 
-def validation_error(config: TrainConfig, context: FitContext) -> float:
-    """Return the error of the first candidate source that has one.
+def _search(config: TrainConfig, container: Container, objective: Objective) -> Search:
+    """Read the data of the job, and leave out of the search space what has no effect on it."""
+    from recommender.training.choose import suited  # torch and pandas: two seconds
+    from recommender.training.fit_model import titles_of
+    from recommender.training.inputs import item_titles, training_data
+
+    titles = item_titles(config, container)
+    data, validation = training_data(config, container, titles)
+    context = FitContext(data, validation, titles_of(data, titles))
+    in_use = {*suited(config, context), *config.features}
+    space = {name: of for name, of in search_space(config, objective).items() if config.owners[name][0] in in_use}
+    return Search(config, objective, space, context)
+
+
+def measured(config: TrainConfig, context: FitContext, objective: Objective) -> float:
+    """Return the value of an objective with these hyper-parameters.
 
     Raises:
-        ConfigError: no candidate source has one.
+        ConfigError: no source measures it.
+        RecommenderError: there is nothing to validate on, or a fit failed.
+    """
+    return validation_error(config, context) if objective.of_source else _ndcg(config, context, objective)
+
+
+def _ndcg(config: TrainConfig, context: FitContext, objective: Objective) -> float:
+    """Make the choices of a training, and return what it measures with them."""
+    from recommender.training.choose import suited  # torch and pandas: two seconds
+    from recommender.training.fit_model import choose
+
+    choose(config, context, suited(config, context))
+    if not context.metrics[NUM_TARGETS]:
+        raise DataError(
+            "channel train: there is nothing to validate on: expected users with at least two items, the last of "
+            "which other users have, too"
+        )
+    return float(str(context.metrics[objective.metric]))
+
+
+def validation_error(config: TrainConfig, context: FitContext) -> float:
+    """Return the error of the first source in use that has one.
+
+    Raises:
+        ConfigError: no source has one.
         RecommenderError: see `Source.validation_error`.
     """
-    for name in config.source_names:
-        source: type[Source] = SOURCES[name]
-        error = source.validation_error(context, config.of(source.Options))
+    for source in config.sources.values():
+        options = config.of(source.Options)
+        error = None if source.unsuited(context, options) else source.validation_error(context, options)
         if error is not None:
             return error
     raise ConfigError(
-        f"candidate_sources: expected a source with a validation error to minimize, {config.candidate_sources} has none"
+        f"the sources {', '.join(config.sources)} have no validation error to minimize on this data: expected one "
+        "that predicts ratings, and ratings in the train channel"
     )
 
 
-def _try(trial: "optuna.Trial", config: TrainConfig, context: FitContext) -> float:
-    """Return the validation error with the values that the trial proposes."""
-    values = {name: _suggest(trial, name, of) for name, of in config.search_space.items()}
-    error = validation_error(config.model_copy(update=values), context)
-    say(f"trial {trial.number + 1}: validation_rmse={error:.6g}; {_shown(values)}")
-    return error
+def _try(trial: "optuna.Trial", asked: Search) -> float:
+    """Return the value of the objective with the values that the trial proposes."""
+    values = {name: _suggest(trial, name, of) for name, of in asked.space.items()}
+    found = measured(asked.config.model_copy(update=values), asked.context, asked.objective)
+    say(f"trial {trial.number + 1}: {asked.objective.metric}={found:.6g}; {_shown(values)}")
+    return found
 
 
 def tuning_dir(container: Container) -> Path:
@@ -100,14 +169,16 @@ def tuning_dir(container: Container) -> Path:
     return container.base_dir / "tuning"
 
 
-def _study(journal: Path, name: str) -> "optuna.Study":
-    """Return the study with that name in a journal, which has one JSON object per line."""
+def _study(journal: Path, asked: Search) -> "optuna.Study":
+    """Return the study of a search in a journal, which has one JSON object per line."""
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
     journal.parent.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
-    return optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+    directions = optuna.study.StudyDirection
+    direction = directions.MAXIMIZE if asked.objective.maximize else directions.MINIMIZE
+    return optuna.create_study(storage=storage, study_name=asked.name, direction=direction, load_if_exists=True)
 
 
 def _suggest(trial: "optuna.Trial", name: str, of: Range) -> float | int:

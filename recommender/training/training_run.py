@@ -16,9 +16,9 @@ class TrainingRun:
 
     Attributes:
         container: its location.
-        config: its hyper-parameters.
+        config: its hyper-parameters, with what was chosen on validation data.
         recommender: its model.
-        data: the ratings that it was fitted to.
+        data: the events that it was fitted to.
         validation: the rows of the validation channel that the model knows; None without the channel.
         rows: the rows of the test channel with their measurements; None without the channel.
         metrics: metrics.json.

@@ -32,6 +32,7 @@ class Contestant:
         uses_titles: whether titles change its result.
         needs_ratings: whether it can't be fitted to events without ratings.
         choose: tries by itself instead of the grid; see `Choose`.
+        unsuited: why it does not suit a data set; None if it does.
         environment: where the package is installed.
         files: other modules that decide its result.
     """
@@ -45,6 +46,7 @@ class Contestant:
     uses_titles: bool = False
     needs_ratings: bool = False
     choose: Choose | None = None
+    unsuited: Callable[[Data], str | None] = lambda _: None
     environment: Environment = HERE
     files: tuple[Path, ...] = ()
 
@@ -56,7 +58,7 @@ class Contestant:
             return f"{self.package} is not installed"
         if self.needs_ratings and data.train.rating is None:
             return "it needs ratings, which this data has not"
-        return None
+        return self.unsuited(data)
 
     def fitted(self, data: Data, params: Params, seed: int) -> Recommend:
         """Fit all of train."""

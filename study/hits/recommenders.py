@@ -1,9 +1,11 @@
 """The product's own rows: its pipelines, and each of its candidate sources alone."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from recommender.candidates import SOURCES
 from recommender.components.fit_context import FitContext
@@ -12,15 +14,31 @@ from recommender.evaluation.ranking import NO_ITEM, Items
 from recommender.hyperparameters import TrainConfig
 from recommender.pipeline.recommender import Recommender
 from recommender.training.fit_model import fit_model
+from study.data import Data
 from study.hits.contestants import Contestant, Params
 from study.hits.scoring import DEPTH, Recommend
 
 
 def pipeline(train: Interactions, titles: Sequence[str], params: Params, seed: int) -> Recommend:
-    """Return what is served: train.py's model with these hyper-parameters, behind the server's own code."""
+    """Return what is served: train.py's model with these hyper-parameters, behind the server's own code.
+
+    Each user asks at the time of the newest event in train, so that nothing later counts.
+    """
     config = TrainConfig.from_hyperparameters({**params, "seed": seed}, "study")
     recommender = Recommender(fit_model(config, FitContext(train, titles=titles)))
-    return lambda users: filled([ranked for ranked, _, _ in recommender.recommend_batch(users, DEPTH, DEPTH)])
+
+    def recommend(users: NDArray[np.int64]) -> Items:
+        with threadpool_limits(1, user_api="blas"):
+            orders = [recommender.orders(train.users.id(int(user)), DEPTH) for user in users]
+        return filled([order["final"] for order in orders])
+
+    return recommend
+
+
+def unsuited(name: str, data: Data) -> str | None:
+    """Return why a source is left out for a data set."""
+    source = SOURCES[name]
+    return source.unsuited(FitContext(data.train, titles=data.titles), source.Options())
 
 
 def filled(lists: Sequence[NDArray[np.int64]]) -> Items:
@@ -32,9 +50,12 @@ def filled(lists: Sequence[NDArray[np.int64]]) -> Items:
 
 
 # The rows of the product; the first one is what others are compared with.
-OURS = Contestant("ours", "ours", pipeline, uses_titles=True, needs_ratings=True)
+OURS = Contestant("ours", "ours", pipeline, uses_titles=True)
 PRODUCT = (
     OURS,
+    Contestant(
+        "ours: the paper's pipeline", "ours", pipeline, [{"pipeline": "paper"}], uses_titles=True, needs_ratings=True
+    ),
     *(
         Contestant(
             f"ours: {name} alone",
@@ -42,7 +63,7 @@ PRODUCT = (
             pipeline,
             [{"candidate_sources": name}],
             uses_titles=True,
-            needs_ratings=name == "factorization",
+            unsuited=partial(unsuited, name),
         )
         for name in SOURCES
     ),

@@ -29,8 +29,9 @@ from support.openapi import (
     ENDPOINT,
     GATEWAY,
     Json,
-    asks_for_more_than_recall_gives,
     conform,
+    has_fewer_candidates_than_items,
+    has_no_time,
     load,
     read_body,
     write_body,
@@ -38,11 +39,11 @@ from support.openapi import (
 
 from recommender.candidates import SOURCES
 from recommender.common.messages import MAX_SHOWN
-from recommender.hyperparameters import TrainConfig
+from recommender.hyperparameters import COMPONENTS, TrainConfig
+from recommender.pipeline.explain import LEAST_SHARE, MOST_PARTS, MOST_WORDS
 from recommender.pipeline.limits import LIMITS
-from recommender.pipeline.recommendations import NOTHING, RecommendedItem
+from recommender.pipeline.recommendations import NOTHING, Because, RecommendedItem
 from recommender.pipeline.recommender import Recommender
-from recommender.ranking.features import FEATURES
 from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MOST_PAYLOAD_IN_MB, MediaType, ServerSettings
 from recommender.service.app import CUSTOM_ATTRIBUTES, INFERENCE_ID, INTERNAL, MAX_CUSTOM_ATTRIBUTES, MAX_INFERENCE_ID
 from recommender.service.process import Server, running_server
@@ -63,7 +64,7 @@ TYPES = [*MediaType, *MEDIA_TYPE_ALIASES]
 
 
 def is_valid(value: object, pointer: str) -> bool:
-    """Whether it fits the schema at, such as, `endpoint.yaml#/components/schemas/Question`."""
+    """Whether it fits the schema at, such as, `endpoint.yaml#/components/schemas/Request`."""
     schema = {"$ref": f"{ENDPOINT.parent.as_uri()}/{pointer}"}
     return Draft202012Validator(schema, registry=REGISTRY).is_valid(value)
 
@@ -159,30 +160,38 @@ def test_the_question_is_the_one_that_the_server_checks() -> None:
     of_code = RecommendRequest.model_json_schema()
     expected = plain(of_code, of_code["$defs"])
     scale = {"minimum": TrainConfig().rating_min, "maximum": TrainConfig().rating_max}
-    expected["properties"]["history"]["items"]["properties"]["rating"].update(scale)
-    assert plain(SCHEMAS["Question"], SCHEMAS) == expected
+    expected["properties"]["history"]["items"]["properties"]["rating"]["anyOf"][0].update(scale)
+    assert plain(SCHEMAS["Request"], SCHEMAS) == expected
 
 
 def test_the_answer_has_the_fields_of_the_pipeline() -> None:
     item = SCHEMAS["RecommendedItem"]
-    shown = [feature.shown_as for feature in FEATURES.values() if feature.shown_as]
+    shown = dict.fromkeys(component.shown_as for component in COMPONENTS.values() if component.shown_as)
     plain_fields = [field.name for field in fields(RecommendedItem)]
     place = plain_fields.index("features")
     assert item["required"] == list(item["properties"]) == [*plain_fields[:place], *shown, *plain_fields[place + 1 :]]
+    assert item["properties"]["sources"]["items"]["enum"] == list(SOURCES)
+    because = SCHEMAS["Because"]
+    assert because["required"] == list(because["properties"]) == [field.name for field in fields(Because)]
+    assert because["properties"]["source"]["enum"] == list(COMPONENTS)
+    assert because["properties"]["share"]["minimum"] == LEAST_SHARE
+    assert item["properties"]["because"]["maxItems"] == MOST_PARTS
+    assert because["properties"]["words"]["maxItems"] == MOST_WORDS
     origins = [origin for source in SOURCES.values() for origin in source.origins]
-    assert SCHEMAS["Answer"]["properties"]["source"]["enum"] == [*origins, NOTHING]
-    assert {SCHEMAS["Answer"]["properties"][name]["maxItems"] for name in ("items", "recommended_items")} == {
+    assert SCHEMAS["Response"]["properties"]["source"]["enum"] == [*origins, NOTHING]
+    assert {SCHEMAS["Response"]["properties"][name]["maxItems"] for name in ("items", "recommended_items")} == {
         LIMITS.max_top_k
     }
-    assert SCHEMAS["AnswerRows"]["items"]["maxItems"] == LIMITS.max_top_k + 2
+    assert SCHEMAS["ResponseRows"]["items"]["maxItems"] == LIMITS.max_top_k + 2
 
 
 def test_the_bounds_of_a_request_are_those_of_the_code() -> None:
-    lists = (SCHEMAS["Instances"]["properties"]["instances"], SCHEMAS["QuestionLines"], SCHEMAS["QuestionRows"])
+    lists = (SCHEMAS["Instances"]["properties"]["instances"], SCHEMAS["RequestLines"], SCHEMAS["RequestRows"])
     assert {entries["maxItems"] for entries in lists} == {LIMITS.max_instances}
-    assert f"at most {LIMITS.max_candidates_in_all}," in " ".join(CONTAINER["info"]["description"].split())
-    assert f"`top_k` (which is {LIMITS.top_k} where" in CONTAINER["info"]["description"]
-    assert f"counts {LIMITS.num_candidates} or" in CONTAINER["info"]["description"]
+    description = " ".join(CONTAINER["info"]["description"].split())
+    assert f"at most {LIMITS.max_candidates_in_all}." in description
+    assert f"`top_k` (which is {LIMITS.top_k} by default)" in description
+    assert f"counts {LIMITS.num_candidates} or" in description
     settings = ServerSettings()
     limits = (settings.max_body_bytes, settings.max_payload_in_mb)
     assert re.findall(r"\d+", INVOKE["requestBody"]["description"])[:2] == [str(limit) for limit in limits]
@@ -273,14 +282,18 @@ def post(server: Server, body: bytes, kind: str, **headers: str) -> Given:
 
 
 def shape(value: Json) -> Json:
-    """What is the same of an example and of a real answer: names, counts, the source, and all of an error."""
+    """What is the same of an example and of a real answer: names, counts, the source, and all of an error.
+
+    How many sources and reasons an item has depends on the data.
+    """
     if isinstance(value, list):
         return [shape(entry) for entry in value]
     if not isinstance(value, dict):
         return None
     if "error" in value:
         return value
-    return {key: entry if key == "source" else shape(entry) for key, entry in value.items()}
+    counted = {key: entry if key == "source" else shape(entry) for key, entry in value.items()}
+    return counted | {key: None for key in ("sources", "because") if key in value}
 
 
 REQUEST_EXAMPLES = [
@@ -367,7 +380,9 @@ def test_a_record_of_several_is_answered_exactly_where_the_document_takes_it(ser
     status, answer = server.invoke({"instances": batch})
     assert status == 200
     assert ["error" not in entry for entry in answer["predictions"]] == [
-        is_valid(record, "endpoint.yaml#/components/schemas/Question") and not asks_for_more_than_recall_gives(record)
+        is_valid(record, "endpoint.yaml#/components/schemas/Request")
+        and not has_fewer_candidates_than_items(record)
+        and not has_no_time(record)
         for record in batch
     ]
 
@@ -401,7 +416,7 @@ FALSEHOODS = [
         "default: []\n          maxItems: 2",
         "Schema-violating request accepted",
     ),
-    ("enum: [model, fold_in, popular, none]", "enum: [model, fold_in, none]", "Response violates schema"),
+    ("neighbours, popular, ", "neighbours, ", "Response violates schema"),
     ('"400":\n', '"422":\n', "Undocumented status code"),
     ("            text/csv:\n", "            text/tsv:\n", "Undocumented Content-Type"),
 ]
@@ -438,7 +453,7 @@ def test_the_http_file_asks_the_container_where_its_document_says() -> None:
 
 def test_the_http_file_asks_the_deployed_api_as_its_document_says() -> None:
     requests: list[HttpRequest] = [parameter.values[0] for parameter in http_requests(examples.DEPLOYED)]
-    schema = "endpoint.yaml#/components/schemas/Question"
+    schema = "endpoint.yaml#/components/schemas/Request"
     assert [request.method for request in requests] == ["POST"] * 4
     assert {request.path("api") for request in requests} == set(API["paths"])
     questions = [json.loads(request.filled_body({}) or b"") for request in requests]

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def test_arrays_are_mapped_and_not_copied(trained: Job) -> None:
     for name, component in model.components.items():
         arrays |= {f"{name}.{array}": values for array, values in component.save()[0].items()}
     assert sorted(f"{name}.npy" for name in arrays) == [name for name in FILES if name != array_folder.CONFIG_FILE]
-    for name, array in arrays.items():
-        base = array
+    empty = {"history_weight"}  # every event counts 1
+    assert {name for name, array in arrays.items() if not array.size} == empty
+    for name in arrays.keys() - empty:
+        array = base = arrays[name]
         while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
             assert base.base is not None, f"{name} is a copy"
             base = base.base
@@ -98,12 +101,37 @@ def spoil_mean(config: dict[str, Any]) -> None:
     config["components"]["factorization"]["global_mean"] = float("nan")
 
 
-def spoil_terms(config: dict[str, Any]) -> None:
-    config["components"]["title_similarity"]["num_terms"] = 1
+def spoil_days(config: dict[str, Any]) -> None:
+    config["components"]["popularity"]["period_days"] = 0.0
+
+
+def text_for_days(config: dict[str, Any]) -> None:
+    config["components"]["popularity"]["period_days"] = "1"
+
+
+def endless_days(config: dict[str, Any]) -> None:
+    config["components"]["popularity"]["period_days"] = 10**400
+
+
+def drop_ranking(config: dict[str, Any]) -> None:
+    del config["ranking"]
+
+
+def drop_newest_event(config: dict[str, Any]) -> None:
+    del config["newest_event"]
+
+
+def ranking_of_another_pipeline(config: dict[str, Any]) -> None:
+    config["hyperparameters"]["pipeline"] = "paper"
+
+
+def fallback_is_not_ranked(config: dict[str, Any]) -> None:
+    config["hyperparameters"]["candidate_sources"] = "ease"
+    config["ranking"] = {"log popularity": 1.0}
 
 
 def older(config: dict[str, Any]) -> None:
-    config["format_version"] = 1
+    config["format_version"] = 2
 
 
 def drop_component(config: dict[str, Any]) -> None:
@@ -141,15 +169,21 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (set_version, "format_version is 3, this version reads 2: train again"),
+        (set_version, "format_version is 4, this version reads 3: train again"),
         (drop_files, "'files' has no size"),
         (drop_mean, "global_mean"),
         (other_format, "expected format"),
         (unknown_hyperparameter, "'colour'"),
         (drop_fingerprint, "titles.npy"),
         (spoil_mean, "global_mean is not a finite number"),
-        (spoil_terms, "num_terms"),
-        (older, "format_version is 1, this version reads 2: train again"),
+        (spoil_days, "popularity.period_days: expected the length of the periods, got 0"),
+        (text_for_days, "popularity.period_days is not a finite number"),
+        (endless_days, "popularity.period_days is not a finite number"),
+        (drop_ranking, "ranking"),
+        (drop_newest_event, "newest_event"),
+        (ranking_of_another_pipeline, "ranking: expected null in the pipeline paper, got weights"),
+        (fallback_is_not_ranked, "ranking: the model has no column 'log popularity'"),
+        (older, "format_version is 2, this version reads 3: train again"),
         (drop_component, "factorization"),
         (other_width, r"user_embedding: expected the shape users \(\d+\) x embedding_dim \(17\), got \d+ x 16"),
         (unknown_source, "candidate_sources"),
@@ -162,12 +196,66 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
 def test_a_config_that_this_server_cannot_serve_is_named(
     trained_copy: Job, change: Callable[[dict[str, Any]], None], expected: str
 ) -> None:
-    file = trained_copy.container.model_dir / array_folder.CONFIG_FILE
+    assert re.search(expected, problem(trained_copy, change))
+
+
+def problem(job: Job, change: Callable[[dict[str, Any]], None]) -> str:
+    """Load a model with another configuration whose checksum fits; returns the error."""
+    file = job.container.model_dir / array_folder.CONFIG_FILE
     config = json.loads(file.read_text())
     change(config)
     file.write_text(json.dumps(array_folder.signed(config)))
-    with pytest.raises(ArtifactError, match=expected):
-        model_folder.load(trained_copy.container.model_dir)
+    with pytest.raises(ArtifactError) as error:
+        model_folder.load(job.container.model_dir)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("ranking", "expected"),
+    [
+        ({"of_tomorrow": 1.0}, "the model has no column 'of_tomorrow'"),
+        ({"ease": 1.0, "log of_tomorrow": 1.0}, "the model has no column 'log of_tomorrow'"),
+        ({"ease x titles": 1.0}, "the model has no column 'ease x titles'"),  # contents come first
+        ({"log titles x ease": 1.0}, "the model has no column 'log titles x ease'"),
+        ({"titles x titles": 1.0}, "the model has no column 'titles x titles'"),
+        ({"title_similarity": 1.0}, "the model has no column 'title_similarity'"),
+        ({"ease": -0.5}, "expected a weight of 'ease' from 0 to 1e+09, got -0.5"),
+        ({"ease": float("nan")}, "expected a weight of 'ease' from 0 to 1e+09, got nan"),
+        ({"ease": float("inf")}, "expected a weight of 'ease' from 0 to 1e+09, got inf"),
+        ({"ease": 10**400}, "expected a weight of 'ease' from 0 to 1e+09, got 1000"),
+        ({"ease": True}, "expected a weight of 'ease' from 0 to 1e+09, got true"),
+        ({"ease": None}, "expected a weight of 'ease' from 0 to 1e+09, got null"),
+        ({"ease": "1"}, "expected a weight of 'ease' from 0 to 1e+09, got '1'"),
+        ({"ease": [1.0]}, "expected a weight of 'ease' from 0 to 1e+09, got a list of 1"),
+        (["ease"], "expected an object, got a list of 1"),
+        ("ease", "expected an object, got 'ease'"),
+        (1.0, "expected an object, got 1.0"),
+        (None, "expected the weights of the pipeline auto, got null"),
+    ],
+)
+def test_a_ranking_that_is_none_is_named(trained_copy: Job, ranking: object, expected: str) -> None:
+    assert f"ranking: {expected}" in problem(trained_copy, lambda config: config.update(ranking=ranking))
+
+
+@pytest.mark.parametrize("newest", ["2020-01-01", "1577836800", 1.5, True, [], {}, float("nan"), 10**400])
+def test_a_newest_event_that_is_no_time_is_named(trained_copy: Job, newest: object) -> None:
+    found = problem(trained_copy, lambda config: config.update(newest_event=newest))
+    assert "newest_event: expected a whole number of seconds since 1970 or null, got " in found
+    assert found.isprintable()
+    assert len(found) < 400
+
+
+def test_title_vectors_with_more_terms_than_their_number_are_named(paper_copy: Job) -> None:
+    def spoil_terms(config: dict[str, Any]) -> None:
+        config["components"]["title_similarity"]["num_terms"] = 1
+
+    assert "title_similarity.num_terms is smaller than the terms" in problem(paper_copy, spoil_terms)
+
+
+def test_a_model_of_the_pipeline_paper_has_no_ranking(paper_copy: Job) -> None:
+    assert model_folder.load(paper_copy.container.model_dir).ranking is None
+    found = problem(paper_copy, lambda config: config.update(ranking={"factorization": 1.0}))
+    assert "ranking: expected null in the pipeline paper, got weights" in found
 
 
 @pytest.mark.parametrize(("found", "other"), [('"global_mean": ', '"global_mean": 9'), ('"seed": 0', '"seed": 1')])
@@ -222,8 +310,20 @@ def replace_array(folder: Path, name: str, array: np.ndarray) -> None:
         ("factorization.item_bias", np.zeros(250), "expected float32, got float64"),
         ("factorization.user_embedding", np.zeros((2, 16), np.float32), r"expected the shape users \(\d+\) x"),
         ("factorization.item_direction", np.zeros((9, 5), np.float32), r"any x embedding_dim \(16\), got 9 x 5"),
-        ("popularity.item_count", np.zeros(3, np.int32), r"expected the shape items"),
-        ("title_similarity.offsets", np.zeros(3, np.int64), r"expected the shape items\+1"),
+        ("popularity.item_count", np.zeros(3, np.float64), r"expected the shape items"),
+        ("titles.offsets", np.zeros(3, np.int64), r"expected the shape items\+1"),
+        ("ease.offsets", np.zeros(3, np.int64), r"ease.offsets: expected the shape items\+1"),
+        ("neighbours.item_num", np.zeros(3, np.int64), r"neighbours.item_num: expected int32, got int64"),
+        ("session_neighbours.score", np.zeros((3, 2), np.float32), r"session_neighbours.score: expected the shape any"),
+        (
+            "implicit_mf.item_embedding",
+            np.zeros((2, 64), np.float32),
+            r"implicit_mf.item_embedding: expected the shape",
+        ),
+        ("implicit_mf.inverse_gram", np.zeros((64, 63), np.float32), r"implicit_mf.inverse_gram: expected the shape"),
+        ("history_time", np.zeros(3, np.int32), r"the columns of the histories do not all have \d+ rows"),
+        ("history_rating", np.zeros(3, np.float32), r"the columns of the histories do not all have \d+ rows"),
+        ("history_weight", np.ones(3, np.float32), r"the columns of the histories do not all have \d+ rows"),
         ("history_offsets", np.zeros(3, np.int64), "the user tables do not all have"),
         ("title_offsets", np.zeros(3, np.int64), "the item tables do not all have"),
     ],
@@ -234,6 +334,74 @@ def test_tables_that_do_not_belong_together_are_refused(
     replace_array(trained_copy.container.model_dir, f"{name}.npy", array)
     with pytest.raises(ArtifactError, match=expected):
         model_folder.load(trained_copy.container.model_dir)
+
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def shorter(array: np.ndarray) -> np.ndarray:
+    return array[:-1]
+
+
+def descending(offsets: np.ndarray) -> np.ndarray:
+    """Other offsets with the same ends."""
+    return np.concatenate([offsets[:1], offsets[1:-1][::-1], offsets[-1:]])
+
+
+def empty_rows(offsets: np.ndarray) -> np.ndarray:
+    return np.zeros_like(offsets)
+
+
+def too_large(numbers: np.ndarray) -> np.ndarray:
+    return numbers + np.int32(10**6)
+
+
+def below_zero(numbers: np.ndarray) -> np.ndarray:
+    return -1 - numbers
+
+
+ITEM_TABLES = ("ease", "neighbours", "session_neighbours")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "expected"),
+    [
+        *((f"{table}.offsets", descending, f"{table}.offsets descend") for table in ITEM_TABLES),
+        *((f"{table}.offsets", empty_rows, f"{table}.offsets do not end at") for table in ITEM_TABLES),
+        *((f"{table}.score", shorter, f"{table}.offsets do not end at") for table in ITEM_TABLES),
+        *((f"{table}.item_num", too_large, f"{table}.item_num has items that") for table in ITEM_TABLES),
+        *((f"{table}.item_num", below_zero, f"{table}.item_num has items that") for table in ITEM_TABLES),
+        ("titles.offsets", descending, "titles.offsets descend"),
+        ("titles.offsets", empty_rows, "titles.offsets do not end at"),
+        ("titles.term", too_large, "titles.offsets: an entry is not below"),
+        ("titles.tfidf", shorter, "titles.offsets do not end at"),
+        ("titles.term_offsets", descending, "titles.term_offsets descend"),
+        ("titles.term_offsets", shorter, "titles.offsets: an entry is not below"),
+        ("titles.term_offsets", empty_rows, "titles.term_offsets do not end at"),
+        ("titles.term_item_num", too_large, "titles.term_offsets: an entry is not below"),
+        ("titles.term_item_num", below_zero, "titles.term_offsets: an entry is not below"),
+        ("titles.term_tfidf", shorter, "titles.term_offsets do not end at"),
+        ("popularity.period_offsets", descending, "popularity.period_offsets descend"),
+        ("popularity.period_offsets", empty_rows, "popularity.period_offsets do not end at"),
+        ("popularity.period_item_num", too_large, "popularity.period_item_num has items that"),
+        ("popularity.period_item_num", below_zero, "popularity.period_item_num has items that"),
+        ("popularity.period_count", shorter, "popularity.period_offsets do not end at"),
+        ("implicit_mf.item_embedding", shorter, "implicit_mf.item_embedding: expected the shape items"),
+        ("implicit_mf.inverse_gram", shorter, "implicit_mf.inverse_gram: expected the shape embedding_dim"),
+        ("history_time", shorter, "the columns of the histories do not all have"),
+        ("history_item_num", shorter, "the columns of the histories do not all have"),
+    ],
+)
+def test_arrays_of_a_source_that_do_not_belong_together_are_refused_by_name(
+    trained_copy: Job, name: str, change: Change, expected: str
+) -> None:
+    folder = trained_copy.container.model_dir
+    array = np.load(folder / f"{name}.npy")
+    changed = change(array)
+    assert changed.dtype == array.dtype
+    replace_array(folder, f"{name}.npy", changed)
+    with pytest.raises(ArtifactError, match=expected):
+        model_folder.load(folder)
 
 
 def test_the_files_of_an_older_version_go_when_a_new_model_is_written_and_other_files_stay(
@@ -253,13 +421,16 @@ def test_the_files_of_an_older_version_go_when_a_new_model_is_written_and_other_
     assert (folder.parent / "secret.npy").read_text() == "stays"
 
 
+@pytest.mark.parametrize("pipeline", ["trained", "paper"])
 def test_a_model_from_before_a_feature_was_added_is_served_without_it(
-    trained: Job, monkeypatch: pytest.MonkeyPatch
+    pipeline: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = type("Newer", (CandidateScore,), {"name": "newer", "takes_the_rest": False})
-    monkeypatch.setitem(FEATURES, "newer", newer)
-    recommender = Recommender.load(trained.container.model_dir)
-    assert list(recommender.model.features) == ["candidate_score", "title_similarity"]
+    job: Job = request.getfixturevalue(pipeline)
+    members = {"name": "newer", "takes_the_rest": False, "only_paper": False}
+    monkeypatch.setitem(FEATURES, "newer", type("Newer", (CandidateScore,), members))
+    recommender = Recommender.load(job.container.model_dir)
+    found = {"trained": [], "paper": ["candidate_score", "title_similarity"]}
+    assert list(recommender.model.features) == found[pipeline]
     assert recommender.recommend(recommender.model.users.id(0)).items
 
 

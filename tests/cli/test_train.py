@@ -4,10 +4,15 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.job import Job
 
+from recommender.candidates import SOURCES
+from recommender.candidates.factorization import Factorization
 from recommender.cli import train
+from recommender.components.query import Query
+from recommender.config import as_written
 from recommender.hyperparameters import TrainConfig
 from recommender.pipeline.recommender import Recommender
 from recommender.training.metrics import metric_definitions
@@ -111,24 +116,28 @@ CHANGED: dict[str, tuple[dict[str, str], str]] = {
     "columns": ({}, "user_id=item_id,item_id=user_id"),
     "event_weights": ({}, "bought=2"),
     "rerank_weight": ({}, "0.5"),
+    "pipeline": ({}, "auto"),
     "candidate_sources": ({}, "factorization,popularity"),
+    "scored_sources": ({"pipeline": "auto", "candidate_sources": "factorization"}, "popularity"),
     "fallback_sources": ({}, "factorization"),
 }
-FOLDER_ONLY = ("rerank_weight", "candidate_sources", "fallback_sources")  # what they change beside config.json varies
+# What they change beside config.json varies.
+FOLDER_ONLY = ("rerank_weight", "pipeline", "candidate_sources", "scored_sources", "fallback_sources")
+OTHERS = [name for name, (owner, _) in TrainConfig.owners.items() if owner in SOURCES.keys() - {Factorization.name}]
+BOARD = [(user, item) for user in range(12) for item in range(12) if (user * 7 + item * 5) % 11]
 
 
-@pytest.mark.parametrize("name", TrainConfig().of_model)
+@pytest.mark.parametrize("name", [name for name in TrainConfig().of_model if name not in OTHERS])
 def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
     """On the model, or, of the range of ratings, on what is accepted."""
-    board = [(user, item) for user in range(12) for item in range(12) if (user * 7 + item * 5) % 11]
     rows = [
         f"u{user},i{item},{5 if (user + item) % 2 else 1},{(user * 5 + item * 3) % 12},"
         f"{'bought' if (user + item) % 3 else 'viewed'}\n"
-        for user, item in [*board, (1, 1)]
+        for user, item in [*BOARD, (1, 1)]
     ]
     job.write("train/board.csv", "user_id,item_id,rating,timestamp,event_type\n" + "".join(rows))
     needed, value = CHANGED[name]
-    base = {"embedding_dim": "4", "max_sweeps": "5"} | needed
+    base = {"pipeline": "paper", "embedding_dim": "4", "max_sweeps": "5"} | needed
     job.write_hyperparameters(**base)
     assert train.main([]) == 0
     before, iterations = job.fingerprints, job.metrics["num_iterations"]
@@ -141,6 +150,70 @@ def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
     after = job.fingerprints
     changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
     assert changed >= {"config.json"} | (set() if name in FOLDER_ONLY else {"factorization.user_embedding.npy"})
+
+
+# Option of a source -> a value that must change what the source proposes or scores.
+OPTIONS = {
+    "step_decay": "0.5",
+    "day_scale": "1.0",
+    "regularization": "9.0",
+    "groups": "sessions",
+    "num_entries": "3",
+    "max_size": "3",
+    "embedding_dim": "3",
+    "confidence": "3.0",
+    "num_sweeps": "1",
+    "max_items": "3",
+    "num_neighbours": "2",
+    "length_power": "0.5",
+    "popularity_power": "0.5",
+    "history_power": "0.5",
+    "distance_decay": "0.5",
+    "backward": "0.5",
+    "half_life": "1.0",
+    "session_hours": "100.0",
+    "max_words": "2",
+    "max_items_per_term": "1",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_option_of_a_source_changes_what_it_proposes_or_scores(job: Job, name: str) -> None:
+    """All other options of the source are set, so that training chooses none of them."""
+    places = [(user, item, (item + user % 5) % 12) for user, item in BOARD if item % 3]
+    rows = [
+        f"u{user},i{item},{1_600_000_000 + place * 10_000 + place // 6 * 50_000}\n"  # two sessions
+        for user, item, place in places
+    ]
+    job.write("train/board.csv", "user_id,item_id,timestamp\n" + "".join(rows))
+    titles = [f"i{item},{'wool' if item % 2 else 'silk'} {'scarf' if item % 4 else 'dress'}\n" for item in range(12)]
+    job.write("items/items.csv", "item_id,title\n" + "".join(titles))
+    owner, option = TrainConfig.owners[name]
+    source = SOURCES[owner]
+    names = [source.hyperparameter(own) for own in source.own_options()]
+    defaults = {own: getattr(TrainConfig(), own) for own in names}
+    base = {"candidate_sources": ",".join(dict.fromkeys(["popularity", owner]))} | {
+        own: as_written(value) for own, value in defaults.items()
+    }
+    job.write_hyperparameters(**base)
+    assert train.main([]) == 0
+    before = scores(Recommender.load(job.container.model_dir), owner)
+    job.write_hyperparameters(**(base | {name: OPTIONS[option]}))
+    assert train.main([]) == 0
+    assert scores(Recommender.load(job.container.model_dir), owner) != before
+
+
+def scores(recommender: Recommender, name: str) -> list[object]:
+    """What a source proposes to every user, and how it scores all items for them; [] if it is left out."""
+    source, every_item = recommender.model.sources.get(name), np.arange(len(recommender.model.items))
+    found: list[object] = []
+    if source is None:
+        return found
+    for user_num in range(len(recommender.model.users)):
+        query = Query.of_known(recommender.model.histories, user_num)
+        top, score = source.top(query, 5), source.score(query, every_item)
+        found += [top and (top.item_num.tolist(), top.score.tolist()), None if score is None else score.tolist()]
+    return found
 
 
 def test_a_hyper_parameter_without_effect_is_named_in_the_log(job: Job, capfd: pytest.CaptureFixture[str]) -> None:

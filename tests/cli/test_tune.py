@@ -1,4 +1,7 @@
-"""The search: never worse than the defaults, goes on, looks at validation alone."""
+"""The search: never worse than the defaults, goes on, looks at validation alone.
+
+Tests of the paper's pipeline search for the least validation error, the others for the greatest NDCG.
+"""
 
 import json
 import re
@@ -9,7 +12,8 @@ from support.job import Job
 
 from recommender.cli.tune import main
 
-ERROR = re.compile(r"trial (\d+)(?: of \d+)?: validation_rmse=([\d.]+)")
+ERROR = re.compile(r"trial (\d+)(?: of \d+)?: (?:validation_rmse|validation_final_ndcg_at_100)=([\d.]+)")
+PAPER = ["--pipeline", "paper"]
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def small(job: Job) -> Job:
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> tuple[list[float], float]:
-    """Errors of the trials, and the best one."""
+    """Values of the trials, and the best one."""
     found = [float(error) for _, error in ERROR.findall(capsys.readouterr().out)]
     return found[:-1], found[-1]
 
@@ -27,11 +31,11 @@ def said(capsys: pytest.CaptureFixture[str]) -> tuple[list[float], float]:
 def test_the_best_is_the_least_error_and_the_first_trial_that_of_the_defaults(
     small: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--trials", "6", "--embedding_dim", "8"]) == 0
+    assert main([*PAPER, "--trials", "6", "--embedding_dim", "8"]) == 0
     errors, best = said(capsys)
     assert len(errors) == 6
     assert best == min(errors) <= errors[0]
-    small.write_hyperparameters(embedding_dim="8")
+    small.write_hyperparameters(pipeline="paper", embedding_dim="8")
     assert small.train_here().returncode == 0
     assert small.metrics["validation_rmse"] == pytest.approx(errors[0], rel=1e-5)
 
@@ -39,7 +43,7 @@ def test_the_best_is_the_least_error_and_the_first_trial_that_of_the_defaults(
 def test_what_is_found_trains_the_job_to_the_same_validation_error(
     small: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--trials", "4", "--embedding_dim", "8", "--seed", "3"]) == 0
+    assert main([*PAPER, "--trials", "4", "--embedding_dim", "8", "--seed", "3"]) == 0
     _, best = said(capsys)
     found = json.loads((small.base_dir / "tuning" / "hyperparameters.json").read_text())
     assert {type(value) for value in found.values()} == {str}
@@ -52,15 +56,15 @@ def test_what_is_found_trains_the_job_to_the_same_validation_error(
 def test_the_same_command_goes_on_and_other_fixed_values_begin_anew(
     small: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--trials", "2", "--embedding_dim", "4"]) == 0
+    assert main([*PAPER, "--trials", "2", "--embedding_dim", "4"]) == 0
     first, _ = said(capsys)
-    assert main(["--trials", "5", "--embedding_dim", "4"]) == 0
+    assert main([*PAPER, "--trials", "5", "--embedding_dim", "4"]) == 0
     second, best = said(capsys)
     assert (len(first), len(second)) == (2, 3)
     assert best == min(first + second)
-    assert main(["--trials", "5", "--embedding_dim", "4"]) == 0
+    assert main([*PAPER, "--trials", "5", "--embedding_dim", "4"]) == 0
     assert said(capsys) == ([], best)
-    assert main(["--trials", "2", "--embedding_dim", "5"]) == 0
+    assert main([*PAPER, "--trials", "2", "--embedding_dim", "5"]) == 0
     assert len(said(capsys)[0]) == 2
 
 
@@ -68,7 +72,7 @@ def test_the_test_channel_is_never_looked_at(small: Job) -> None:
     for path in small.container.channel_dir("test").rglob("*"):
         path.unlink()
     small.write("test/broken.csv", "nothing that could be read")
-    assert main(["--trials", "1", "--embedding_dim", "4"]) == 0
+    assert main([*PAPER, "--trials", "1", "--embedding_dim", "4"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -82,12 +86,14 @@ def test_the_test_channel_is_never_looked_at(small: Job) -> None:
             "sets every hyper-parameter of the search",
         ),
         (["--train", "/nowhere"], "/nowhere"),
+        (["--objective", "ndcg"], "the pipeline paper does not measure NDCG on validation data"),
+        (["--objective", "recall"], "'recall' is not one of 'rmse', 'ndcg'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(
     small: Job, capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
 ) -> None:
-    assert main(arguments) == 1
+    assert main([*PAPER, *arguments]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert problem in line
@@ -96,8 +102,55 @@ def test_what_is_wrong_is_said_in_one_line(
 
 def test_a_job_with_nothing_to_validate_on_is_told(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     job.write("train/a.csv", "user_id,item_id,rating\nu,a,5\nv,b,1\n")
-    assert main(["--trials", "1"]) == 1
-    assert "there is nothing to validate on" in capsys.readouterr().err
+    for arguments in (PAPER, [], ["--objective", "rmse"]):
+        assert main(["--trials", "1", *arguments]) == 1
+        assert "there is nothing to validate on" in capsys.readouterr().err
+
+
+FIXED = ["--candidate_sources", "neighbours,implicit_mf,popularity", "--implicit_mf_num_sweeps", "2"]
+
+
+def test_a_search_for_the_best_order_is_never_worse_than_the_defaults_and_trains_the_job_to_its_ndcg(
+    small: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--trials", "3", *FIXED]) == 0
+    values, best = said(capsys)
+    assert len(values) == 3
+    assert best == max(values) >= values[0]
+    found = json.loads((small.base_dir / "tuning" / "hyperparameters.json").read_text())
+    assert found.keys() - {"report"} == {
+        *("candidate_sources", "implicit_mf_num_sweeps", "neighbours_num_neighbours"),
+        *("implicit_mf_embedding_dim", "implicit_mf_regularization"),
+    }
+    small.write_hyperparameters(**found)
+    assert small.train_here().returncode == 0
+    assert small.metrics["validation_final_ndcg_at_100"] == pytest.approx(best, rel=1e-5)
+    assert main(["--trials", "3", *FIXED]) == 1  # hyperparameters.json fixes all of them now
+    assert "sets every hyper-parameter of the search" in capsys.readouterr().err
+
+
+def test_a_search_for_the_best_order_goes_on_and_other_titles_begin_anew(
+    small: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = ["--candidate_sources", "neighbours,titles"]
+    assert main(["--trials", "1", *fixed]) == 0
+    first, _ = said(capsys)
+    assert main(["--trials", "2", *fixed]) == 0
+    second, best = said(capsys)
+    assert (len(first), len(second)) == (1, 1)
+    assert best == max(first + second)
+    small.container.channel_dir("items").joinpath("more.csv").write_text("item_id,title\nnew,Blue scarf\n")
+    assert main(["--trials", "1", *fixed]) == 0
+    assert len(said(capsys)[0]) == 1
+
+
+def test_the_objective_of_events_without_ratings_is_the_order(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"u{user},i{(user + step) % 8}\n" for user in range(30) for step in range(4))
+    job.write("train/a.csv", "user_id,item_id\n" + rows)
+    assert main(["--trials", "1"]) == 0
+    assert "best: trial 1 of 1: validation_final_ndcg_at_100=" in capsys.readouterr().out
+    assert main(["--trials", "1", "--objective", "rmse"]) == 1
+    assert "have no validation error to minimize on this data" in capsys.readouterr().err
 
 
 def test_without_optuna_the_command_that_installs_it_is_named(

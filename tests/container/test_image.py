@@ -455,7 +455,7 @@ def test_the_serving_image_holds_no_torch_and_none_of_them_a_compiler(image: Ima
         modules = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
         return json.loads(docker("run", "--rm", NO_NETWORK, of.name, "python", "-c", modules).stdout.replace("'", '"'))
 
-    heavy = ("torch", "pandas", "scipy", "sklearn", "pyarrow", "boto3")
+    heavy = ("torch", "pandas", "scipy", "sklearn", "pyarrow", "numba", "boto3")
     assert found(serve_image, *heavy, "flask") == ["flask"]
     assert found(image, *heavy) == list(heavy)
     for of in (image, serve_image):

@@ -1,3 +1,5 @@
+from random import Random
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,16 +47,45 @@ def test_a_history_is_the_users_events_oldest_first(rows: list[tuple[str, str, i
     histories = Histories.from_interactions(data)
     for user in sorted({row[0] for row in rows}):
         expected = sorted((row for row in rows if row[0] == user), key=lambda row: row[3])
-        item_num, rating = histories.of(data.users.number(user) or 0)
-        assert [data.items.id(int(number)) for number in item_num] == [row[1] for row in expected]
-        assert rating.tolist() == [row[2] for row in expected]
+        history = histories.of(data.users.number(user) or 0)
+        assert [data.items.id(int(number)) for number in history.item_num] == [row[1] for row in expected]
+        assert history.rating.tolist() == [row[2] for row in expected]
+        times = [row[3] for row in expected]  # too small for seconds: an order
+        assert history.time.tolist() == [len({time for time in times if time < own}) for own in times]
+        assert history.weight.tolist() == [1] * len(expected)
 
 
 def test_without_timestamps_the_order_of_the_rows_is_the_time() -> None:
     rows = frame([("u", "b", 1, 0), ("u", "a", 2, 0), ("u", "c", 3, 0)]).drop(columns="timestamp")
     data = Interactions.from_frame(rows)
-    item_num, _ = Histories.from_interactions(data).of(0)
-    assert [data.items.id(int(number)) for number in item_num] == ["b", "a", "c"]
+    history = Histories.from_interactions(data).of(0)
+    assert [data.items.id(int(number)) for number in history.item_num] == ["b", "a", "c"]
+    assert history.time.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000])
+def test_with_a_clock_the_times_of_a_history_are_seconds_from_the_newest_event(unit: int) -> None:
+    rows = frame([("u", "b", 1, 1_500_000_000), ("v", "a", 2, 1_500_000_100), ("u", "c", 3, 1_500_000_030)])
+    histories = Histories.from_interactions(Interactions.from_frame(rows.assign(timestamp=rows["timestamp"] * unit)))
+    assert histories.newest == 1_500_000_100
+    assert histories.of(0).time.tolist() == [-100, -70]
+    assert histories.of(1).time.tolist() == [0]
+
+
+def test_events_without_ratings_have_a_history_of_unknown_ratings() -> None:
+    rows = frame([("u", "b", 1, 1), ("u", "a", 2, 2)]).drop(columns="rating").assign(weight=[0.5, 2.0])
+    history = Histories.from_interactions(Interactions.from_frame(rows)).of(0)
+    assert np.isnan(history.rating).all()
+    assert history.weight.tolist() == [0.5, 2.0]
+
+
+@given(events, st.lists(st.sampled_from("abcdefghAz\u00e9"), max_size=6))
+def test_more_items_leave_the_events_as_they_are(rows: list[tuple[str, str, int, int]], ids: list[str]) -> None:
+    data = Interactions.from_frame(frame(rows))
+    wider = data.with_items(ids)
+    assert list(wider.items) == sorted({*(row[1] for row in rows), *ids})
+    assert [wider.items.id(number) for number in wider.item_num.tolist()] == [row[1] for row in rows]
+    assert wider.user_num.tolist() == data.user_num.tolist()
 
 
 @given(events, st.sampled_from(["first", "last", "mean"]))
@@ -137,17 +168,19 @@ def test_of_events_of_one_time_the_lighter_is_first_else_the_earlier_row() -> No
     assert data.where(data.item_num == 0).without_duplicates("first").time.tolist() == [7]
 
 
-@given(events)
-def test_a_pair_is_its_latest_event_with_the_largest_weight(rows: list[tuple[str, str, int, int]]) -> None:
-    latest: dict[tuple[str, str], tuple[str, int, int]] = {}
-    for position, (user, item, _, time) in enumerate(rows):
-        if (user, item) not in latest or time >= latest[user, item][1]:
-            latest[user, item] = (user, time, position)
+@given(events, st.randoms())
+def test_a_pair_is_its_latest_event_with_the_largest_weight(
+    rows: list[tuple[str, str, int, int]], random: Random
+) -> None:
+    """They are sorted by user, time and item, whatever the order of the rows."""
+    latest: dict[tuple[str, str], tuple[str, int, str]] = {}
+    for user, item, _, time in rows:
+        latest[user, item] = max((user, time, item), latest.get((user, item), (user, time, item)))
     expected = [
         (user, item, max(row[2] for row in rows if row[:2] == (user, item)), time)
-        for (user, item), (_, time, _) in sorted(latest.items(), key=lambda pair: pair[1])
+        for user, time, item in sorted(latest.values())
     ]
-    data = weighted(rows).pairs()
+    data = weighted(random.sample(rows, len(rows))).pairs()
     assert data.weight is not None
     found = [
         (data.users.id(int(user)), data.items.id(int(item)), weight, time)

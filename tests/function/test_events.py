@@ -21,7 +21,9 @@ def base64_of(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-QUESTION = {"user_id": "Ä1", "top_k": 3}
+HISTORY = [{"item_id": "B1"}, {"item_id": "B2", "rating": 4.5, "timestamp": "2018-09-20"},
+           {"item_id": "B3", "rating": None, "timestamp": 1_537_401_600}]  # fmt: skip
+QUESTION = {"user_id": "Ä1", "top_k": 3, "history": HISTORY}
 TEXT = json.dumps(QUESTION)
 
 
@@ -58,7 +60,7 @@ def test_every_kind_of_event_gives_the_same_question(event: object, caller: Call
         ('{"user_id": "a", "top_k": NaN}', 400, "", "NaN and Infinity are no JSON"),
         ('{"user_id": "a", "top_k": 1e999}', 400, "", "NaN and Infinity are no JSON"),
         ('{"user_id": "a", "top_k": ' + "9" * 5_000 + "}", 400, "", "expected a JSON object"),
-        ('{"instances": [{"user_id": "a"}]}', 400, "instances", "instances: one question at a time"),
+        ('{"instances": [{"user_id": "a"}]}', 400, "instances", "instances: expected one request"),
         ('{"user_id": "' + "a" * MAX_BODY_BYTES + '"}', 413, "", "at most 4000000 bytes"),
     ],
 )

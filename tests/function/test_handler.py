@@ -71,10 +71,16 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Function,
 
 
 def test_every_kind_of_event_gets_the_servers_own_answer(service: Service, trained: Job) -> None:
-    question = {"user_id": str(trained.ratings()["user_id"].iloc[0]), "top_k": 3}
+    user, item = trained.ratings()[["user_id", "item_id"]].iloc[0]
+    check_every_kind(service, {"user_id": user, "top_k": 3}, "model")
+    events = [{"item_id": item}, {"item_id": item, "rating": 4.5, "timestamp": "2018-09-20"}]
+    check_every_kind(service, {"user_id": "new", "top_k": 3, "history": events}, "fold_in")
+
+
+def check_every_kind(service: Service, question: dict[str, object], source: str) -> None:
     status, expected = service.server.invoke(question)
     assert status == 200
-    assert expected["source"] == "model"
+    assert expected["source"] == source
     assert len(expected["recommended_items"]) == 3
     text = json.dumps(question)
     assert service.function.invoke(question) == expected
@@ -97,6 +103,7 @@ def test_every_kind_of_event_gets_the_servers_own_answer(service: Service, train
         (b'{"user_id": ""}', 400, "user_id"),
         (b'{"user_id": "a", "top_k": 0}', 400, "top_k"),
         (b'{"user_id": "a", "surprise": 1}', 400, "surprise"),
+        (b'{"user_id": "a", "history": [{"item_id": "b", "timestamp": true}]}', 400, "history[0].timestamp"),
         (b'{"user_id": "\\ud800"}', 400, ""),
         (b'{"user_id": "' + b"a" * 4_000_001 + b'"}', 413, ""),
     ],

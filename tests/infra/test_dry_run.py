@@ -14,8 +14,10 @@ from botocore.validate import ParamValidator
 from support.job import ROOT
 from support.launch import Run, bare_environment, launch, write_channels
 
+from recommender.hyperparameters import TrainConfig
 from recommender.models.options import SEARCH_SPACE
 from recommender.training.metrics import metric_definitions
+from recommender.training.objectives import OBJECTIVES, search_space
 
 pytestmark = pytest.mark.aws
 
@@ -156,7 +158,7 @@ def ranges_of(job: dict[str, Any]) -> dict[str, tuple[float, float, str]]:
 
 @pytest.mark.parametrize("solver", SEARCH_SPACE)
 def test_a_search_is_over_the_search_space_of_the_code(dry: DryRun, solver: str) -> None:
-    job = dry("tune", "--solver", solver).only("sagemaker:CreateHyperParameterTuningJob")
+    job = dry("tune", "--objective", "rmse", "--solver", solver).only("sagemaker:CreateHyperParameterTuningJob")
     expected = {name: (values.low, values.high, "Logarithmic") for name, values in SEARCH_SPACE[solver].items()}
     assert ranges_of(job) == expected
     whole = job["HyperParameterTuningJobConfig"]["ParameterRanges"]["IntegerParameterRanges"]
@@ -164,8 +166,19 @@ def test_a_search_is_over_the_search_space_of_the_code(dry: DryRun, solver: str)
     assert job["TrainingJobDefinition"]["StaticHyperParameters"] == {"report": "false", "solver": solver}
 
 
+def test_a_search_for_the_best_order_is_over_the_search_space_of_all_components(dry: DryRun) -> None:
+    job = dry("tune").only("sagemaker:CreateHyperParameterTuningJob")
+    objective = OBJECTIVES["ndcg"]
+    space = search_space(TrainConfig(), objective)
+    assert ranges_of(job) == {name: (values.low, values.high, "Logarithmic") for name, values in space.items()}
+    metric = {"Type": "Maximize", "MetricName": objective.metric}
+    assert job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"] == metric
+    definitions = job["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"]
+    assert objective.metric in {definition["Name"] for definition in definitions}
+
+
 def test_a_search_has_bounds_an_objective_and_jobs_like_those_of_train(dry: DryRun) -> None:
-    job = dry("tune", "--max-jobs=9", "--max-parallel=3", "--embedding_dim", "64").only(
+    job = dry("tune", "--max-jobs=9", "--max-parallel=3", "--objective=rmse", "--embedding_dim", "64").only(
         "sagemaker:CreateHyperParameterTuningJob"
     )
     config, definition = job["HyperParameterTuningJobConfig"], job["TrainingJobDefinition"]

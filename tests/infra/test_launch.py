@@ -157,7 +157,7 @@ def test_a_transform_leaves_its_job_and_no_model(command: Command, account: Cont
 
 
 def test_a_search_is_made_with_the_ranges_of_the_solver(command: Command, account: ControlPlane, trained: str) -> None:
-    said = command("tune", "--solver", "adam", "--no-wait").out
+    said = command("tune", "--objective", "rmse", "--solver", "adam", "--no-wait").out
     name = said.partition("tuning job: ")[2].partition(":")[0]
     job = account.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     ranges = job["HyperParameterTuningJobConfig"]["ParameterRanges"]

@@ -1,4 +1,4 @@
-"""A recommender against a plain re-making of the paper's two stages, and what it does for whom."""
+"""The pipeline paper against a plain re-making of the paper's two stages, and what it recommends to which user."""
 
 from typing import Any
 
@@ -13,8 +13,9 @@ from support.model import factors_of
 
 from recommender.cli import train
 from recommender.errors import RequestError
-from recommender.pipeline.recommendations import Event
+from recommender.pipeline.recommendations import Because, Event
 from recommender.pipeline.recommender import Recommender
+from recommender.training.api import train as train_in_memory
 
 TITLES = {
     "shirt": "red wool shirt",
@@ -61,10 +62,16 @@ class PlainTwoStages:
         return np.asarray(self.vectorizer.transform([self.titles[item] for item in items]).toarray())
 
 
-def test_recommendations_are_those_of_the_papers_two_stages(trained: Job, recommender: Recommender) -> None:
-    plain = PlainTwoStages(trained, recommender)
+@pytest.fixture(scope="module")
+def paper(trained: Job) -> Recommender:
+    """A recommender of the pipeline paper, of the events and titles of `trained`."""
+    return train_in_memory(trained.ratings(), trained.titles(), embedding_dim=16, pipeline="paper")
+
+
+def test_recommendations_are_those_of_the_papers_two_stages(trained: Job, paper: Recommender) -> None:
+    plain = PlainTwoStages(trained, paper)
     for user_id in plain.users:
-        answer = recommender.recommend(user_id)
+        answer = paper.recommend(user_id)
         expected = plain.recommend(user_id)
         assert answer.source == "model"
         assert [item.item_id for item in answer.items] == [item_id for item_id, _ in expected]
@@ -77,13 +84,13 @@ def test_recommendations_are_those_of_the_papers_two_stages(trained: Job, recomm
             assert item.predicted_rating == pytest.approx(plain.predicted[plain.users.index(user_id), row], abs=1e-6)
 
 
-def test_a_trained_user_equals_a_new_one_with_the_same_history(trained: Job, recommender: Recommender) -> None:
+def test_a_trained_user_equals_a_new_one_with_the_same_history(trained: Job, paper: Recommender) -> None:
     ratings = trained.ratings().sort_values("timestamp", kind="stable")
     for user_id, own in list(ratings.groupby("user_id"))[:50]:
         if own["item_id"].duplicated().any():
             continue  # in a request the newest rating of an item wins, in training both count
         history = [Event(item_id, float(rating)) for item_id, rating in zip(own["item_id"], own["rating"], strict=True)]
-        known, new = recommender.recommend(str(user_id)), recommender.recommend("nobody", history)
+        known, new = paper.recommend(str(user_id)), paper.recommend("nobody", history)
         assert new.source == "fold_in"
         assert [item.item_id for item in new.items] == [item.item_id for item in known.items]
         for one, other in zip(known.items, new.items, strict=True):
@@ -98,9 +105,13 @@ def shop(job: Job) -> Recommender:
     rows += [("dee", "scarf", 2), ("dee", "hat", 4)]
     job.write("train/a.csv", pd.DataFrame(rows, columns=["user_id", "item_id", "rating"]).to_csv())
     job.write("items/a.csv", "item_id,title\n" + "".join(f"{item},{title}\n" for item, title in TITLES.items()))
-    job.write_hyperparameters(embedding_dim="2")
+    job.write_hyperparameters(embedding_dim="2", pipeline="paper")
     assert train.main([]) == 0
     return Recommender.load(job.container.model_dir)
+
+
+def by_title(item_id: str, *words: str) -> Because:
+    return Because("title_similarity", 1.0, [item_id], list(words))
 
 
 def ids(recommender: Recommender, *arguments: Any, **options: Any) -> list[str]:  # noqa: ANN401
@@ -111,9 +122,9 @@ def test_the_title_decides_and_the_reason_is_named(shop: Recommender) -> None:
     answer = shop.recommend("ann")
     assert [item.item_id for item in answer.items] == ["coat", "scarf", "hat"]  # hat has no title: last
     coat, scarf, hat = answer.items
-    assert (coat.because, coat.title) == ("shirt", "red wool coat")
-    assert (scarf.because, scarf.title) == ("skirt", "blue scarf")
-    assert (hat.because, hat.title, hat.features["similarity"]) == (None, None, None)
+    assert (coat.because, coat.title) == ([by_title("shirt", "red", "wool")], "red wool coat")
+    assert (scarf.because, scarf.title) == ([by_title("skirt", "blue")], "blue scarf")
+    assert (hat.because, hat.title, hat.features["similarity"]) == ([], None, None)
     assert coat.score == coat.features["similarity"]
 
 
@@ -132,7 +143,7 @@ def test_an_unknown_user_gets_popular_items(shop: Recommender) -> None:
     assert answer.source == "popular"
     assert [item.item_id for item in answer.items] == ["hat", "shirt", "coat", "scarf", "skirt"]  # ties by item number
     assert answer.items[0].score == 1.0
-    assert answer.items[0].because is None
+    assert answer.items[0].because == [Because("popularity", 1.0, [], [], "popular")]
 
 
 def test_a_history_of_unknown_items_only_changes_nothing(shop: Recommender) -> None:
@@ -162,6 +173,7 @@ def test_a_rating_out_of_range_is_refused_by_field(shop: Recommender) -> None:
 
 def test_without_any_title_the_order_is_that_of_recall(job: Job) -> None:
     job.write("train/a.csv", "user_id,item_id,rating\na,x,5\na,y,1\nb,x,4\nb,z,5\nc,y,1\n")
+    job.write_hyperparameters(pipeline="paper")
     assert train.main([]) == 0
     answer = Recommender.load(job.container.model_dir).recommend("c")
     ratings = [item.predicted_rating or 0 for item in answer.items]
@@ -173,7 +185,7 @@ def test_without_any_title_the_order_is_that_of_recall(job: Job) -> None:
 
 def test_rerank_weight_0_is_recall_alone(job: Job) -> None:
     job.write_synthetic(users=100, items=80, ratings=900)
-    job.write_hyperparameters(embedding_dim="4", rerank_weight="0")
+    job.write_hyperparameters(embedding_dim="4", rerank_weight="0", pipeline="paper")
     assert train.main([]) == 0
     recommender = Recommender.load(job.container.model_dir)
     for number in range(len(recommender.model.users)):
@@ -185,7 +197,8 @@ def test_rerank_weight_0_is_recall_alone(job: Job) -> None:
 @pytest.fixture
 def sigmoid(job: Job) -> Recommender:
     job.write_synthetic(users=100, items=80, ratings=900)
-    job.write_hyperparameters(model="sigmoid", solver="adam", embedding_dim="4", max_epochs="3", rerank_weight="0")
+    options = {"model": "sigmoid", "solver": "adam", "embedding_dim": "4", "max_epochs": "3", "rerank_weight": "0"}
+    job.write_hyperparameters(**options, pipeline="paper")
     assert train.main([]) == 0
     return Recommender.load(job.container.model_dir)
 
@@ -215,10 +228,10 @@ def test_with_sigmoid_ratings_stay_in_range_and_newer_events_count_as_seen(sigmo
 
 def test_with_basic_a_new_user_is_solved_without_biases(job: Job) -> None:
     job.write_synthetic(users=100, items=80, ratings=900)
-    job.write_hyperparameters(model="basic", embedding_dim="4", duplicates="last")
+    job.write_hyperparameters(model="basic", embedding_dim="4", duplicates="last", pipeline="paper")
     assert train.main([]) == 0
     recommender = Recommender.load(job.container.model_dir)
-    item_num, rating = recommender.model.histories.of(7)
+    item_num, rating, *_ = recommender.model.histories.of(7)
     history = [
         Event(recommender.model.items.id(int(item)), float(value)) for item, value in zip(item_num, rating, strict=True)
     ]

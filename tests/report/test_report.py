@@ -16,15 +16,18 @@ from support.shared import Shared
 
 from recommender.cli import train
 from recommender.cli.report import finished, main
+from recommender.pipeline.recommender import Recommender
+from recommender.ranking.learned import LearnedRanking
 from recommender.report.activity import bins, label
 from recommender.report.build import Report, build
+from recommender.report.order import Weights
 from recommender.report.page import page
 from recommender.report.stages import Stages, stages
 from recommender.report.summary import span
 from recommender.sagemaker.environment import Container
 from recommender.training.training_run import TrainingRun
 
-SECTIONS = ["data", "learning", "stages", "activity", "examples", "settings", "commands"]
+SECTIONS = ["data", "learning", "order", "stages", "activity", "examples", "settings", "commands"]
 HOSTILE = "<script>alert(1)</script><img src=http://example.com/x onerror='x()'>"
 RATINGS = "user_id,item_id,rating\n" + "".join(
     f"u{user},i{item},{(user * item) % 5 + 1}\n" for user in range(12) for item in range(9) if (user + item) % 4
@@ -62,6 +65,7 @@ def whole(trained: Job, shared: Shared) -> Job:
         result = job.train(SM_HP_REPORT="true")
         assert (result.returncode, result.stderr) == (0, "")
         assert result.stdout.endswith(f"the report is in {job.container.report_file}\n")
+        (folder / "said").write_text(result.stdout)
 
     return Job(shared.folder("reported", make))
 
@@ -72,27 +76,54 @@ def training(whole: Job) -> TrainingRun:
 
 
 @pytest.fixture(scope="module")
+def paper(whole: Job, shared: Shared) -> TrainingRun:
+    """The same job with the paper's pipeline."""
+
+    def make(folder: Path) -> None:
+        job = Job(folder)
+        shutil.copytree(whole.base_dir / "input", folder / "input")
+        job.write_hyperparameters(pipeline="paper", embedding_dim="16")
+        job.train_shared()
+
+    return finished(Job(shared.folder("paper", make)).container)
+
+
+@pytest.fixture(scope="module")
 def gathered(training: TrainingRun) -> Report:
     return build(training, every_size=False)
 
 
 def test_train_py_writes_a_page_with_every_section_and_plot(whole: Job) -> None:
     assert re.findall(r'<section id="(\w+)">', text_of(whole)) == SECTIONS
-    assert plots_of(whole) == 4 + 1 + 1 + 3 + 2
+    assert plots_of(whole) == 4 + 1 + 1 + 2 + 3 + 2
     assert missing(whole) == []
 
 
-def test_the_figures_of_the_page_are_those_of_metrics_json(whole: Job, gathered: Report) -> None:
+def test_the_metrics_of_the_page_are_those_of_metrics_json(whole: Job, training: TrainingRun, gathered: Report) -> None:
     metrics, text = whole.metrics, text_of(whole)
     assert isinstance(gathered.stages, Stages)
-    final, candidates, popular, _ = gathered.stages.stages
-    for k in (5, 10, 100):
-        assert final.rates[k].value == metrics[f"test_hit_rate_at_{k}"]
-        assert popular.rates[k].value == metrics[f"popularity_hit_rate_at_{k}"]
-        assert f"<td>{final.rates[k].value:.2%}</td>" in text
-        assert f"<td>{popular.rates[k].value:.2%}</td>" in text
-    assert candidates.rates[100] == final.rates[100]
+    assert training.rows is not None
+    by_name = {stage.name: stage for stage in gathered.stages.stages}
+    assert [*by_name][:2] == ["final order", "candidates"]
+    assert [*by_name][-2:] == ["paper", "item neighbours"]
+    assert set(by_name) - {"candidates", "item neighbours"} == {"final order", "paper", *training.rows.sources}
+    for name, prefix in {name: "test" if name == "final order" else name for name in by_name}.items():
+        stage = by_name[name]
+        if name not in ("candidates", "item neighbours"):
+            assert {k: rate.value for k, rate in stage.rates.items()} == {
+                k: metrics[f"{prefix}_hit_rate_at_{k}"] for k in (5, 10, 100)
+            }
+            assert (stage.ndcg.value, stage.mrr) == (metrics[f"{prefix}_ndcg_at_10"], metrics[f"{prefix}_mrr_at_10"])
+            assert stage.order is not None
+            diversity = (stage.order.coverage, stage.order.gini, stage.order.novelty)
+            assert diversity == tuple(metrics[f"{prefix}_{what}_at_10"] for what in ("coverage", "gini", "novelty"))
+        for rate in stage.rates.values():
+            assert f"<td>{rate.value:.2%}</td>" in text
+        assert f"<td>{stage.ndcg.value:.4f}</td>" in text
+    final = by_name["final order"]
+    assert final.rates[100].value <= gathered.stages.pool
     assert [final.rates[10].low, final.rates[10].high] == metrics["test_hit_rate_at_10_interval"]
+    assert [final.ndcg.low, final.ndcg.high] == metrics["test_ndcg_at_10_interval"]
     for name in ("test_rmse", "validation_rmse"):
         assert f"<b>{metrics[name]:.3f}</b>" in text
     assert f"<b>{metrics['test_hit_rate_at_10']:.2%}</b>" in text
@@ -100,6 +131,20 @@ def test_the_figures_of_the_page_are_those_of_metrics_json(whole: Job, gathered:
     assert [row.ratings, row.users, row.items] == [metrics[f"num_{what}"] for what in ("ratings", "users", "items")]
     assert not isinstance(gathered.curve, str)
     assert gathered.curve.rmse == metrics["validation_rmse_by_iteration"]
+
+
+def test_in_the_paper_pipeline_the_ranking_only_orders_the_100_candidates(paper: TrainingRun) -> None:
+    gathered = build(paper, every_size=False)
+    assert isinstance(gathered.stages, Stages)
+    names = [stage.name for stage in gathered.stages.stages]
+    assert names == ["final order", "factorization", "popularity", "item neighbours"]
+    final, candidates, *_ = gathered.stages.stages
+    assert candidates.rates[100] == final.rates[100]
+    assert final.rates[100].value == gathered.stages.pool
+    text = page(gathered)
+    assert "so at 100 both hit rates are equal" in text
+    assert "candidate_score the rest, title_similarity 1" in text
+    assert gathered.chosen == []
 
 
 def test_the_errors_by_activity_make_up_the_test_error(whole: Job, gathered: Report) -> None:
@@ -121,11 +166,16 @@ def test_the_error_at_the_models_own_size_is_that_of_the_training(whole: Job, ga
 
 def test_examples_are_what_the_recommender_answers(training: TrainingRun, gathered: Report) -> None:
     assert len(gathered.examples) == 5
-    assert sorted(example.ratings for example in gathered.examples) == [one.ratings for one in gathered.examples]
+    assert sorted(example.events for example in gathered.examples) == [one.events for one in gathered.examples]
     for example in gathered.examples:
         answer = training.recommender.recommend(example.user_id).items
         assert [shown.predicted for shown in example.shown] == [item.predicted_rating for item in answer]
-        assert len(example.history) == min(8, example.ratings)
+        assert [shown.sources for shown in example.shown] == [item.sources for item in answer]
+        for shown, item in zip(example.shown, answer, strict=True):
+            assert [(why.source, why.share) for why in shown.because] == [
+                (one.source, one.share) for one in item.because
+            ]
+        assert len(example.history) == min(8, example.events)
         assert example.held_out
         assert [one.place - 1 for one in example.held_out if one.place and one.place <= 5] == [
             place for place, shown in enumerate(example.shown) if shown.hit
@@ -201,6 +251,24 @@ def unrated_test(job: Job) -> list[str]:
     return ["The test channel has no ratings"]
 
 
+def unrated(job: Job) -> list[str]:
+    job.write("train/a.csv", re.sub(r",[^,\n]*$", "", RATINGS, flags=re.MULTILINE))
+    job.write("test/t.csv", "user_id,item_id\nu1,i1\nu2,i3\n")
+    return ["The events have no ratings", "The test channel has no ratings"]
+
+
+def without_factorization(job: Job) -> list[str]:
+    job.write_hyperparameters(candidate_sources="neighbours,popularity")
+    known_users(job)
+    return ["No source of this model predicts ratings", "No candidate source of this model predicts ratings"]
+
+
+def paper_pipeline(job: Job) -> list[str]:
+    job.write_hyperparameters(pipeline="paper")
+    known_users(job)
+    return ["The pipeline paper learns no weights"]
+
+
 def one_rating(job: Job) -> list[str]:
     job.write("train/a.csv", "user_id,item_id,rating\nu,a,5\n")
     return ["nothing to validate on", "no test channel", "no test channel"]
@@ -246,8 +314,8 @@ def fine_scale(job: Job) -> list[str]:
 
 @pytest.mark.parametrize(
     "change",
-    [nothing_more, unknown_users, known_users, unrated_test, one_rating, one_user, own_validation, strange_validation,
-     sigmoid, basic, epochs, fine_scale],
+    [nothing_more, unknown_users, known_users, unrated_test, unrated, without_factorization, paper_pipeline, one_rating,
+     one_user, own_validation, strange_validation, sigmoid, basic, epochs, fine_scale],
 )  # fmt: skip
 def test_where_something_is_missing_the_page_says_so_and_the_rest_is_there(
     reported: Job, capfd: pytest.CaptureFixture[str], change: object
@@ -326,7 +394,7 @@ def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(trai
 
 def other_ratings(job: Job) -> str:
     job.write("train/b.csv", "user_id,item_id,rating\nsomebody,i1,5\n")
-    return "channel train: expected the ratings that the model was trained on, got others"
+    return "channel train: expected the events that the model was trained on, got others"
 
 
 def no_metrics(job: Job) -> str:
@@ -353,6 +421,42 @@ def test_what_is_no_finished_training_is_named(job: Job, spoil: object) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_the_page_shows_what_decides_the_order(training: TrainingRun, gathered: Report) -> None:
+    found, text = gathered.weights, page(gathered)
+    assert isinstance(found, Weights)
+    ranking = training.recommender.model.ranking
+    assert ranking is not None
+    assert found.weights == ranking.weights
+    assert list(found.weights.values()) == sorted(ranking.weights.values(), reverse=True)
+    assert found.targets == training.metrics["num_targets"]
+    assert found.targets > 0
+    assert found.ndcg.pop("learned ranking") == training.metrics["validation_final_ndcg_at_100"]
+    assert found.ndcg == {name: training.metrics[f"validation_{name}_ndcg_at_100"] for name in found.ndcg}
+    assert found.ndcg.keys() == set(training.config.source_names)
+    for column in found.weights:
+        assert f">{column}</text>" in text
+    assert found.sentence in text
+
+
+def test_the_page_names_the_source_that_decides_alone(training: TrainingRun) -> None:
+    metrics = {**training.metrics, "validation_ease_ndcg_at_100": 0.9}
+    model = replace(training.recommender.model, ranking=LearnedRanking({"ease": 1.0}))
+    found = build(replace(training, recommender=Recommender(model), metrics=metrics), every_size=False)
+    assert isinstance(found.weights, Weights)
+    assert found.weights.alone == "ease"
+    assert "ease alone is better than the learned ranking beyond noise, so it decides the order." in page(found)
+
+
+def test_the_page_shows_the_options_that_training_chose(whole: Job, gathered: Report) -> None:
+    said = re.findall(
+        r"^(\w+): chosen of .*: (.*)$", whole.container.base_dir.joinpath("said").read_text(), re.MULTILINE
+    )
+    assert said
+    shown = {one.source: one.options for one in gathered.chosen}
+    for source, options in said:
+        assert shown[source] == dict(pair.split() for pair in options.split("--")[1:])
+
+
 def test_metrics_of_an_earlier_version_have_no_learning_curve(training: TrainingRun) -> None:
     older = {name: value for name, value in training.metrics.items() if name != "validation_rmse_by_iteration"}
     found = build(replace(training, metrics=older), every_size=False)
@@ -365,11 +469,14 @@ def test_the_commands_say_what_was_given_and_stay_whole_in_a_shell(reported: Job
     assert train.main(["--base-dir", str(reported.base_dir), "--train", str(file), "--seed", "7"]) == 0
     commands = [unescape(line) for line in re.findall(r"<pre>(.*?)</pre>", text_of(reported), re.DOTALL)]
     assert len(commands) == 6
+    assert "--seed 7 " in commands[0]
+    assert "--embedding_dim 4" in commands[0]
+    before = reported.fingerprints
     shutil.rmtree(reported.container.model_dir)
     for line in (commands[0], commands[-1]):
         result = subprocess.run(["sh", "-c", line.replace("python", sys.executable, 1)], cwd=ROOT, capture_output=True)
         assert result.returncode == 0, result.stderr
-    assert "--seed 7 --embedding_dim 4" in commands[0]
+    assert reported.fingerprints == before
     assert Container(reported.base_dir).report_file.exists()
 
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker.metrics import metric_lines
 from recommender.training.metrics import metric_definitions
+from recommender.training.objectives import objective_of
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -18,3 +20,36 @@ def test_every_metric_is_read_back_from_its_line(value: float) -> None:
         match = re.findall(definition["Regex"], line)
         assert len(match) == 1, definition
         assert float(match[0]) == pytest.approx(value + number, rel=1e-5)
+
+
+MOST = 40  # definitions of one job (contract T21)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (
+            {},
+            ["validation_rmse", "validation_final_ndcg_at_100", "validation_ease_ndcg_at_100", "num_targets",
+             "test_rmse", "test_hit_rate_at_5", "test_ndcg_at_10", "test_mrr_at_100", "test_coverage_at_10",
+             "paper_hit_rate_at_10", "paper_ndcg_at_10", "popularity_hit_rate_at_10", "titles_ndcg_at_10"],
+        ),
+        (
+            {"pipeline": "paper"},
+            ["validation_rmse", "test_rmse", "test_ndcg_at_10", "factorization_mrr_at_5", "popularity_novelty_at_10"],
+        ),
+        (
+            {"candidate_sources": "neighbours"},
+            ["validation_neighbours_ndcg_at_100", "neighbours_hit_rate_at_100", "popularity_hit_rate_at_100"],
+        ),
+    ],
+)  # fmt: skip
+def test_sagemaker_reads_the_metrics_that_say_most_and_the_objective_of_a_search(
+    values: dict[str, object], expected: list[str]
+) -> None:
+    config = TrainConfig.from_hyperparameters(values, "test")
+    names = [definition["Name"] for definition in metric_definitions(config)]
+    assert len(names) == len(set(names)) <= MOST
+    assert {*expected, objective_of(config).metric} <= set(names)
+    if "pipeline" in values or "candidate_sources" in values:
+        assert not any(name.startswith("paper_") for name in names)

@@ -52,13 +52,51 @@ def test_an_answer_has_ids_and_items_and_its_source(client: FlaskClient, user_id
     assert answer["recommended_items"] == [item["item_id"] for item in answer["items"]]
     assert len(set(answer["recommended_items"])) == 5
     for item in answer["items"]:
-        assert list(item) == ["item_id", "title", "score", "predicted_rating", "similarity", "because"]
+        names = ["item_id", "title", "score", "predicted_rating", "similarity", "sources", "because"]
+        assert list(item) == names
+        assert item["sources"]
+        assert item["because"]
+        shares = [because["share"] for because in item["because"]]
+        assert shares == sorted(shares, reverse=True)
+        for because in item["because"]:
+            assert list(because) == ["source", "share", "item_ids", "words", "text"]
+            assert because["item_ids"] or because["text"]
 
 
 def test_a_new_user_with_a_history_is_folded_in(client: FlaskClient, item_id: str) -> None:
     status, answer = post(client, {"user_id": "new", "history": [{"item_id": item_id, "rating": 5}]})
     assert (status, answer["source"]) == (200, "fold_in")
     assert item_id not in answer["recommended_items"]
+
+
+def test_the_only_event_of_a_new_user_is_in_every_reason_that_has_items(client: FlaskClient, item_id: str) -> None:
+    for event in ({"item_id": item_id}, {"item_id": item_id, "rating": 5, "timestamp": "2018-09-20"}):
+        _, answer = post(client, {"user_id": "new", "history": [event]})
+        reasons = [because["item_ids"] for item in answer["items"] for because in item["because"]]
+        assert [item_id] in reasons
+        assert all(item_ids in ([item_id], []) for item_ids in reasons)
+
+
+@pytest.mark.parametrize("event", [{}, {"rating": None}, {"timestamp": None}, {"rating": None, "timestamp": None}])
+def test_an_event_without_a_rating_is_an_event(client: FlaskClient, item_id: str, event: dict[str, None]) -> None:
+    status, answer = post(client, {"user_id": "new", "history": [{"item_id": item_id, **event}]})
+    assert (status, answer["source"], len(answer["items"])) == (200, "fold_in", 5)
+    assert item_id not in answer["recommended_items"]
+    assert answer == post(client, {"user_id": "new", "history": [{"item_id": item_id}]})[1]
+
+
+def test_a_time_may_be_a_text_or_a_number_of_any_unit(client: FlaskClient, trained: Job) -> None:
+    items = trained.ratings()["item_id"].unique()[:3].tolist()
+
+    def answer(*times: object) -> object:
+        history = [{"item_id": item, "timestamp": time} for item, time in zip(items, times, strict=True)]
+        status, found = post(client, {"user_id": "new", "history": history})
+        assert status == 200
+        return found
+
+    expected = answer("2020-01-03", "2020-01-01T00:00:00Z", "2020-01-02 02:00+02:00")
+    for unit in (1, 1_000, 1_000_000, 1.0):
+        assert answer(1_578_009_600 * unit, 1_577_836_800 * unit, 1_577_923_200 * unit) == expected
 
 
 @pytest.mark.parametrize("history", [[], [{"item_id": "no such item", "rating": 5}]])
@@ -115,9 +153,27 @@ EVENT = {"item_id": "a", "rating": 5}
         ({"user_id": "u", "colour": "red"}, "colour", "unknown name; known here are user_id"),
         ({"user_id": "u", "history": {}}, "history", "valid list"),
         ({"user_id": "u", "history": [EVENT, 5]}, "history[1]", "expected an object, got 5"),
-        ({"user_id": "u", "history": [EVENT, {"item_id": "a"}]}, "history[1].rating", "required"),
+        ({"user_id": "u", "history": [EVENT, {"rating": 5}]}, "history[1].item_id", "required"),
         ({"user_id": "u", "history": [{"item_id": "a", "rating": "5"}]}, "history[0].rating", "valid number"),
         ({"user_id": "u", "history": [{"item_id": "a", "rating": 6}]}, "history[0].rating", "from 1 to 5, got 6"),
+        ({"user_id": "u", "history": [EVENT | {"rating": True}]}, "history[0].rating", "valid number, got true"),
+        ({"user_id": "u", "history": [EVENT, EVENT | {"rating": []}]}, "history[1].rating", "got a list of 0"),
+        *(
+            ({"user_id": "u", "history": [EVENT] * 3 + [EVENT | {"timestamp": time}]}, "history[3].timestamp", expected)
+            for time, expected in (
+                (True, "to 1e+19, or an ISO 8601 date or date-time of at most 40 characters, got true"),
+                ([], "expected a number from -1e+19 to 1e+19, or an ISO 8601 date"),
+                ({}, "got an object"),
+                (1.1e19, "expected a number from -1e+19 to 1e+19"),
+                (10**400, "expected a number from -1e+19 to 1e+19"),
+                ("2018-09-20" + " " * 31, "of at most 40 characters, got '2018-09-20 "),
+                ("", "expected a date or time such as 2018-09-20 or 2018-09-20T10:11:12Z, got ''"),
+                ("yesterday", "got 'yesterday'"),
+                ("2018-02-30", "such as 2018-09-20"),
+                (17, "expected seconds or milliseconds since 1970, or an ISO 8601 date or date-time, got 17"),
+                (-1.5, "got -1.5"),
+            )
+        ),
         ({"user_id": "u", "history": [EVENT | {"when": 1}]}, "history[0].when", "unknown name"),
         ({"user_id": "u", "history": [EVENT] * (LIMITS.max_history + 1)}, "history", "at most 1000 entries, got 1001"),
         ([], "", "JSON object"),
@@ -174,6 +230,8 @@ def test_a_whole_number_may_be_written_with_a_point(client: FlaskClient, top_k: 
         b'{"user_id": NaN}',
         b'{"user_id": "u", "history": [{"item_id": "a", "rating": Infinity}]}',
         b'{"user_id": "u", "history": [{"item_id": "a", "rating": 1e999}]}',
+        b'{"user_id": "u", "history": [{"item_id": "a", "timestamp": NaN}]}',
+        b'{"user_id": "u", "history": [{"item_id": "a", "timestamp": -1e999}]}',
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b'{"user_id": "\\ud800"}',
@@ -193,6 +251,26 @@ json_values = st.recursive(
     max_leaves=10,
 )
 fields = st.sampled_from(["user_id", "history", "top_k", "num_candidates", "exclude_seen", "instances", "item_id"])
+times = st.integers() | st.floats() | st.datetimes().map(str) | st.text(max_size=41) | st.none() | st.booleans()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(times, st.floats(0, 6) | st.none()), min_size=1, max_size=6))
+def test_any_history_is_answered_or_refused_by_the_field(
+    client: FlaskClient, trained: Job, events: list[tuple[object, float | None]]
+) -> None:
+    items = trained.ratings()["item_id"].unique()
+    history = [
+        {"item_id": item, "timestamp": time, "rating": rating}
+        for item, (time, rating) in zip(items, events, strict=False)
+    ]
+    status, answer = post(client, {"user_id": "u", "history": history})
+    if status == 200:
+        assert (answer["source"], len(answer["items"])) == ("fold_in", 5)
+    else:
+        assert status == 400
+        assert answer["field"].startswith("history[") or "JSON" in answer["error"]  # NaN is no JSON
+        assert "expected" in answer["error"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

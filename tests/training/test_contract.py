@@ -23,6 +23,7 @@ from recommender.ranking.features.title_similarity import TitleSimilarityOptions
 
 HEADER = "user_id,item_id,rating,timestamp\n"
 ROWS = [("u1", "i1", 5.0, 1), ("u1", "i2", 1.0, 2), ("u2", "i1", 4.0, 3), ("u2", "i2", 2.0, 4), ("u3", "i1", 5.0, 5)]
+STRANGER = 4321  # the number of a user that this machine has no name for
 
 
 def lines(rows: list[tuple[str, str, float, int]]) -> str:
@@ -137,6 +138,19 @@ def test_line_9_the_input_may_be_a_read_only_mount(ready: Job) -> None:
         f"mount --bind {ready.base_dir}/input {ready.base_dir}/input && mount -o remount,ro,bind {ready.base_dir}/input"
     )
     assert run_under(ready, "unshare", "--mount", "sh", "-c", script + ' && exec "$@"', "sh") == (0, "")
+
+
+@pytest.mark.real_component
+def test_line_9_a_user_who_may_write_only_the_job_and_has_no_home_trains(ready: Job) -> None:
+    """The compiled code of the tables then has no place to be kept. Here the user may read what is root's."""
+    for path in [ready.base_dir, *ready.base_dir.rglob("*")]:
+        os.chown(path, STRANGER, STRANGER)
+    ids = (f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups")
+    may = (f"--{of}=-all,+dac_read_search" for of in ("inh-caps", "ambient-caps", "bounding-set"))
+    process = ready.start_training(prefix=("setpriv", *ids, *may), HOME="/nonexistent", PYTHONDONTWRITEBYTECODE="1")
+    _, errors = process.communicate(timeout=240)
+    assert (process.returncode, errors) == (0, "")
+    assert "neighbours.score.npy" in ready.model_files
 
 
 @pytest.mark.real_component

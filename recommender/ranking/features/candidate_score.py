@@ -18,6 +18,7 @@ class CandidateScore(Feature):
 
     name = "candidate_score"
     takes_the_rest = True
+    only_paper = True
 
     @classmethod
     def fit(cls, context: FitContext, options: SharedOptions) -> Self:

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from recommender.candidates.base import Candidates
-from recommender.components.base import Array, Arrays, Values
+from recommender.components.base import Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import Query
 from recommender.data.options import SharedOptions
+from recommender.models.title_vectors import TitleVectors, fit_titles
 from recommender.ranking.base import Feature
-from recommender.ranking.title_vectors import TitleVectors
 
 
 class TitleSimilarityOptions(SharedOptions):
@@ -29,6 +29,8 @@ class TitleSimilarity(Feature):
 
     name = "title_similarity"
     Options = TitleSimilarityOptions
+    only_paper = True
+    is_content = True
     hyperparameters = {"weight": "rerank_weight"}
     shown_as = "similarity"
     shown_description = "Cosine of the title and the user's profile; null if either is unknown."
@@ -39,13 +41,14 @@ class TitleSimilarity(Feature):
     }
     values = ("num_terms",)
 
-    def __init__(self, vectors: TitleVectors) -> None:
+    def __init__(self, vectors: TitleVectors, rating_max: float = 5.0) -> None:
         self.vectors = vectors
+        self._rating_max = rating_max
 
     @classmethod
     def fit(cls, context: FitContext, options: TitleSimilarityOptions) -> Self:
         """Compute the TF-IDF vectors of the titles."""
-        return cls(fit_titles(context.titles))
+        return cls(fit_titles(context.titles), options.rating_max)
 
     def save(self) -> tuple[Arrays, Values]:
         """Return the vectors."""
@@ -59,39 +62,25 @@ class TitleSimilarity(Feature):
         term, num_terms = arrays["term"], int(values["num_terms"])
         if len(term) and int(term.max()) >= num_terms:
             raise ValueError("title_similarity.num_terms is smaller than the terms of the titles")
-        return cls(TitleVectors(arrays["offsets"], term, arrays["tfidf"], num_terms))
+        return cls(TitleVectors(arrays["offsets"], term, arrays["tfidf"], num_terms), options.rating_max)
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float64] | None:
         """Return the cosines; None if no title of the history is known."""
-        profile = self.vectors.profile(query.item_num, query.rating)
+        profile = self.vectors.profile(query.item_num, self._ratings(query))
         if profile is None:
             return None
         similarity = self.vectors.similarity(candidates.item_num, profile)
         return np.where(self.vectors.known(candidates.item_num), similarity, np.nan)
 
-    def reasons(self, query: Query, item_num: Sequence[int]) -> list[int | None]:
+    def reasons(self, query: Query, item_num: Sequence[int]) -> list[Reason | None]:
         """Return the item of the history that adds most to each similarity, by its title and rating."""
-        return self.vectors.explain(item_num, query.item_num, query.rating)
+        found = self.vectors.explain(item_num, query.item_num, self._ratings(query))
+        return [None if item is None else Reason((item,)) for item in found]
 
+    def word_weights(self, item_num: int, title: str) -> dict[str, float]:
+        """Return the weight of each word in the item's vector."""
+        return self.vectors.word_weights(item_num, title)
 
-def fit_titles(titles: Sequence[str]) -> TitleVectors:
-    """Compute TF-IDF vectors of the titles by scikit-learn's `TfidfVectorizer` with its defaults, rows of length 1.
-
-    The inverse document frequencies are computed from the items with a title. A title that is empty or has no
-    word of two letters gets an empty row.
-    """
-    from sklearn.feature_extraction.text import TfidfVectorizer  # two seconds
-
-    known = [number for number, title in enumerate(titles) if title.strip()]
-    vectorizer = TfidfVectorizer(dtype=np.float32)
-    try:
-        matrix = vectorizer.fit_transform(titles[number] for number in known)
-    except ValueError as error:
-        if "empty vocabulary" not in str(error):
-            raise
-        return TitleVectors.empty(len(titles))
-    matrix.sort_indices()
-    lengths = np.zeros(len(titles), np.int64)
-    lengths[known] = np.diff(matrix.indptr)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return TitleVectors(offsets, matrix.indices.astype(np.int32), matrix.data, matrix.shape[1])
+    def _ratings(self, query: Query) -> NDArray[np.floating]:
+        """Return the ratings of the history; an event without one counts as one with the highest rating."""
+        return np.where(np.isnan(query.rating), np.float32(self._rating_max), query.rating)

@@ -13,7 +13,12 @@ from study.hits.contestants import Contestant
 from study.hits.recommenders import PRODUCT
 from study.hits.scoring import DEPTH, matrix
 
-NAMED = {contestant.name: contestant for contestant in (*PRODUCT, *BASELINES)}
+ALL = (*PRODUCT, *BASELINES)
+NAMED = {contestant.name: contestant for contestant in ALL if contestant.missing(TASTES) is None}
+
+
+def test_only_sessions_do_not_suit_data_without_times() -> None:
+    assert [contestant.name for contestant in ALL if contestant.name not in NAMED] == ["ours: session_neighbours alone"]
 
 
 def recommended_by(contestant: Contestant, data: Data) -> np.ndarray:

@@ -45,7 +45,7 @@ def rows(results: Path) -> dict[str, Row]:
 
 
 def test_every_metric_is_between_0_and_1_within_its_interval_and_grows_with_the_depth(rows: dict[str, Row]) -> None:
-    for row in rows.values():
+    for row in (row for row in rows.values() if "missing" not in row):
         assert 0 <= row["hit_rate@5"] <= row["hit_rate@10"] <= row["hit_rate@100"] <= 1
         for name in ("hit_rate@5", "recall@100", "ndcg@10", "mrr@10"):
             assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
@@ -176,6 +176,6 @@ def test_the_tables_have_a_row_for_every_contestant_and_the_plot_its_name(result
     for row in found:
         name = row["contestant"]
         assert f"| {name}" in tables
-        assert row["stage"] == "published" or name in plot
+        assert row["stage"] == "published" or "missing" in row or name in plot
     assert "| the paper's pipeline, as published: the paper's text | 0.0007 |" in tables
     assert "| eSASRec, as published: eSASRec (RecSys 2025) |  | 0.0928 |" in tables

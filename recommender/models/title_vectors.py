@@ -3,11 +3,15 @@
 The results are those of scipy's sparse products, at a fraction of their fixed cost per call.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+WORD = re.compile(r"\b\w\w+\b")  # as scikit-learn's TfidfVectorizer reads titles
+MOST_WORDS = 3  # of a term
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,22 @@ class TitleVectors:
             reasons.append(int(history_num[share.argmax()]) if share.max(initial=0) > 0 else None)
         return reasons
 
+    def word_weights(self, item_num: int, title: str) -> dict[str, float]:
+        """Return the weight of each word of an item's title, by the row of the item: the rarer, the larger.
+
+        A row has its terms in the order of the alphabet, as scikit-learn sorts its vocabulary.
+
+        Returns:
+            No words if the row has another number of terms than this title.
+        """
+        words = WORD.findall(title.lower())
+        weights = self.weight[self.offsets[item_num] : self.offsets[item_num + 1]].tolist()
+        for length in range(1, MOST_WORDS + 1):
+            terms = sorted({term for count in range(1, length + 1) for term in _runs(words, count)})
+            if len(terms) == len(weights):
+                return {term: weight for term, weight in zip(terms, weights, strict=True) if " " not in term}
+        return {}
+
     def _entries(
         self, item_num: NDArray[np.integer]
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
@@ -88,3 +108,35 @@ class TitleVectors:
         row = np.repeat(np.arange(len(item_num)), length)
         where = np.arange(len(row)) + (begin - np.cumsum(length) + length)[row]
         return row, self.term[where], self.weight[where]
+
+
+def _runs(words: Sequence[str], count: int) -> list[str]:
+    """Return all terms of so many neighbouring words."""
+    return [" ".join(words[begin : begin + count]) for begin in range(len(words) - count + 1)]
+
+
+def fit_titles(titles: Sequence[str], max_words: int = 1) -> TitleVectors:
+    """Compute TF-IDF vectors of the titles by scikit-learn's `TfidfVectorizer` with its defaults, rows of length 1.
+
+    The inverse document frequencies are computed from the items with a title. A title that is empty or has no
+    word of two letters gets an empty row.
+
+    Args:
+        titles: by item number.
+        max_words: a term has so many neighbouring words at most.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer  # two seconds
+
+    known = [number for number, title in enumerate(titles) if title.strip()]
+    vectorizer = TfidfVectorizer(dtype=np.float32, ngram_range=(1, max_words))
+    try:
+        matrix = vectorizer.fit_transform(titles[number] for number in known)
+    except ValueError as error:
+        if "empty vocabulary" not in str(error):
+            raise
+        return TitleVectors.empty(len(titles))
+    matrix.sort_indices()
+    lengths = np.zeros(len(titles), np.int64)
+    lengths[known] = np.diff(matrix.indptr)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return TitleVectors(offsets, matrix.indices.astype(np.int32), matrix.data, matrix.shape[1])

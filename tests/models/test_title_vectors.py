@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from recommender.ranking.features.title_similarity import fit_titles
+from recommender.models.title_vectors import fit_titles
 
 titles_strategy = st.lists(
     st.lists(st.sampled_from(["red", "blue", "shirt", "skirt", "wool", "silk", "a", "!", "é", "12"]), max_size=6).map(
@@ -68,3 +68,24 @@ def test_without_any_word_there_are_no_vectors(titles: list[str]) -> None:
     vectors = fit_titles(titles)
     assert vectors.num_terms == 0
     assert not vectors.known(np.arange(len(titles))).any()
+
+
+@given(titles_strategy, st.integers(1, 3))
+def test_the_weight_of_a_word_is_that_of_scikit_learns_vocabulary(titles: list[str], max_words: int) -> None:
+    vectorizer = TfidfVectorizer(ngram_range=(1, max_words))
+    try:
+        matrix = vectorizer.fit_transform([title for title in titles if title.strip()]).toarray()
+    except ValueError:
+        matrix = np.empty((len(titles), 0))
+    rows = iter(matrix)
+    vectors = fit_titles(titles, max_words)
+    for number, title in enumerate(titles):
+        row = next(rows) if title.strip() else np.empty(0)
+        expected = {word: row[vectorizer.vocabulary_[word]] for word in title.split() if len(word) > 1 and len(row)}
+        assert vectors.word_weights(number, title) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_words_of_a_title_with_another_number_of_terms_have_no_weights() -> None:
+    vectors = fit_titles(["wool scarf for women", "silk dress"])
+    assert vectors.word_weights(0, "wool scarf") == {}
+    assert vectors.word_weights(1, "dress of silk") == {}

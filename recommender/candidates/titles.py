@@ -1,0 +1,170 @@
+"""Titles: items with titles like those of the history; they reach items that nobody has had."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from recommender.candidates.base import Axis, Candidates, Role, Source
+from recommender.candidates.topk import top_k, without
+from recommender.components.base import Array, Arrays, Reason, Values
+from recommender.components.fit_context import FitContext
+from recommender.components.query import NO_ITEMS, Query
+from recommender.components.recency import RecencyOptions
+from recommender.data.histories import row_offsets
+from recommender.models.table import Table
+from recommender.models.title_vectors import TitleVectors
+
+
+class TitlesOptions(RecencyOptions):
+    """How titles are read, and how a history is weighted."""
+
+    max_words: int = Field(1, ge=1, le=3, description="most words of a term: 2 counts pairs of neighbouring words, too")
+    max_items_per_term: int = Field(
+        4_000, ge=1, le=100_000_000, description="a term in more titles than this proposes no items, but still scores"
+    )
+
+
+class Titles(Source):
+    """Items by the cosine of their title's TF-IDF vector and the history's, weighted by recency.
+
+    A request costs O(t m) for t terms in the history's titles and `max_items_per_term` m.
+    """
+
+    name = "titles"
+    default_roles = (Role.CANDIDATES,)
+    is_content = True
+    prior_weight = 0.5
+    Options = TitlesOptions
+    shown_as = "similarity"
+    shown_description = "Cosine of the item's title and those of the history; null if either is unknown."
+    arrays = {
+        "offsets": Array(np.int64, ("items+1",)),
+        "term": Array(np.int32, ("",)),
+        "tfidf": Array(np.float32, ("",)),
+        "term_offsets": Array(np.int64, ("",)),
+        "term_item_num": Array(np.int32, ("",)),
+        "term_tfidf": Array(np.float32, ("",)),
+    }
+
+    def __init__(
+        self,
+        vectors: TitleVectors,
+        term_offsets: NDArray[np.int64],
+        term_item_num: NDArray[np.int32],
+        term_tfidf: NDArray[np.float32],
+        options: TitlesOptions,
+    ) -> None:
+        self.vectors = vectors
+        self._postings = term_offsets, term_item_num, term_tfidf
+        self._num_items = len(vectors.offsets) - 1
+        self.options = options
+
+    @classmethod
+    def unsuited(cls, context: FitContext, options: TitlesOptions) -> str | None:
+        """Return that no item has a title."""
+        return None if any(title.strip() for title in context.titles) else "no item has a title"
+
+    @classmethod
+    def fit(cls, context: FitContext, options: TitlesOptions) -> Self:
+        """Compute the vectors of the titles, and for each term the items that have it."""
+        from recommender.models.title_vectors import fit_titles  # scikit-learn: two seconds
+
+        vectors = context.remember(("titles", options.max_words), lambda: fit_titles(context.titles, options.max_words))
+        order = np.argsort(vectors.term, kind="stable")
+        item_num = np.repeat(np.arange(len(vectors.offsets) - 1, dtype=np.int32), np.diff(vectors.offsets))
+        offsets = row_offsets(vectors.term.astype(np.int64), vectors.num_terms)
+        return cls(vectors, offsets, item_num[order], vectors.weight[order], options)
+
+    @classmethod
+    def choices(cls, context: FitContext, options: TitlesOptions) -> Sequence[Axis]:
+        """Return the recencies, and single words or also pairs of words."""
+        return [options.recencies(context.has_clock), [{"max_words": count} for count in (1, 2)]]
+
+    def save(self) -> tuple[Arrays, Values]:
+        """Return the vectors, by item and by term."""
+        vectors, (offsets, item_num, tfidf) = self.vectors, self._postings
+        by_item: Arrays = {"offsets": vectors.offsets, "term": vectors.term, "tfidf": vectors.weight}
+        return {**by_item, "term_offsets": offsets, "term_item_num": item_num, "term_tfidf": tfidf}, {}
+
+    @classmethod
+    def load(cls, arrays: Arrays, values: Values, options: TitlesOptions) -> Self:
+        """Return the source with these vectors."""
+        num_terms, num_items = len(arrays["term_offsets"]) - 1, len(arrays["offsets"]) - 1
+        _check(arrays["offsets"], arrays["term"], arrays["tfidf"], num_terms, "titles.offsets")
+        postings = arrays["term_offsets"], arrays["term_item_num"], arrays["term_tfidf"]
+        _check(*postings, num_items, "titles.term_offsets")
+        return cls(TitleVectors(arrays["offsets"], arrays["term"], arrays["tfidf"], num_terms), *postings, options)
+
+    def top(self, query: Query, count: int) -> Candidates | None:
+        """Return the items with the highest cosines above 0; None if no title of the history is known."""
+        profile = self._profile(query)
+        if profile is None:
+            return None
+        offsets, item_num, tfidf = self._postings
+        terms = np.flatnonzero(profile)
+        begin = offsets[terms]
+        length = offsets[terms + 1] - begin
+        few = length <= self.options.max_items_per_term
+        terms, begin, length = terms[few], begin[few], length[few]
+        row = np.repeat(np.arange(len(terms)), length)
+        where = np.arange(len(row)) + (begin - np.cumsum(length) + length)[row]
+        if not len(where):
+            return Candidates(np.empty(0, np.int64), np.empty(0), self.name)
+        found, place = np.unique(item_num[where], return_inverse=True)
+        rough = np.bincount(place, profile[terms][row] * tfidf[where], len(found)).astype(np.float64, copy=False)
+        best = found[top_k(without(found, rough, query.exclude), count)]
+        exact = self.vectors.similarity(best, profile)  # the terms of many items count here
+        order = np.lexsort((best, -exact))
+        order = order[exact[order] > 0]
+        return Candidates(best[order].astype(np.int64), exact[order], self.name)
+
+    def target_ranks(self, queries: Sequence[Query], targets: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """Return the position of each target; see `Source.target_ranks`."""
+        offsets, item_num, tfidf = self._postings
+        if np.diff(offsets).max(initial=0) > self.options.max_items_per_term:  # terms score that propose nothing
+            return super().target_ranks(queries, targets, count)
+        from recommender.models.target_ranks import target_ranks  # numba
+
+        profiles = [self._profile(query) for query in queries]
+        terms = [NO_ITEMS if profile is None else np.flatnonzero(profile) for profile in profiles]
+        weights = [np.empty(0) if profile is None else profile[of] for profile, of in zip(profiles, terms, strict=True)]
+        exclude = [query.exclude for query in queries]
+        return target_ranks(Table(offsets, item_num, tfidf), self._num_items, terms, weights, exclude, targets)
+
+    def score(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """Return the cosine of each item; NaN for one without a title."""
+        profile = self._profile(query)
+        if profile is None:
+            return None
+        return np.where(self.vectors.known(item_num), self.vectors.similarity(item_num, profile), np.nan)
+
+    def reasons(self, query: Query, item_num: Sequence[int]) -> list[Reason | None]:
+        """Return the item of the history that adds most to each cosine."""
+        visits = query.visits
+        found = self.vectors.explain(item_num, visits.item_num, self.options.history_weights(query))
+        return [None if item is None else Reason((item,)) for item in found]
+
+    def word_weights(self, item_num: int, title: str) -> dict[str, float]:
+        """Return the weight of each word in the item's vector."""
+        return self.vectors.word_weights(item_num, title)
+
+    def _profile(self, query: Query) -> NDArray[np.float64] | None:
+        if self.name not in query.memo:
+            weights = self.options.history_weights(query)
+            query.memo[self.name] = self.vectors.profile(query.visits.item_num, weights)
+        found: NDArray[np.float64] | None = query.memo[self.name]
+        return found
+
+
+def _check(
+    offsets: NDArray[np.int64], number: NDArray[np.int32], value: NDArray[np.float32], size: int, name: str
+) -> None:
+    if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(number) or len(value) != len(number):
+        raise ValueError(f"{name} do not end at the {len(number):,} entries")
+    if (np.diff(offsets) < 0).any():
+        raise ValueError(f"{name} descend")
+    if len(number) and not 0 <= int(number.min()) <= int(number.max()) < size:
+        raise ValueError(f"{name}: an entry is not below {size:,}")

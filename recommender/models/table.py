@@ -1,0 +1,53 @@
+"""Sparse rows of items x items, in plain arrays: what the fit of an item table and the server share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Table:
+    """For each item its entries, best first.
+
+    Attributes:
+        offsets: (num_items + 1,) int64; the entries of item i are offsets[i]:offsets[i + 1].
+        item_num: (num_entries,) int32.
+        score: (num_entries,) float32.
+    """
+
+    offsets: NDArray[np.int64]
+    item_num: NDArray[np.int32]
+    score: NDArray[np.float32]
+
+    @property
+    def num_items(self) -> int:
+        """The number of rows."""
+        return len(self.offsets) - 1
+
+    def scaled(self, factor: NDArray[np.floating]) -> "Table":
+        """Return the table with each row multiplied by its factor, (num_items,)."""
+        score = self.score * np.repeat(factor, np.diff(self.offsets))
+        return Table(self.offsets, self.item_num, score.astype(np.float32))
+
+    def entries(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+        """Return all entries of these rows: the row (a position in `rows`), item and score."""
+        begin = self.offsets[rows]
+        length = self.offsets[rows + 1] - begin
+        row = np.repeat(np.arange(len(rows)), length)
+        where = np.arange(len(row)) + (begin - np.cumsum(length) + length)[row]
+        return row, self.item_num[where], self.score[where]
+
+    def check(self, name: str) -> None:
+        """Check that offsets and items belong together.
+
+        Raises:
+            ValueError: they do not; the message begins with `name`.
+        """
+        offsets, num_entries = self.offsets, len(self.item_num)
+        if len(self.score) != num_entries or offsets[0] != 0 or offsets[-1] != num_entries:
+            raise ValueError(f"{name}.offsets do not end at the {num_entries:,} entries of the table")
+        if (np.diff(offsets) < 0).any():
+            raise ValueError(f"{name}.offsets descend")
+        if num_entries and not 0 <= int(self.item_num.min()) <= int(self.item_num.max()) < self.num_items:
+            raise ValueError(f"{name}.item_num has items that the model does not have")

@@ -1,0 +1,74 @@
+"""What the scores of recommended items are mainly made of."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from recommender.candidates.base import Source
+from recommender.components.base import Reason
+from recommender.components.query import Query
+from recommender.data.vocabulary import StringTable, Vocabulary
+from recommender.models.title_vectors import WORD
+from recommender.pipeline.rankers import Ranked
+from recommender.pipeline.recommendations import Because
+from recommender.ranking.base import Feature
+
+MOST_PARTS = 3
+LEAST_SHARE = 0.1  # smaller parts are left out
+TINY = 1e-300
+SHARES = 10_000  # a share has four digits
+MOST_WORDS = 5
+LEAST_WEIGHT = 0.5  # of the most telling shared word's; "for" and "with" say nothing beside "sequin"
+
+
+def explain(
+    query: Query,
+    ranked: Ranked,
+    count: int,
+    parts: Mapping[str, Source | Feature],
+    items: Vocabulary,
+    titles: StringTable,
+) -> list[list[Because]]:
+    """Return the reasons of the first `count` ranked items, those of the largest parts of the score.
+
+    Args:
+        query: of the ranked items.
+        ranked: the items and the parts of their scores.
+        count: number of items to explain.
+        parts: the sources and features.
+        items: IDs of the items.
+        titles: of the items.
+    """
+    numbers = ranked.item_num[:count]
+    found: list[list[Because]] = [[] for _ in numbers]
+    if not len(numbers) or not ranked.parts:
+        return found
+    values = np.maximum([of_part[:count] for of_part in ranked.parts.values()], 0.0)
+    shares = values / np.maximum(values.sum(axis=0), TINY)
+    for name, of_part in zip(ranked.parts, shares, strict=True):
+        wanted = np.flatnonzero(of_part >= LEAST_SHARE)
+        reasons = parts[name].reasons(query, numbers[wanted].tolist()) if len(wanted) else []
+        for place, reason in zip(wanted.tolist(), reasons, strict=True):
+            if reason is not None:
+                words = _shared_words(parts[name], titles, int(numbers[place]), reason)
+                item_ids = [items.id(number) for number in reason.item_num]
+                share = int(of_part[place] * SHARES + 1e-6) / SHARES  # rounded down: their sum is 1 at most
+                found[place].append(Because(name, share, item_ids, words, reason.text or None))
+    return [sorted(of_item, key=lambda because: -because.share)[:MOST_PARTS] for of_item in found]
+
+
+def _shared_words(part: Source | Feature, titles: StringTable, item: int, reason: Reason) -> Sequence[str]:
+    """Return the words of the item's title that those of the reason's items have, too, the most telling first.
+
+    Words that are much less telling than the first one are left out; without weights, all words tell alike.
+    """
+    if not part.is_content:
+        return []
+    title = titles.text(item)
+    others = {word for number in reason.item_num for word in WORD.findall(titles.text(number).lower())}
+    shared = [word for word in dict.fromkeys(WORD.findall(title.lower())) if word in others]
+    weights = part.word_weights(item, title)
+    shared.sort(key=lambda word: -weights.get(word, 1.0))
+    return [word for word in shared if weights.get(word, 1.0) >= LEAST_WEIGHT * weights.get(shared[0], 1.0)][
+        :MOST_WORDS
+    ]

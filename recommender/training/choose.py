@@ -1,0 +1,186 @@
+"""Choices of the pipeline auto, on targets inside the training data: each source's options, then the ranking.
+
+1. A source's options are chosen one axis after the other, each time by NDCG at 100 of the source alone.
+2. The weights of the ranking are fitted to the targets among the candidates of all sources.
+3. The ranking and each source alone are compared by NDCG at 100, the ranking with weights from the other half of the
+   targets. If a source alone is better beyond noise, the ranking becomes that source's order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from recommender.candidates.base import Axis, Source
+from recommender.common.progress import say
+from recommender.components.fit_context import FitContext
+from recommender.data.options import SharedOptions
+from recommender.errors import DataError
+from recommender.evaluation.intervals import mean_estimate
+from recommender.evaluation.metric_names import DEPTH
+from recommender.evaluation.ranking import NOT_RANKED
+from recommender.hyperparameters import TrainConfig
+from recommender.ranking.base import Feature
+from recommender.ranking.fit_weights import Example, fit_weights
+from recommender.ranking.learned import LOG, TIMES, LearnedRanking, Pool, column_names, columns, shares
+from recommender.training.judge import Judge, ndcg_of_ranks, ranks_of
+
+BLOCK = 128  # queries at once
+LEAST_TARGETS = 30  # resamples of fewer have hardly any noise
+BETTER = 1.001  # a value replaces another one if it is better by more than this factor
+
+
+@dataclass(frozen=True)
+class RankingChoice:
+    """The chosen ranking and what was measured.
+
+    Attributes:
+        ranking: the weights.
+        ndcg: NDCG at 100 on the targets, of `final` (the learned ranking, cross-fitted) and of each source that
+            proposes anything.
+        used: `final`, or the source alone that was better.
+    """
+
+    ranking: LearnedRanking
+    ndcg: Mapping[str, float]
+    used: str
+
+
+def choose_options(name: str, source: type[Source], config: TrainConfig, judge: Judge) -> tuple[TrainConfig, Source]:
+    """Return the configuration with the source's chosen options, and the source fitted to the judge's data.
+
+    An axis with an option that the user set is skipped.
+    """
+    options: SharedOptions = config.of(source.Options)
+    axes = [axis for axis in source.choices(judge.context, options) if not _is_set(axis, options)]
+    if not axes or not len(judge.targets):
+        return config, source.fit(judge.context, options)
+    small = judge.for_options
+    best, tried = small.ndcg(source.fit(small.context, options)), 1
+    again = axes[:1] if len(axes) > 1 else []  # the first axis, given what the others chose
+    for axis in [*axes, *again]:
+        for values in axis:
+            other = options.model_copy(update=dict(values))
+            if other == options:
+                continue
+            score, tried = small.ndcg(source.fit(small.context, other)), tried + 1
+            if score > best * BETTER:
+                best, options = score, other
+    chosen = {option: getattr(options, option) for axis in axes for values in axis for option in values}
+    shown = " ".join(f"--{source.hyperparameter(option)} {value}" for option, value in chosen.items())
+    say(f"{name}: chosen of {tried} on {len(small.targets):,} held-out events: {shown}")
+    config = config.model_copy(update={source.hyperparameter(option): value for option, value in chosen.items()})
+    return config, source.fit(judge.context, options)
+
+
+def _is_set(axis: Axis, options: SharedOptions) -> bool:
+    return any(option in options.model_fields_set for values in axis for option in values)
+
+
+def choose_ranking(
+    sources: Mapping[str, Source], features: Mapping[str, Feature], proposing: Sequence[str], judge: Judge
+) -> RankingChoice:
+    """Fit the weights of the ranking, and compare it with each source alone.
+
+    Args:
+        sources: fitted to the judge's data.
+        features: fitted to the judge's data.
+        proposing: the names of the sources whose candidates are ranked.
+        judge: the targets.
+    """
+    names = [*sources, *features]
+    contents = [name for name in names if {**sources, **features}[name].is_content]
+    all_columns = column_names(names, contents)
+    prior = np.array([_prior(column, {**sources, **features}) for column in all_columns])
+    with threadpool_limits(1, user_api="blas"):
+        examples, alone = _examples(sources, features, proposing, contents, judge)
+    weights = fit_weights(examples, prior)
+    gains = {name: ndcg_of_ranks(rank) for name, rank in alone.items()}
+    gains = {"final": ndcg_of_ranks(_cross_fitted_ranks(examples, prior)), **gains}
+    used = _guarded(gains)
+    if used != "final":
+        weights = np.array([float(column == used) for column in all_columns])
+    chosen = {column: round(float(weight), 6) for column, weight in zip(all_columns, weights, strict=True)}
+    ndcg = {name: float(gain.mean()) if len(gain) else 0.0 for name, gain in gains.items()}
+    return RankingChoice(LearnedRanking({name: weight for name, weight in chosen.items() if weight > 0}), ndcg, used)
+
+
+def _examples(
+    sources: Mapping[str, Source],
+    features: Mapping[str, Feature],
+    proposing: Sequence[str],
+    contents: Sequence[str],
+    judge: Judge,
+) -> tuple[list[Example], dict[str, NDArray[np.int64]]]:
+    """Return the targets among their candidates, and their positions in the order of each source that proposes any."""
+    examples: list[Example] = []
+    alone: dict[str, list[NDArray[np.int64]]] = {name: [np.empty(0, np.int64)] for name in proposing}
+    silent = set(proposing) if len(judge.targets) else set()  # sources that only score what others propose
+    for begin in range(0, len(judge.targets), BLOCK):
+        queries = [query.anew() for query in judge.queries[begin : begin + BLOCK]]
+        targets = judge.targets[begin : begin + BLOCK]
+        found = {name: list(sources[name].top_of_each(queries, DEPTH)) for name in proposing}
+        for name, candidates in found.items():
+            alone[name].append(ranks_of(candidates, targets))
+            if any(one is not None for one in candidates):
+                silent.discard(name)
+        for place, query in enumerate(queries):
+            proposed = {name: one for name, of_all in found.items() if (one := of_all[place]) is not None}
+            pool = Pool.of(proposed)
+            values = columns(shares(query, pool, sources, features), contents).astype(np.float32)
+            position = np.flatnonzero(pool.item_num == targets[place])
+            examples.append(Example(values, int(position[0]) if len(position) else None))
+    return examples, {name: np.concatenate(ranks) for name, ranks in alone.items() if name not in silent}
+
+
+def _prior(column: str, parts: Mapping[str, Any]) -> float:
+    if TIMES in column:
+        return 0.0
+    return float(getattr(parts[column.removeprefix(LOG)], "prior_weight", 0.0))
+
+
+def _cross_fitted_ranks(examples: Sequence[Example], prior: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the position of each target, by weights from the other half of the examples."""
+    ranks = np.full(len(examples), NOT_RANKED)
+    for half in (0, 1):
+        weights = fit_weights(examples[1 - half :: 2], prior)
+        for place in range(half, len(examples), 2):
+            example = examples[place]
+            if example.target is not None:
+                score = weights @ example.columns
+                own = score[example.target]
+                ranks[place] = int((score > own).sum()) + int((score[: example.target] == own).sum())
+    return ranks
+
+
+def _guarded(gains: Mapping[str, NDArray[np.float64]]) -> str:
+    """Return the order to use: the learned ranking, unless a source alone is better beyond noise."""
+    final = gains["final"]
+    others = {name: gain for name, gain in gains.items() if name != "final"}
+    if len(final) < LEAST_TARGETS or not others:
+        return "final"
+    best = max(others, key=lambda name: float(others[name].mean()))
+    difference = mean_estimate(others[best] - final)
+    return best if difference.low > 0 else "final"
+
+
+def suited(config: TrainConfig, context: FitContext) -> dict[str, type[Source]]:
+    """Return the sources of the configuration that suit the data; print why others are left out.
+
+    Raises:
+        DataError: no candidate source is left.
+    """
+    found: dict[str, type[Source]] = {}
+    for name, source in config.sources.items():
+        reason = source.unsuited(context, config.of(source.Options))
+        if reason is None:
+            found[name] = source
+        else:
+            say(f"{name} is left out: {reason}")
+    if not found.keys() & {*config.source_names}:
+        names = ", ".join(config.source_names)
+        raise DataError(f"no candidate source suits the data: expected one of {names}, see the lines above")
+    return found

@@ -1,0 +1,114 @@
+"""Targets inside the training data, on which training compares sources and rankings."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from recommender.candidates.base import Candidates, Source
+from recommender.components.fit_context import FitContext
+from recommender.components.query import Query
+from recommender.data.splits import split_for_choice
+from recommender.evaluation.metric_names import DEPTH
+from recommender.evaluation.ranking import NOT_RANKED
+
+MOST_TARGETS = 4_000  # that the weights of the ranking are fitted to
+MOST_FOR_OPTIONS = 1_500  # of these, for the choice of options
+MIN_HISTORIES = (4, 1)  # earlier events of a user with a target; the second one if there are few users like that
+FEW = 200
+MOST_PAIRS = 400_000_000  # pairs of events behind each try of an option: a second or two of counting
+PAIRED = 1_000  # events of a user that one event is paired with at most, see `models.neighbour_table`
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Users whose next event is known.
+
+    Attributes:
+        context: the data without the targets and what came after them.
+        queries: of the users, each at the time of the newest event that is left.
+        targets: (n,) int64, the item of each user's next event.
+        seed: of the draws.
+    """
+
+    context: FitContext
+    queries: Sequence[Query]
+    targets: NDArray[np.int64]
+    seed: int = 0
+
+    @classmethod
+    def of(cls, context: FitContext, seed: int) -> Self:
+        """Hold out targets of the training data; see `split_for_choice`."""
+        for min_history in MIN_HISTORIES:
+            split = split_for_choice(context.data, seed, min_history, MOST_TARGETS)
+            if len(split.test) >= FEW:
+                break
+        by_time = np.argsort(split.test.time, kind="stable")  # requests of one time share work
+        users, targets = split.test.user_num[by_time], split.test.item_num[by_time]
+        inner = FitContext(split.train, titles=context.titles, hosts=context.hosts)
+        wanted = np.unique(inner.data.item_num[np.isin(inner.data.user_num, users)])
+        inner = replace(inner, wanted_items=wanted)
+        queries = [Query.of_known(inner.histories, int(user), as_of_history=True) for user in users]
+        return cls(inner, queries, targets, seed)
+
+    @cached_property
+    def for_options(self) -> "Judge":
+        """The judge with fewer targets, over the data of fewer users if all have too many pairs of events."""
+        count = min(len(self.targets), MOST_FOR_OPTIONS)
+        chosen = np.linspace(0, len(self.targets) - 1, count).astype(np.int64)
+        queries, data = [self.queries[place] for place in chosen], self.context.data
+        users = np.array([query.user_num for query in queries], np.int64)
+        kept = _with_few_pairs(np.bincount(data.user_num, minlength=len(data.users)), users, self.seed)
+        if kept.all():
+            return replace(self, queries=queries, targets=self.targets[chosen])
+        sample = FitContext(data.where(kept[data.user_num]), titles=self.context.titles)
+        sample = replace(sample, wanted_items=self.context.wanted_items)
+        return replace(self, context=sample, queries=queries, targets=self.targets[chosen])
+
+    def ranks(self, source: Source) -> NDArray[np.int64]:
+        """Return the position of each target among the source's candidates, from 0; at least 100 if absent."""
+        queries = [query.anew() for query in self.queries]
+        with threadpool_limits(1, user_api="blas"):
+            return source.target_ranks(queries, self.targets, DEPTH)
+
+    def ndcg(self, source: Source) -> float:
+        """Return the mean NDCG at 100 of the source's candidates; 0 without targets."""
+        return float(ndcg_of_ranks(self.ranks(source)).mean()) if len(self.targets) else 0.0
+
+
+def _with_few_pairs(count: NDArray[np.int64], users: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """Return which users to keep: the given ones, and a seeded sample of others within `MOST_PAIRS` pairs of events.
+
+    Args:
+        count: (num_users,), the events of each user.
+        users: the users that are kept anyway.
+        seed: of the sample.
+    """
+    pairs = count * np.minimum(count, PAIRED)
+    kept = np.zeros(len(count), bool)
+    kept[users] = True
+    others = np.random.default_rng(seed).permutation(np.flatnonzero(~kept))
+    kept[others[np.cumsum(pairs[others]) + pairs[users].sum() <= MOST_PAIRS]] = True
+    return kept
+
+
+def ranks_of(found: Iterable[Candidates | None], targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the position of each target among the candidates of its query, from 0, or `NOT_RANKED`."""
+    ranks = np.full(len(targets), NOT_RANKED)
+    for place, (candidates, target) in enumerate(zip(found, targets.tolist(), strict=True)):
+        position = np.flatnonzero(candidates.item_num == target) if candidates is not None else np.empty(0, np.int64)
+        if len(position):
+            ranks[place] = position[0]
+    return ranks
+
+
+def ndcg_of_ranks(rank: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return 1 / log2(position + 2) of each position below 100, else 0."""
+    gain = np.zeros(len(rank))
+    found = rank < DEPTH
+    gain[found] = 1 / np.log2(rank[found] + 2.0)
+    return gain

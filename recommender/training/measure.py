@@ -1,0 +1,52 @@
+"""The measurement of a trained model on the test channel, compared with the paper's pipeline."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from recommender.artifacts.model_folder import Model
+from recommender.common.progress import progress
+from recommender.components.fit_context import FitContext
+from recommender.data.interactions import Interactions
+from recommender.evaluation.evaluate import Rows, evaluate
+from recommender.evaluation.metric_names import PAPER
+from recommender.hyperparameters import TrainConfig
+from recommender.pipeline.recommender import Recommender
+
+
+def measure(recommender: Recommender, held_out: pd.DataFrame | None, data: Interactions) -> Rows | None:
+    """Measure the rows of the test channel; None without the channel.
+
+    Args:
+        recommender: the model folder as a server loads it.
+        held_out: the rows, as `channels.read_events` returns them.
+        data: the events that the model was fitted to.
+    """
+    if held_out is None:
+        return None
+    paper = paper_pipeline(recommender.model, data)
+    others = {} if paper is None else {PAPER: paper}
+    return evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"), others)
+
+
+def paper_pipeline(model: Model, data: Interactions) -> Recommender | None:
+    """Return the paper's pipeline on the sources of a model, with titles alone in the ranking.
+
+    Returns:
+        None if it is the model's own pipeline, or if the model lacks its sources.
+    """
+    if model.config.pipeline == "paper":
+        return None
+    config = paper_config(model.config)
+    if not {*config.source_names} <= model.sources.keys():
+        return None
+    context = FitContext(data, titles=[model.titles.text(number) for number in range(len(model.titles))])
+    features = {name: feature.fit(context, config.of(feature.Options)) for name, feature in config.features.items()}
+    return Recommender(replace(model, config=config, features=features, ranking=None))
+
+
+def paper_config(config: TrainConfig) -> TrainConfig:
+    """Return the configuration of the paper's pipeline with the same values where they have an effect."""
+    left_out = {"candidate_sources", "scored_sources", *config.unused}
+    values = config.model_dump(include=config.model_fields_set - left_out)
+    return TrainConfig.model_validate({**values, "pipeline": "paper"})

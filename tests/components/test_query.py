@@ -1,0 +1,75 @@
+"""A user's history as sources take it: the latest event of each item, and how much it counts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.worlds import WORLDS
+
+from recommender.components.query import SECONDS_PER_DAY, Query
+from recommender.components.recency import RecencyOptions
+from recommender.data.histories import History
+
+Event = tuple[int, int, float]  # item, time, weight
+histories = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from([-9, -4, -3, 0]), st.sampled_from([1.0, 2.0])), max_size=8
+).map(lambda events: sorted(events, key=lambda event: event[1]))
+
+
+def query_of(events: list[Event], has_clock: bool = True) -> Query:
+    item_num, time = (np.array([event[column] for event in events], np.int32) for column in (0, 1))
+    weight = np.array([event[2] for event in events], np.float32)
+    time *= SECONDS_PER_DAY // 2
+    return Query(None, History(item_num, np.full(len(events), np.nan, np.float32), time, weight), has_clock)
+
+
+@given(histories, st.booleans())
+def test_a_visit_is_the_latest_event_of_its_item(events: list[Event], has_clock: bool) -> None:
+    latest = {item: place for place, (item, _, _) in enumerate(events)}
+    rows = [events[place] for place in sorted(latest.values())]
+    times = sorted({time for _, time, _ in events})
+    visits = query_of(events, has_clock).visits
+    assert visits.item_num.tolist() == [item for item, _, _ in rows]
+    assert visits.weight.tolist() == [weight for _, _, weight in rows]
+    assert visits.steps_back.tolist() == [len(times) - 1 - times.index(time) for _, time, _ in rows]
+    days = [(times[-1] - time) / 2 if has_clock else 0 for _, time, _ in rows]
+    assert visits.days_back.tolist() == days
+
+
+@given(histories, st.sampled_from([1.0, 0.5]), st.sampled_from([0.0, 1.0, 30.0]))
+def test_an_event_counts_less_by_steps_and_by_days(events: list[Event], step_decay: float, day_scale: float) -> None:
+    query = query_of(events)
+    visits = query.visits
+    expected = [
+        weight * step_decay**steps * (np.exp(-days / day_scale) if day_scale else 1)
+        for weight, steps, days in zip(visits.weight, visits.steps_back, visits.days_back, strict=True)
+    ]
+    options = RecencyOptions(step_decay=step_decay, day_scale=day_scale)
+    assert options.history_weights(query).tolist() == pytest.approx(expected)
+
+
+def test_days_are_tried_only_with_a_clock() -> None:
+    def scales(has_clock: bool) -> set[object]:
+        return {values["day_scale"] for values in RecencyOptions.recencies(has_clock)}
+
+    assert scales(False) == {0.0}
+    assert len(scales(True)) > 1
+
+
+@pytest.mark.parametrize("world", ["ratings", "an order"])
+def test_a_known_user_has_seen_the_history_and_asks_after_all_events_or_as_of_the_own_last(world: str) -> None:
+    histories = WORLDS[world].histories
+    for user in range(5):
+        later, then = (Query.of_known(histories, user, as_of_history=as_of) for as_of in (False, True))
+        assert later.exclude.tolist() == later.item_num.tolist() == histories.of(user).item_num.tolist()
+        assert later.now is None
+        assert then.now == (histories.of(user).time[-1] if world == "ratings" else None)
+        assert not later.has_new_events
+
+
+def test_a_query_anew_keeps_no_results_of_sources() -> None:
+    query = WORLDS["ratings"].known(3)
+    WORLDS["ratings"].fitted("ease").top(query, 3)
+    assert "ease" in query.memo
+    assert query.anew().memo.keys() == {"visits"}
+    assert query.anew().history is query.history

@@ -1,0 +1,266 @@
+"""Choices on targets inside the training data: planted options and rankings are found, set ones are left alone."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from support.worlds import NUM_ITEMS, WORLDS, World, named
+
+from recommender.candidates import SOURCES
+from recommender.candidates.base import Candidates, Source
+from recommender.candidates.popularity import Popularity
+from recommender.components.base import Arrays, Values
+from recommender.components.fit_context import FitContext
+from recommender.components.query import Query
+from recommender.data.options import SharedOptions
+from recommender.hyperparameters import TrainConfig
+from recommender.ranking.learned import Pool, shares
+from recommender.training.choose import choose_options, choose_ranking, suited
+from recommender.training.judge import Judge
+
+NOON = 1_600_000_000
+DAY = 86_400
+
+
+def fads(num_days: int = 42) -> World:
+    """Return a shop in which each week has an item that all its users buy, every second one after four old ones."""
+    rows = []
+    for day in range(num_days):
+        for user in range(20 * day, 20 * day + 20):
+            old = [(user + place) % 12 for place in range(4)] if user % 2 else []
+            times = range(NOON + day * DAY + user, NOON + (day + 1) * DAY, 60)
+            rows += [(user, item, time) for item, time in zip([*old, 12 + day // 7], times, strict=False)]
+    return World.of(named(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])))
+
+
+@cache
+def judge_of_fads() -> Judge:
+    return Judge.of(fads().context, 0)
+
+
+# --- options ---
+
+
+def test_a_planted_option_is_chosen_and_the_source_has_it() -> None:
+    """Of all time the old items are the popular ones; the next user buys what this week's users have bought."""
+    config, source = choose_options("popularity", Popularity, TrainConfig(), judge_of_fads())
+    half_life = config.of(Popularity.Options).half_life
+    assert half_life == 7.0
+    plain = Popularity.fit(judge_of_fads().context, Popularity.Options())
+    assert judge_of_fads().ndcg(source) > judge_of_fads().ndcg(plain)
+    assert "popularity_half_life" in config.model_fields_set
+
+
+@pytest.mark.parametrize("half_life", [0.0, 365.0])
+def test_an_option_that_the_user_set_is_left_alone(half_life: float) -> None:
+    given = TrainConfig.from_hyperparameters({"popularity_half_life": half_life}, "hp")
+    config, source = choose_options("popularity", Popularity, given, judge_of_fads())
+    assert config == given
+    assert judge_of_fads().ndcg(source) < 0.5
+
+
+@pytest.mark.parametrize("name", ["neighbours", "ease", "titles", "implicit_mf"])
+def test_all_options_of_an_axis_are_left_alone_if_the_user_set_one(name: str) -> None:
+    """Days and steps are two ways of weighting one history: they are one axis."""
+    judge = Judge.of(WORLDS["ratings"].context, 0)
+    source = SOURCES[name]
+    given = TrainConfig.from_hyperparameters({f"{name}_step_decay": 0.33}, "hp")
+    config, fitted = choose_options(name, source, given, judge)
+    options: Any = config.of(source.Options)
+    assert (options.step_decay, options.day_scale) == (0.33, 0.0)
+    others = {option for axis in source.choices(judge.context, options) for values in axis for option in values}
+    chosen = {source.hyperparameter(option) for option in others - {"step_decay", "day_scale"}}
+    assert config.model_fields_set - given.model_fields_set == chosen
+    assert fitted.save()[0].keys() == source.arrays.keys()
+
+
+def test_the_chosen_options_are_those_of_the_fitted_source() -> None:
+    judge = Judge.of(WORLDS["weights"].context, 0)
+    for name in ("neighbours", "ease"):
+        config, fitted = choose_options(name, SOURCES[name], TrainConfig(), judge)
+        alone = SOURCES[name].fit(replace(judge.context, memo={}), config.of(SOURCES[name].Options))
+        for array, values in fitted.save()[0].items():
+            assert np.array_equal(values, alone.save()[0][array]), (name, array)
+
+
+def test_choices_are_the_same_each_time() -> None:
+    for name in ("neighbours", "titles"):
+        configs = [
+            choose_options(name, SOURCES[name], TrainConfig(), Judge.of(WORLDS["ratings"].context, 0))[0]
+            for _ in range(2)
+        ]
+        assert configs[0] == configs[1]
+
+
+def test_without_targets_the_options_stay_as_they_are() -> None:
+    judge = Judge.of(fads().context, 0)
+    nothing = replace(judge, queries=[], targets=judge.targets[:0])
+    for name in ("popularity", "neighbours"):
+        config, source = choose_options(name, SOURCES[name], TrainConfig(), nothing)
+        assert config == TrainConfig()
+        assert source.top(Query.of_known(judge.context.histories, 0), 3) is not None
+
+
+def test_values_that_change_nothing_leave_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """All histories are of one time: no recency matters."""
+    rows = [(user, (user % 7 + item) % 10, NOON) for user in range(40) for item in range(6)]
+    world = World.of(named(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])))
+    source = SOURCES["ease"]
+    config, _ = choose_options("ease", source, TrainConfig(), Judge.of(world.context, 0))
+    options: Any = config.of(source.Options)
+    assert (options.step_decay, options.day_scale, options.groups) == (0.9, 0.0, "users")
+    assert "ease: chosen of " in capsys.readouterr().out
+
+
+# --- the ranking ---
+
+
+class Planted(Source):
+    """Proposes given items for each user, with given scores, as no fit could."""
+
+    name = "planted"
+
+    def __init__(self, items: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+        self.items, self.scores = items, scores
+
+    @classmethod
+    def fit(cls, context: FitContext, options: SharedOptions) -> "Planted":
+        raise NotImplementedError
+
+    def save(self) -> tuple[Arrays, Values]:
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, arrays: Arrays, values: Values, options: SharedOptions) -> "Planted":
+        raise NotImplementedError
+
+    def top(self, query: Query, count: int) -> Candidates:
+        assert query.user_num is not None
+        return Candidates(self.items[query.user_num], self.scores[query.user_num], self.name).first(count)
+
+
+def planted(judge: Judge, position: int, scores: Sequence[float], seed: int = 0) -> Planted:
+    """Return a source that has the target of each request at this position, among other items."""
+    random = np.random.default_rng(seed)
+    num_users = len(judge.context.data.users)
+    items = np.tile(np.arange(len(scores)), (num_users, 1))
+    for query, target in zip(judge.queries, judge.targets.tolist(), strict=True):
+        others = random.permutation(np.setdiff1d(np.arange(NUM_ITEMS), [target]))[: len(scores) - 1]
+        items[query.user_num] = np.insert(others, position, target)
+    return Planted(items.astype(np.int64), np.tile(np.array(scores, float), (num_users, 1)))
+
+
+def noise(judge: Judge, count: int, seed: int) -> Planted:
+    """Return a source that proposes any items in any order."""
+    random = np.random.default_rng(seed)
+    num_users = len(judge.context.data.users)
+    items = np.array([random.permutation(NUM_ITEMS)[:count] for _ in range(num_users)])
+    return Planted(items, np.sort(random.random((num_users, count)), axis=1)[:, ::-1])
+
+
+def judge_of_ratings() -> Judge:
+    return Judge.of(WORLDS["ratings"].context, 0)
+
+
+def test_the_source_that_finds_the_targets_gets_the_weight() -> None:
+    judge = judge_of_ratings()
+    sources = {"good": planted(judge, 0, (1 / np.arange(1, 31)).tolist()), "noise": noise(judge, 30, 1)}
+    choice = choose_ranking(sources, {}, list(sources), judge)
+    weights = choice.ranking.weights
+    assert choice.ndcg.keys() == {"final", "good", "noise"}
+    assert choice.ndcg["good"] == 1.0
+    assert choice.ndcg["final"] > 0.9
+    assert weights.get("good", 0) + weights.get("log good", 0) > 3
+    assert weights.get("noise", 0) + weights.get("log noise", 0) < 1
+    assert min(weights.values()) > 0
+
+
+def test_a_perfect_source_whose_scores_a_blend_can_not_read_decides_the_order_alone() -> None:
+    """It has the target first, but by a millionth; so its order is worth more than any weight of its score."""
+    judge = judge_of_ratings()
+    scores = [1.0, *(1.0 - 1e-6 * np.arange(1, 40))]
+    sources = {"noise": noise(judge, 40, 1), "perfect": planted(judge, 0, scores), "more noise": noise(judge, 40, 2)}
+    choice = choose_ranking(sources, {}, list(sources), judge)
+    assert choice.used == "perfect"
+    assert choice.ranking.weights == {"perfect": 1.0}
+    assert choice.ndcg["perfect"] == 1.0
+    assert choice.ndcg["final"] < 0.9
+    query = judge.queries[0]
+    proposed = {name: source.top(query, 40) for name, source in sources.items()}
+    pool = Pool.of(proposed)
+    position, _, _ = choice.ranking.order(shares(query, pool, sources, {}), [])
+    assert pool.item_num[position][:40].tolist() == proposed["perfect"].item_num.tolist()
+
+
+@pytest.mark.parametrize("num_targets", [6, 40])
+def test_a_source_that_is_better_by_chance_does_not_decide(num_targets: int) -> None:
+    judge = judge_of_ratings()
+    some = replace(judge, queries=judge.queries[:num_targets], targets=judge.targets[:num_targets])
+    assert len(some.targets) == num_targets
+    sources = {f"noise {seed}": noise(judge, NUM_ITEMS, seed) for seed in range(20, 32)}
+    choice = choose_ranking(sources, {}, list(sources), some)
+    assert max(choice.ndcg[name] for name in sources) > choice.ndcg["final"]
+    assert choice.used == "final"
+
+
+def test_the_ranking_is_measured_with_weights_from_other_targets() -> None:
+    """One source finds every second target and the other one the rest; both have noise before the others' targets."""
+    judge = judge_of_ratings()
+    scores = (1 / np.arange(1, 31)).tolist()
+    first, last = planted(judge, 0, scores), planted(judge, 29, scores)
+    even = [query.user_num for query in judge.queries[::2] if query.user_num is not None]
+    sources = {}
+    for name, best, worst in (("even", first, last), ("odd", last, first)):
+        items = worst.items.copy()
+        items[even] = best.items[even]
+        sources[name] = Planted(items, best.scores)
+    choice = choose_ranking(sources, {}, list(sources), judge)
+    assert choice.ndcg["even"] == pytest.approx(choice.ndcg["odd"])
+    assert choice.ndcg["final"] < choice.ndcg["even"]  # weights of one half are the worst for the other one
+
+
+def test_a_source_that_only_scores_is_no_contestant_but_counts() -> None:
+    """Its scores name the target among what others propose."""
+    judge = judge_of_ratings()
+    scorer = planted(judge, 0, [1.0])
+    sources: dict[str, Source] = {"noise": noise(judge, NUM_ITEMS, 1), "scorer": scorer}
+    choice = choose_ranking(sources, {}, ["noise"], judge)
+    assert choice.ndcg.keys() == {"final", "noise"}
+    assert choice.ranking.weights.keys() <= {"noise", "log noise", "scorer", "log scorer"}
+
+
+def test_without_targets_the_weights_are_the_prior_ones_of_the_sources() -> None:
+    judge = judge_of_ratings()
+    nothing = replace(judge, queries=[], targets=judge.targets[:0])
+    sources: dict[str, Source] = {name: WORLDS["ratings"].fitted(name) for name in ("ease", "popularity", "titles")}
+    choice = choose_ranking(sources, {}, list(sources), nothing)
+    expected = {name: source.prior_weight for name, source in sources.items()}
+    expected |= {f"log {name}": weight for name, weight in expected.items()}
+    assert dict(choice.ranking.weights) == expected
+    assert choice.used == "final"
+
+
+def test_the_ranking_is_the_same_each_time() -> None:
+    sources: dict[str, Source] = {name: WORLDS["ratings"].fitted(name) for name in ("ease", "popularity", "titles")}
+    one, other = (choose_ranking(sources, {}, list(sources), judge_of_ratings()) for _ in range(2))
+    assert one == other
+
+
+# --- what suits the data ---
+
+
+def test_the_sources_that_do_not_suit_the_data_are_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    config = TrainConfig.from_hyperparameters({"ease_max_size": 10}, "hp")
+    found = suited(config, replace(WORLDS["events"].context, titles=[""] * NUM_ITEMS))
+    assert list(found) == ["implicit_mf", "neighbours", "popularity", "session_neighbours"]
+    assert capsys.readouterr().out.splitlines() == [
+        "ease is left out: 40 are more than max_size, 10",
+        "factorization is left out: the events have no ratings",
+        "titles is left out: no item has a title",
+    ]
+    assert list(suited(TrainConfig(), WORLDS["ratings"].context)) == TrainConfig().source_names
