@@ -68,10 +68,8 @@ class ImplicitMF(Source):
 
         names = ("embedding_dim", "confidence", "regularization", "num_sweeps", "seed")
         wanted = tuple(getattr(options, name) for name in names)
-        made, (items, inverse) = context.memo.get("implicit_mf", (None, (None, None)))
-        if made != wanted:  # other recencies need no other tables
-            items, inverse = implicit_als(context.pairs, *wanted)
-            context.memo["implicit_mf"] = wanted, (items, inverse)
+        # other recencies need no other tables
+        items, inverse = context.remember((cls.name, *wanted), lambda: implicit_als(context.pairs, *wanted))
         return cls(items, inverse, options)
 
     @classmethod
