@@ -62,7 +62,8 @@ class Popularity(Source):
         self._periods = period_offsets, period_item_num, period_count
         self._days, self._options = period_days, options
         self._order = top_k(item_count, len(item_count))
-        self._earlier = (-1, item_count, self._order)  # of the latest request as of an earlier time
+        # Of the latest request as of an earlier time: periods that had ended, counts, and the first items.
+        self._earlier: tuple[int, NDArray[np.float64], NDArray[np.int64]] | None = None
 
     @classmethod
     def fit(cls, context: FitContext, options: PopularityOptions) -> Self:
@@ -138,20 +139,26 @@ class Popularity(Source):
         if now is None or now >= 0 or not num_periods:
             return self._count, self._order
         ended = max(0, num_periods - int(np.ceil(-now / (self._days * SECONDS_PER_DAY))))
-        if self._earlier[0] != ended:
+        if self._earlier is None or self._earlier[0] != ended:
             counts = self._counts(ended)
             self._earlier = ended, counts, top_k(counts, FIRST)
         return self._earlier[1], self._earlier[2]
 
     def _counts(self, ended: int) -> NDArray[np.float64]:
-        """Return the decayed counts after so many periods, (num_items,) float64."""
+        """Return the decayed counts after so many periods, (num_items,) float64.
+
+        The counts of the latest request are continued, if it was earlier: O(items) for each period between the two.
+        """
+        begun, counts = 0, np.zeros(len(self._count))
+        if self._earlier is not None and self._earlier[0] <= ended:
+            begun, counts = self._earlier[0], self._earlier[1].copy()
         offsets, item_num, count = self._periods
-        entries = slice(0, offsets[ended])
-        weight = count[entries].astype(np.float64)
-        if self._options.half_life:
-            age = np.repeat(ended - 1.0 - np.arange(ended), np.diff(offsets[: ended + 1])) * self._days
-            weight = weight * np.exp2(-age / self._options.half_life)
-        return np.bincount(item_num[entries], weight, len(self._count)).astype(np.float64)
+        decay = 2.0 ** (-self._days / self._options.half_life) if self._options.half_life else 1.0
+        for period in range(begun, ended):
+            own = slice(offsets[period], offsets[period + 1])
+            counts *= decay
+            counts[item_num[own]] += count[own]
+        return counts
 
 
 def _counted(

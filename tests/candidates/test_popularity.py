@@ -88,6 +88,12 @@ def test_as_of_an_earlier_time_nothing_later_counts(
     assert one.top(query, 8).item_num.tolist() == other.top(query, 8).item_num.tolist()
 
 
+@given(years, st.lists(st.integers(0, 9_001 * DAY), min_size=2, max_size=6), st.sampled_from([0.0, 30.0]))
+def test_earlier_requests_change_no_bit_of_an_answer(rows: list[Event], agos: list[int], half_life: float) -> None:
+    source = fitted(rows, half_life)
+    assert [shares(source, -ago) for ago in agos] == [shares(fitted(rows, half_life), -ago) for ago in agos]
+
+
 @given(years, st.integers(1, 9_001 * DAY))
 def test_as_of_an_earlier_time_no_event_before_the_current_period_is_missing(rows: list[Event], ago: int) -> None:
     period = max(DAY, max(seconds for _, seconds, _ in rows) / MAX_PERIODS)
