@@ -15,7 +15,6 @@ from recommender.ranking.base import Feature
 
 MOST_PARTS = 3
 LEAST_SHARE = 0.1  # smaller parts are left out
-TINY = 1e-300
 SHARES = 10_000  # a share has four digits
 MOST_WORDS = 5
 LEAST_WEIGHT = 0.5  # of the most telling shared word's; "for" and "with" say nothing beside "sequin"
@@ -44,7 +43,8 @@ def explain(
     if not len(numbers) or not ranked.parts:
         return found
     values = np.maximum([of_part[:count] for of_part in ranked.parts.values()], 0.0)
-    shares = values / np.maximum(values.sum(axis=0), TINY)
+    total = values.sum(axis=0)
+    shares = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
     for name, of_part in zip(ranked.parts, shares, strict=True):
         wanted = np.flatnonzero(of_part >= LEAST_SHARE)
         reasons = parts[name].reasons(query, numbers[wanted].tolist()) if len(wanted) else []
