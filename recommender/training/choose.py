@@ -73,7 +73,10 @@ def choose_options(name: str, source: type[Source], config: TrainConfig, judge: 
     shown = " ".join(f"--{source.hyperparameter(option)} {value}" for option, value in chosen.items())
     say(f"{name}: chosen of {tried} on {len(small.targets):,} held-out events: {shown}")
     config = config.model_copy(update={source.hyperparameter(option): value for option, value in chosen.items()})
-    return config, source.fit(judge.context, options)
+    small.context.memo.clear()
+    fitted = source.fit(judge.context, options)
+    judge.context.memo.clear()
+    return config, fitted
 
 
 def _is_set(axis: Axis, options: SharedOptions) -> bool:

@@ -36,8 +36,10 @@ def fit_model(config: TrainConfig, context: FitContext) -> Model:
     if choice.ranking.used != "final":
         used = choice.ranking.used
         say(f"{used} alone is better than the learned ranking on the held-out events: it decides the order")
-    remaining = {name: source for name, source in sources.items() if name not in choice.fitted}
-    fitted = {**choice.fitted, **_fitted(config, context, remaining)}
+    fitted = dict(choice.fitted)
+    for name in [name for name in sources if name not in fitted]:
+        fitted[name] = sources[name].fit(context, config.of(sources[name].Options))
+        context.memo.clear()  # no other source needs what this one has kept there
     return _model(config, context, fitted, _fitted(config, context, config.features), choice.ranking.ranking)
 
 
