@@ -74,7 +74,9 @@ class ImplicitMF(Source):
 
     @classmethod
     def choices(cls, context: FitContext, options: ImplicitMFOptions) -> Sequence[Axis]:
-        """Return the recencies, and the confidences."""
+        """Return the recencies, and the confidences; nothing for a large catalogue, since it proposes no items then."""
+        if len(context.data.items) > options.max_items:
+            return []
         return [
             options.recencies(context.has_clock),
             [{"confidence": confidence} for confidence in (10.0, 40.0)],

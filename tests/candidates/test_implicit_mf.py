@@ -84,6 +84,12 @@ def test_a_large_catalogue_is_scored_but_not_searched() -> None:
     assert [*source.top_of_each(EVENTS.queries[:3], 5)] == [None] * 3
 
 
+def test_nothing_is_tried_if_it_proposes_no_items() -> None:
+    large = OPTIONS.model_copy(update={"max_items": NUM_ITEMS - 1})
+    assert list(ImplicitMF.choices(EVENTS.context, large)) == []
+    assert len(ImplicitMF.choices(EVENTS.context, OPTIONS)) == 2
+
+
 @settings(max_examples=300)
 @given(st.integers(1, 80), st.integers(1, 80), st.integers(0, 1000))
 def test_items_with_one_embedding_are_ordered_by_number_however_many_there_are(
