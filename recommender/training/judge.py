@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from recommender.candidates.base import Candidates, Source
 from recommender.components.fit_context import FitContext
@@ -47,13 +47,13 @@ class Judge:
             split = split_for_choice(context.data, seed, min_history, MOST_TARGETS)
             if len(split.test) >= FEW:
                 break
-        by_time = np.argsort(split.test.time, kind="stable")  # requests of one time share work
-        users, targets = split.test.user_num[by_time], split.test.item_num[by_time]
+        users, targets = split.test.user_num, split.test.item_num
         inner = FitContext(split.train, titles=context.titles, hosts=context.hosts)
         wanted = np.unique(inner.data.item_num[np.isin(inner.data.user_num, users)])
         inner = replace(inner, wanted_items=wanted)
         queries = [Query.of_known(inner.histories, int(user), as_of_history=True) for user in users]
-        return cls(inner, queries, targets, seed)
+        by_time = sorted(range(len(queries)), key=lambda place: queries[place].now or 0)  # those of one time share work
+        return cls(inner, [queries[place] for place in by_time], targets[by_time], seed)
 
     @cached_property
     def for_options(self) -> "Judge":
@@ -69,10 +69,14 @@ class Judge:
         sample = replace(sample, wanted_items=self.context.wanted_items)
         return replace(self, context=sample, queries=queries, targets=self.targets[chosen])
 
+    @cached_property
+    def _blas(self) -> ThreadpoolController:
+        return ThreadpoolController()  # to look for the libraries takes longer than a try on little data
+
     def ranks(self, source: Source) -> NDArray[np.int64]:
         """Return the position of each target among the source's candidates, from 0; at least 100 if absent."""
         queries = [query.anew() for query in self.queries]
-        with threadpool_limits(1, user_api="blas"):
+        with self._blas.limit(limits=1, user_api="blas"):
             return source.target_ranks(queries, self.targets, DEPTH)
 
     def ndcg(self, source: Source) -> float:
