@@ -86,6 +86,12 @@ class Data:
         return np.unique(self.test.user_num)
 
     @property
+    def times(self) -> NDArray[np.int64]:
+        """The times at which `users` make their requests: those of their first test events."""
+        order = np.lexsort((self.test.time, self.test.user_num))
+        return self.test.time[order][np.searchsorted(self.test.user_num[order], self.users)]
+
+    @property
     def relevant(self) -> list[NDArray[np.int64]]:
         """The items of the test events of each of `users`."""
         order = np.argsort(self.test.user_num, kind="stable")

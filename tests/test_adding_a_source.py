@@ -83,7 +83,7 @@ def test_it_is_measured_and_reported(job: Job) -> None:
 
 def test_it_takes_part_in_the_learned_ranking(job: Job) -> None:
     config = json.loads((job.container.model_dir / "config.json").read_text())
-    assert config["ranking"].keys() & {"newest", "log newest"}
+    assert config["ranking"]["weights"].keys() & {"newest", "log newest"}
     assert 0 < job.metrics["validation_newest_ndcg_at_100"] < 1
 
 

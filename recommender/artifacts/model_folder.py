@@ -28,7 +28,7 @@ from recommender.ranking.learned import LearnedRanking
 from recommender.sagemaker.environment import BASE_DIR
 
 FORMAT = "two-stage-recommender"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MOST_SECONDS = 2**40  # of a time, either way; Python's whole numbers have no end
 MOST_WEIGHT = 1e9  # of a column of the learned ranking
 
@@ -100,7 +100,7 @@ def save(model: Model, folder: Path) -> None:
         "hyperparameters": model.config.of_model,
         "components": values,
         "newest_event": model.histories.newest,
-        "ranking": None if model.ranking is None else dict(model.ranking.weights),
+        "ranking": None if model.ranking is None else dict(vars(model.ranking)),
     }
     array_folder.save(folder, config, arrays)
 
@@ -239,13 +239,19 @@ def _newest_event(value: object) -> int | None:
 def _ranking(value: object) -> LearnedRanking | None:
     if value is None:
         return None
+    given = _object(value, "ranking")
+    of_session = given.get("session_weights")
+    return LearnedRanking(_weights(given.get("weights")), None if of_session is None else _weights(of_session))
+
+
+def _weights(value: object) -> dict[str, float]:
     weights = _object(value, "ranking")
     for name, weight in weights.items():
         if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 <= weight < MOST_WEIGHT:
             raise ValueError(
                 f"ranking: expected a weight of {shown(name)} from 0 to {MOST_WEIGHT:g}, got {shown(weight)}"
             )
-    return LearnedRanking({name: float(weight) for name, weight in weights.items()})
+    return {name: float(weight) for name, weight in weights.items()}
 
 
 def _check_ranking(ranking: LearnedRanking | None, config: TrainConfig, found: Mapping[str, Component]) -> None:

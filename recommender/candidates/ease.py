@@ -8,13 +8,12 @@ from pydantic import Field
 from recommender.candidates.base import Axis, Role
 from recommender.candidates.item_table import ItemTable
 from recommender.components.fit_context import FitContext
+from recommender.components.query import SESSION_SECONDS
 from recommender.components.recency import RecencyOptions
 from recommender.errors import FitError
 
 if TYPE_CHECKING:
     from recommender.models.groups import Groups
-
-SESSION_SECONDS = 12 * 3600.0  # a session ends after so long without an event
 
 
 class EaseOptions(RecencyOptions):
@@ -73,7 +72,7 @@ class Ease(ItemTable):
     @classmethod
     def choices(cls, context: FitContext, options: EaseOptions) -> Sequence[Axis]:
         """Return the recencies, the groups if there are sessions and an item space, and the penalties."""
-        axes: list[Axis] = [options.recencies(context.has_clock)]
+        axes: list[Axis] = [*options.recencies(context.has_clock)]
         if context.has_clock and len(context.data.items) <= options.max_size:
             axes.append([{"groups": groups} for groups in ("users", "sessions")])
-        return [*axes, [{"regularization": value} for value in (100.0, 400.0, 1000.0)]]
+        return [*axes, [{"regularization": value} for value in (50.0, 800.0)]]

@@ -78,7 +78,7 @@ class ImplicitMF(Source):
         if len(context.data.items) > options.max_items:
             return []
         return [
-            options.recencies(context.has_clock),
+            *options.recencies(context.has_clock),
             [{"confidence": confidence} for confidence in (10.0, 40.0)],
         ]
 

@@ -73,7 +73,7 @@ class Neighbours(ItemTable):
         """Return the recencies, and the weights of pairs."""
         orders = ((1.0, 1.0), (0.85, 1.0), (0.85, 0.3))
         return [
-            options.recencies(context.has_clock),
+            *options.recencies(context.has_clock),
             [{"popularity_power": power} for power in (0.0, 0.2, 0.5)],
             [{"length_power": power} for power in (0.0, 0.5, 1.0)],
             [{"distance_decay": decay, "backward": backward} for decay, backward in orders],

@@ -81,7 +81,7 @@ class Titles(Source):
     @classmethod
     def choices(cls, context: FitContext, options: TitlesOptions) -> Sequence[Axis]:
         """Return the recencies, and single words or also pairs of words."""
-        return [options.recencies(context.has_clock), [{"max_words": count} for count in (1, 2)]]
+        return [*options.recencies(context.has_clock), [{"max_words": count} for count in (1, 2)]]
 
     def save(self) -> tuple[Arrays, Values]:
         """Return the vectors, by item and by term."""

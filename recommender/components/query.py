@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recommender.data.histories import Histories, History
 
 SECONDS_PER_DAY = 86_400
+SESSION_SECONDS = 12 * 3600  # a session ends after so long without an event
 NO_ITEMS = np.empty(0, np.int32)
 NO_EVENTS = History(NO_ITEMS, np.empty(0, np.float32), np.empty(0, np.int32), np.empty(0, np.float32))
 
@@ -21,12 +22,14 @@ class Visits(NamedTuple):
         steps_back: float64, the number of distinct later times in the history.
         days_back: float64, days to the newest event of the history; 0 if times are only an order.
         weight: float64, of the event.
+        in_session: bool, whether the event belongs to the session in which the request is made.
     """
 
     item_num: NDArray[np.int32]
     steps_back: NDArray[np.float64]
     days_back: NDArray[np.float64]
     weight: NDArray[np.float64]
+    in_session: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Query:
         has_new_events: whether the request has events that are not in the training data.
         exclude: item numbers to leave out.
         now: the time of the request, in seconds from the newest event of the data; None: not before that event.
+        in_session: whether the request is made in the session of the history's newest events; else it begins a new
+            session. Always false if times are only an order.
         memo: intermediate results of the sources for this query.
     """
 
@@ -49,21 +54,29 @@ class Query:
     has_new_events: bool = False
     exclude: NDArray[np.integer] = field(default_factory=lambda: NO_ITEMS)
     now: int | None = None
+    in_session: bool = False
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of_known(cls, histories: Histories, user_num: int, *, as_of_history: bool = False) -> Self:
+    def of_known(
+        cls, histories: Histories, user_num: int, *, now: int | None = None, as_of_history: bool = False
+    ) -> Self:
         """Return the query of a known user without new events, who has seen the history.
 
         Args:
             histories: of all users.
             user_num: the user.
-            as_of_history: whether the request is made at the time of the user's newest event, so that nothing later
-                counts. Else it is made after all training data.
+            now: the time of the request, in seconds from the newest event of the data. It is made in the session of
+                the user's newest event if it is near. None: after all training data, in a new session.
+            as_of_history: without `now`, whether nothing counts that is later than the user's newest event.
         """
         history, has_clock = histories.of(user_num), histories.newest is not None
-        now = int(history.time[-1]) if as_of_history and has_clock and len(history.time) else None
-        return cls(user_num, history, has_clock, False, history.item_num, now)
+        if not has_clock or not len(history.time):
+            return cls(user_num, history, has_clock, False, history.item_num)
+        newest = int(history.time[-1])
+        in_session = now is not None and abs(now - newest) < SESSION_SECONDS
+        then = newest if now is None and as_of_history else now
+        return cls(user_num, history, has_clock, False, history.item_num, then, in_session)
 
     def anew(self) -> Self:
         """Return the same query without intermediate results, for sources that are fitted anew."""
@@ -90,7 +103,7 @@ class Query:
     def _visits(self) -> Visits:
         item_num, _, time, weight = self.history
         if not len(item_num):
-            return Visits(item_num, *(np.empty(0) for _ in range(3)))
+            return Visits(item_num, np.empty(0), np.empty(0), np.empty(0), np.empty(0, bool))
         rows = np.arange(len(item_num))
         _, last = np.unique(item_num[::-1], return_index=True)
         if len(last) < len(rows):
@@ -98,4 +111,11 @@ class Query:
         later = np.cumsum(np.append(False, time[1:] != time[:-1]))[rows]
         time = time[rows].astype(np.float64)
         days = (time[-1] - time) / SECONDS_PER_DAY if self.has_clock else np.zeros(len(rows))
-        return Visits(item_num[rows], (later[-1] - later).astype(np.float64), days, weight[rows].astype(np.float64))
+        steps = (later[-1] - later).astype(np.float64)
+        return Visits(item_num[rows], steps, days, weight[rows].astype(np.float64), self._is_in_session(time))
+
+    def _is_in_session(self, time: NDArray[np.number]) -> NDArray[np.bool_]:
+        if not self.in_session:
+            return np.zeros(len(time), bool)
+        ends = np.flatnonzero(np.diff(time) >= SESSION_SECONDS)
+        return np.arange(len(time)) > (ends[-1] if len(ends) else -1)

@@ -11,6 +11,7 @@ from recommender.data.options import SharedOptions
 
 STEP_DECAYS = (1.0, 0.8, 0.6, 0.4)
 DAY_SCALES = (1.0, 7.0, 30.0)
+BEFORE_SESSION = (1.0, 0.3, 0.1, 0.03)
 
 
 class RecencyOptions(SharedOptions):
@@ -23,14 +24,25 @@ class RecencyOptions(SharedOptions):
         0.0, ge=0, le=1e6, description="days in which the weight of an event falls to 1/e; 0: days do not matter"
     )
 
+    before_session: float = Field(
+        0.3, ge=0, le=1, description="factor of earlier events, if the request has events of a session"
+    )
+
     def history_weights(self, query: Query) -> NDArray[np.float64]:
         """Return the weight of each of `query.visits`, (n,) float64."""
         visits = query.visits
         weight = visits.weight * self.step_decay**visits.steps_back
-        return weight * np.exp(-visits.days_back / self.day_scale) if self.day_scale else weight
+        if self.day_scale:
+            weight *= np.exp(-visits.days_back / self.day_scale)
+        if query.in_session:
+            weight[~visits.in_session] *= self.before_session
+        return weight
 
     @staticmethod
-    def recencies(has_clock: bool) -> Sequence[Mapping[str, object]]:
-        """Return the weightings that training tries; those by days only if times are seconds."""
+    def recencies(has_clock: bool) -> Sequence[Sequence[Mapping[str, object]]]:
+        """Return the weightings that training tries; those by days and sessions only if times are seconds."""
         by_step = [{"step_decay": decay, "day_scale": 0.0} for decay in STEP_DECAYS]
-        return [*by_step, *({"step_decay": 1.0, "day_scale": days} for days in DAY_SCALES if has_clock)]
+        if not has_clock:
+            return [by_step]
+        by_day = [{"step_decay": 1.0, "day_scale": days} for days in DAY_SCALES]
+        return [[*by_step, *by_day], [{"before_session": factor} for factor in BEFORE_SESSION]]

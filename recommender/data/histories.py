@@ -64,6 +64,18 @@ class Histories:
         rating, weight = (None if column is None else column[order] for column in (data.rating, data.weight))
         return cls(offsets, data.item_num[order].astype(np.int32), rating, kept, weight, newest)
 
+    def seconds(self, time: NDArray[np.integer], unit: float | None) -> list[int | None]:
+        """Return times in seconds from the newest event of the data; None for all if times are only an order.
+
+        Args:
+            time: the times.
+            unit: their unit in seconds; None if they are only an order.
+        """
+        if unit is None or self.newest is None:
+            return [None] * len(time)
+        found: list[int | None] = (np.floor(time * unit).astype(np.int64) - self.newest).tolist()
+        return found
+
     def of(self, user_num: int) -> History:
         """Return the history of one user."""
         events = slice(self.offsets[user_num], self.offsets[user_num + 1])

@@ -63,11 +63,8 @@ def split_next_basket(data: Interactions, gap: float) -> Split:
     if not gap >= 0:
         raise ValueError(f"gap: expected at least 0, got {gap}")
     order = _by_user_and_time(data)
-    user, time = data.user_num[order], data.time[order]
-    begins = _starts(user)
-    pause = np.diff(time)
-    begins[1:] |= (pause > 0) & (pause >= gap)
-    session = np.cumsum(begins)
+    user = data.user_num[order]
+    session = np.cumsum(_session_starts(data, order, gap))
     of_user = np.cumsum(_starts(user)) - 1
     first_session, last_session = session[_starts(user)][of_user], session[_ends(_starts(user))][of_user]
     last = np.zeros(len(data), bool)
@@ -117,18 +114,23 @@ def time_share(data: Interactions, share: float) -> int:
     return int(np.partition(data.time, oldest)[oldest])
 
 
-def split_for_choice(data: Interactions, seed: int, min_history: int = 4, most: int | None = None) -> Split:
+def split_for_choice(
+    data: Interactions, seed: int, min_history: int = 4, most: int | None = None, gap: float | None = None
+) -> Split:
     """Hold out one later event per user, so that recommenders can be compared inside the training data.
 
     The target of a user is the last event with an item that the user has not had before and that another user has
-    too, after at least `min_history` earlier events. The user's later events are left out. If no train event has
-    the item of a target any more, its user has no target. Users without a target keep all events. O(n log n).
+    too, after at least `min_history` earlier events. The user's later events are left out. With `gap`, half of the
+    users begin a new session: the target's whole session is left out if it begins after `min_history` events. If no
+    train event has the item of a target any more, its user has no target. Users without a target keep all events.
+    O(n log n).
 
     Args:
         data: the training data.
-        seed: orders events of one user and time, and draws the users for `most`.
+        seed: orders events of one user and time, and draws the users for `most` and `gap`.
         min_history: minimum number of earlier events of the user, at least 1.
         most: maximum number of targets, drawn uniformly from the users who could have one; no maximum by default.
+        gap: as in `split_next_basket`; by default no sessions are left out.
 
     Returns:
         Train, no validation, and the targets as test, one per user.
@@ -146,10 +148,12 @@ def split_for_choice(data: Interactions, seed: int, min_history: int = 4, most: 
     targets = _last_of_users(user, _new_and_shared(data, order) & (_num_earlier(user) >= min_history))
     if most is not None and most < len(targets):
         targets = np.sort(np.random.default_rng(seed).choice(targets, most, replace=False))
-    remaining = np.bincount(item[_before(user, targets)], minlength=len(data.items))
-    targets = targets[remaining[item[targets]] > 0]
+    ends = targets if gap is None else _ends_of_histories(data, order, targets, min_history, gap, seed)
+    remaining = np.bincount(item[_before(user, ends)], minlength=len(data.items))
+    is_known = remaining[item[targets]] > 0
+    targets, ends = targets[is_known], ends[is_known]
     train, test = np.zeros(len(data), bool), np.zeros(len(data), bool)
-    train[order[_before(user, targets)]] = True
+    train[order[_before(user, ends)]] = True
     test[order[targets]] = True
     return Split(data.where(train), data.where(np.zeros(len(data), bool)), data.where(test))
 
@@ -261,16 +265,33 @@ def _num_earlier(user: NDArray[np.int64]) -> NDArray[np.int64]:
     return position - np.maximum.accumulate(np.where(_starts(user), position, 0))
 
 
+def _session_starts(data: Interactions, order: NDArray[np.int64], gap: float) -> NDArray[np.bool_]:
+    """Mark, by position in `order`, the first event of each session; see `split_next_basket`."""
+    begins, pause = _starts(data.user_num[order]), np.diff(data.time[order])
+    begins[1:] |= (pause > 0) & (pause >= gap)
+    return begins
+
+
+def _ends_of_histories(
+    data: Interactions, order: NDArray[np.int64], targets: NDArray[np.int64], min_history: int, gap: float, seed: int
+) -> NDArray[np.int64]:
+    """Return the position before which each target's history ends: its own, or for half of them its session's first."""
+    begins = np.flatnonzero(_session_starts(data, order, gap))
+    first = begins[np.searchsorted(begins, targets, side="right") - 1]
+    is_new = np.random.default_rng([seed, 1]).permutation(len(targets)) % 2 == 0
+    return np.where(is_new & (_num_earlier(data.user_num[order])[first] >= min_history), first, targets)
+
+
 def _last_of_users(user: NDArray[np.int64], wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return the last wanted position of each user, for events sorted by user."""
     positions = np.flatnonzero(wanted)
     return positions[_ends(_starts(user[positions]))]
 
 
-def _before(user: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the positions before their user's target, all of a user without a target."""
+def _before(user: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the positions before the one of these that their user has, all of a user without one."""
     end = np.full(user.max(initial=-1) + 1, len(user))
-    end[user[targets]] = targets
+    end[user[ends]] = ends
     return np.arange(len(user)) < end[user]
 
 

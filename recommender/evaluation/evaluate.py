@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from recommender.candidates.popularity import Popularity
 from recommender.components.fit_context import Metrics
 from recommender.components.query import NO_EVENTS
+from recommender.data.clock import seconds_per_unit
 from recommender.data.histories import Histories
 from recommender.evaluation.intervals import Estimate, mean_estimate
 from recommender.evaluation.metric_names import CUTS, DEPTH, FINAL, LISTED
@@ -146,7 +147,7 @@ def evaluate(
     """Measure on every row of `test`, over the whole catalogue, unknown users and items included.
 
     A row counts as a miss if the model does not know its item, or if the item is in the user's own history
-    (which is left out of the recommendations).
+    (which is left out of the recommendations). Each user makes one request, at the time of the user's first row.
 
     Args:
         recommender: a loaded model.
@@ -163,9 +164,9 @@ def evaluate(
     first = {name: np.full((len(rows_of_user), LISTED), NO_ITEM, np.int32) for name in names}
     is_known = np.zeros(len(rows_of_user), bool)
     with threadpool_limits(1, user_api="blas"):  # more threads would wait for each other in every product
-        for place, (user_id, rows) in enumerate(progress(_by_time(recommender, rows_of_user))):
+        for place, (user_id, rows, now) in enumerate(progress(_requests(recommender, test, rows_of_user))):
             is_known[place] = user_num[rows[0]] >= 0
-            for name, order in recommender.orders(user_id, DEPTH, others).items():
+            for name, order in recommender.orders(user_id, DEPTH, others, now).items():
                 ranks[name][rows] = ranks_in(order, item_num[rows])
                 first[name][place, : len(order)] = order[:LISTED]
     raters = _raters(model.histories, len(model.items))
@@ -205,13 +206,26 @@ def _raters(histories: Histories, num_items: int) -> NDArray[np.int64]:
     return np.bincount(pairs % num_items, minlength=num_items)
 
 
-def _by_time(recommender: Recommender, rows_of_user: Mapping[Any, Any]) -> list[tuple[str, Ranks]]:
-    """Return the users with their rows, by the time of the newest event: requests of one time share work."""
+def _requests(
+    recommender: Recommender, test: pd.DataFrame, rows_of_user: Mapping[Any, Any]
+) -> list[tuple[str, Any, int | None]]:
+    """Return each user with the rows and the time of the request, by time: requests of one time share work.
+
+    Without timestamps in both channels the time is unknown, see `Recommender.orders`.
+    """
     users, histories = recommender.model.users, recommender.model.histories
+    times: list[int | None] = [None] * len(test)
+    if "timestamp" in test:
+        time = test["timestamp"].to_numpy(np.int64)
+        times = histories.seconds(time, seconds_per_unit(float(np.abs(time).max(initial=0))))
 
     def newest(user_id: str) -> int:
         user_num = users.number(user_id)
         time = NO_EVENTS.time if user_num is None else histories.of(user_num).time
         return int(time[-1]) if len(time) else 0
 
-    return sorted(rows_of_user.items(), key=lambda item: newest(item[0]))
+    found = [
+        (user_id, rows, min((then for row in rows if (then := times[row]) is not None), default=None))
+        for user_id, rows in rows_of_user.items()
+    ]
+    return sorted(found, key=lambda request: newest(request[0]) if request[2] is None else request[2])

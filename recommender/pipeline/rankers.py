@@ -78,7 +78,7 @@ class LearnedRanker:
     """The pipeline auto: the pool of all sources, ordered by the learned ranking."""
 
     def __init__(self, model: Model, ranking: LearnedRanking, sources: Mapping[str, Source]) -> None:
-        used = {name for column in ranking.weights for name in parts_of(column)}  # without a weight there is no need
+        used = {name for column in ranking.columns for name in parts_of(column)}  # without a weight there is no need
         self._sources = {name: source for name, source in sources.items() if name in used}
         self._features = {name: feature for name, feature in model.features.items() if name in used}
         self._shown_sources = {name: part for name, part in sources.items() if part.shown_as}
@@ -106,7 +106,7 @@ class LearnedRanker:
         """
         found = shares(query, pool, self._sources, self._features)
         if any(values.any() for values in found.values()):
-            position, score, added = self._ranking.order(found, self._contents)
+            position, score, added = self._ranking.order(query, found, self._contents)
             parts = {name: np.zeros(len(position)) for name in found}
             for (_, names), values in zip(self._columns, added, strict=True):
                 for name in names:

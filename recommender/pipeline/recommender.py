@@ -95,34 +95,48 @@ class Recommender:
         return Recommendations(user_id, ranked.origin, self._described(query, ranked, top_k))
 
     def query(
-        self, user_id: str, history: Sequence[Event] = (), *, exclude_seen: bool = True, as_of_history: bool = False
+        self,
+        user_id: str,
+        history: Sequence[Event] = (),
+        *,
+        exclude_seen: bool = True,
+        now: int | None = None,
+        as_of_history: bool = False,
     ) -> Query:
-        """Return a request in the form that sources and features take; see `recommend` and `Query.of_known`."""
+        """Return a request in the form that sources and features take; see `recommend` and `Query.of_known`.
+
+        The events of a request belong to its session.
+        """
         user_num, histories = self.model.users.number(user_id), self.model.histories
         events = new_events(history, self.model.items, self._limits)
         if user_num is not None and not events:
-            query = Query.of_known(histories, user_num, as_of_history=as_of_history)
+            query = Query.of_known(histories, user_num, now=now, as_of_history=as_of_history)
         else:
             known, has_clock = NO_EVENTS if user_num is None else histories.of(user_num), histories.newest is not None
             merged = with_new_events(known, events, has_clock)
-            query = Query(user_num, merged, has_clock, bool(events), merged.item_num)
+            in_session = has_clock and bool(events)
+            query = Query(user_num, merged, has_clock, bool(events), merged.item_num, in_session=in_session)
         return query if exclude_seen else replace(query, exclude=NO_ITEMS)
 
-    def orders(self, user_id: str, depth: int, others: Mapping[str, Self] | None = None) -> dict[str, Items]:
+    def orders(
+        self, user_id: str, depth: int, others: Mapping[str, Self] | None = None, now: int | None = None
+    ) -> dict[str, Items]:
         """Return item numbers, best first: the order of each source by its name, of the pool, and the final one.
 
-        The request is made at the time of the user's newest event, so that nothing later counts. If no candidate
-        source knows the user, the fallback's order replaces the pool, the final order and empty orders.
+        If no candidate source knows the user, the fallback's order replaces the pool, the final order and empty
+        orders.
 
         Args:
             user_id: any string.
             depth: candidates of each source, and length of the final order.
+            now: the time of the request, in seconds from the newest event of the data, so that nothing later counts.
+                None: a new session begins, and nothing counts that is later than the user's newest event.
             others: recommenders that have some of the same fitted sources, whose final orders are wanted, too.
 
         Returns:
             `depth` items at most, by the source's name, `candidates`, `final` and the names of `others`.
         """
-        query = self.query(user_id, as_of_history=True)
+        query = self.query(user_id, now=now, as_of_history=True)
         found = {name: source.top(query, depth) for name, source in self.model.sources.items()}
         orders = {name: one.item_num if one is not None else NO_ITEMS.astype(np.int64) for name, one in found.items()}
         orders |= {name: other._final(query, found, depth) for name, other in (others or {}).items()}

@@ -18,10 +18,12 @@ class Example:
     Attributes:
         columns: (number of columns, n) float32.
         target: the position of the target; None if it is not among the candidates.
+        in_session: whether the request is made in a session that has events.
     """
 
     columns: NDArray[np.float32]
     target: int | None
+    in_session: bool = False
 
 
 def fit_weights(examples: Sequence[Example], prior: Doubles) -> Doubles:

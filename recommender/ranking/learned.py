@@ -118,9 +118,20 @@ class LearnedRanking:
 
     Attributes:
         weights: column -> weight, at least 0; columns without one count nothing.
+        session_weights: the same for requests in a session that has events; None: `weights`.
     """
 
     weights: Weights
+    session_weights: Weights | None = None
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that have a weight."""
+        return {*self.weights, *(self.session_weights or {})}
+
+    def of(self, query: Query) -> Weights:
+        """Return the weights for a request."""
+        return self.weights if self.session_weights is None or not query.in_session else self.session_weights
 
     def check(self, names: Sequence[str], contents: Sequence[str]) -> None:
         """Check that the weights are numbers from 0 and belong to columns of these sources and features.
@@ -129,24 +140,30 @@ class LearnedRanking:
             ValueError: a weight does not.
         """
         known = set(column_names(names, contents))
-        for column, weight in self.weights.items():
+        for column, weight in [*self.weights.items(), *(self.session_weights or {}).items()]:
             if column not in known:
                 raise ValueError(f"ranking: the model has no column {column!r}")
             if not 0 <= weight < np.inf:
                 raise ValueError(f"ranking: expected a weight of {column!r} from 0, got {weight}")
 
     def order(
-        self, found: Mapping[str, Doubles], contents: Sequence[str]
+        self, query: Query, found: Mapping[str, Doubles], contents: Sequence[str]
     ) -> tuple[NDArray[np.int64], Doubles, Doubles]:
         """Return positions, best first, the scores in that order, and the share of each column in each score.
 
         Ties stay in the order of the pool.
 
+        Args:
+            query: the request.
+            found: the shares of its candidates, see `shares`.
+            contents: names of the sources and features of contents.
+
         Returns:
             (n,) int64, (n,) float64, and (number of columns, n) float64 in the order of the positions.
         """
         values = columns(found, contents)
-        weight = np.array([self.weights.get(name, 0.0) for name in column_names(list(found), contents)])
+        weights = self.of(query)
+        weight = np.array([weights.get(name, 0.0) for name in column_names(list(found), contents)])
         added = weight[:, None] * values
         score = added.sum(axis=0)
         position = np.argsort(-score, kind="stable")

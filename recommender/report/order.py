@@ -17,6 +17,7 @@ class Weights:
 
     Attributes:
         weights: column -> weight above 0, the largest first.
+        session_weights: the same of requests in a session that has events; empty: `weights`.
         ndcg: the learned ranking and each source alone -> NDCG at 100 on held-out events, the greatest first; empty
             if metrics.json has none.
         targets: number of held-out events.
@@ -24,6 +25,7 @@ class Weights:
     """
 
     weights: dict[str, float]
+    session_weights: dict[str, float]
     ndcg: dict[str, float]
     targets: int
     alone: str | None
@@ -53,7 +55,7 @@ def weights(finished: TrainingRun) -> Weights | str:
         given = {name: part.weight(model.config.of(part.Options)) for name, part in model.config.features.items()}
         shares = ", ".join(f"{name} {'the rest' if share is None else f'{share:g}'}" for name, share in given.items())
         return f"The pipeline paper learns no weights. The weights of its features are set: {shares}."
-    used = dict(sorted(model.ranking.weights.items(), key=lambda pair: -pair[1]))
+    used, of_session = _descending(model.ranking.weights), _descending(model.ranking.session_weights or {})
     measured = {
         name: metrics.get(validation_name(order))
         for order, name in {"final": LEARNED, **{name: name for name in model.config.source_names}}.items()
@@ -62,10 +64,15 @@ def weights(finished: TrainingRun) -> Weights | str:
     targets = metrics.get(NUM_TARGETS)
     return Weights(
         used,
-        dict(sorted(ndcg.items(), key=lambda pair: -pair[1])),
+        of_session,
+        _descending(ndcg),
         targets if isinstance(targets, int) else 0,
         next((name for name in used if used == {name: 1.0} and ndcg.get(name, 0) > ndcg.get(LEARNED, 0)), None),
     )
+
+
+def _descending(values: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(values.items(), key=lambda pair: -pair[1]))
 
 
 def chosen(finished: TrainingRun) -> list[Chosen]:

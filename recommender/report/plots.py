@@ -53,12 +53,20 @@ def _counts(numbers: Counts, what: str, events: str) -> str:
 
 
 def _of_weights(found: Weights) -> list[str]:
-    weights = plot(partial(bars, found.weights, "{:.3g}", None, "Weights", "weight"), _size(len(found.weights)))
+    titles = ("Weights of requests that begin a session", "Weights within a session")
+    several = [found.weights, found.session_weights] if found.session_weights else [found.weights]
+    drawn = [
+        plot(
+            partial(bars, values, "{:.3g}", None, title if len(several) > 1 else "Weights", "weight"),
+            _size(len(values)),
+        )
+        for values, title in zip(several, titles, strict=False)
+    ]
     if not found.ndcg:
-        return [weights]
+        return drawn
     decides = found.alone or LEARNED
     ndcg = partial(bars, found.ndcg, "{:.4f}", decides, f"{found.targets:,} held-out events", "NDCG at 100")
-    return [weights, plot(ndcg, _size(len(found.ndcg)))]
+    return [*drawn, plot(ndcg, _size(len(found.ndcg)))]
 
 
 def _errors(bins: list[Bin], whose: str) -> str:

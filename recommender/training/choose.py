@@ -30,6 +30,7 @@ from recommender.training.judge import Judge, ndcg_of_ranks, ranks_of
 
 BLOCK = 128  # queries at once
 LEAST_TARGETS = 30  # resamples of fewer have hardly any noise
+LEAST_OF_SESSIONS = 200  # targets in sessions, and as many others, that get weights of their own
 BETTER = 1.001  # a value replaces another one if it is better by more than this factor
 
 
@@ -100,15 +101,47 @@ def choose_ranking(
     prior = np.array([_prior(column, {**sources, **features}) for column in all_columns])
     with threadpool_limits(1, user_api="blas"):
         examples, alone = _examples(sources, features, proposing, contents, judge)
-    weights = fit_weights(examples, prior)
+    fitted = _fitted(examples, prior)
     gains = {name: ndcg_of_ranks(rank) for name, rank in alone.items()}
     gains = {"final": ndcg_of_ranks(_cross_fitted_ranks(examples, prior)), **gains}
     used = _guarded(gains)
     if used != "final":
-        weights = np.array([float(column == used) for column in all_columns])
-    chosen = {column: round(float(weight), 6) for column, weight in zip(all_columns, weights, strict=True)}
+        fitted = Fitted(np.array([float(column == used) for column in all_columns]))
     ndcg = {name: float(gain.mean()) if len(gain) else 0.0 for name, gain in gains.items()}
-    return RankingChoice(LearnedRanking({name: weight for name, weight in chosen.items() if weight > 0}), ndcg, used)
+    of_session = None if fitted.in_session is None else _named(all_columns, fitted.in_session)
+    return RankingChoice(LearnedRanking(_named(all_columns, fitted.others), of_session), ndcg, used)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Weights of the columns.
+
+    Attributes:
+        others: of requests that begin a session, or of all.
+        in_session: of requests in a session that has events; None: `others`.
+    """
+
+    others: NDArray[np.float64]
+    in_session: NDArray[np.float64] | None = None
+
+    def of(self, example: Example) -> NDArray[np.float64]:
+        """Return the weights for an example."""
+        return self.others if self.in_session is None or not example.in_session else self.in_session
+
+
+def _fitted(examples: Sequence[Example], prior: NDArray[np.float64]) -> Fitted:
+    """Fit the weights to all examples, and then those of sessions and those of others from there if both are many."""
+    of_all = fit_weights(examples, prior)
+    parts = [[example for example in examples if example.in_session == value] for value in (False, True)]
+    if min(map(len, parts)) < LEAST_OF_SESSIONS:
+        return Fitted(of_all)
+    return Fitted(*(fit_weights(part, of_all) for part in parts))
+
+
+def _named(columns: Sequence[str], weights: NDArray[np.float64]) -> dict[str, float]:
+    """Return the weights above 0, rounded, by column."""
+    rounded = {column: round(float(weight), 6) for column, weight in zip(columns, weights, strict=True)}
+    return {column: weight for column, weight in rounded.items() if weight > 0}
 
 
 def _examples(
@@ -135,7 +168,7 @@ def _examples(
             pool = Pool.of(proposed)
             values = columns(shares(query, pool, sources, features), contents).astype(np.float32)
             position = np.flatnonzero(pool.item_num == targets[place])
-            examples.append(Example(values, int(position[0]) if len(position) else None))
+            examples.append(Example(values, int(position[0]) if len(position) else None, query.in_session))
     return examples, {name: np.concatenate(ranks) for name, ranks in alone.items() if name not in silent}
 
 
@@ -149,11 +182,11 @@ def _cross_fitted_ranks(examples: Sequence[Example], prior: NDArray[np.float64])
     """Return the position of each target, by weights from the other half of the examples."""
     ranks = np.full(len(examples), NOT_RANKED)
     for half in (0, 1):
-        weights = fit_weights(examples[1 - half :: 2], prior)
+        fitted = _fitted(examples[1 - half :: 2], prior)
         for place in range(half, len(examples), 2):
             example = examples[place]
             if example.target is not None:
-                score = weights @ example.columns
+                score = fitted.of(example) @ example.columns
                 own = score[example.target]
                 ranks[place] = int((score > own).sum()) + int((score[: example.target] == own).sum())
     return ranks

@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController
 
 from recommender.candidates.base import Candidates, Source
 from recommender.components.fit_context import FitContext
-from recommender.components.query import Query
+from recommender.components.query import SESSION_SECONDS, Query
 from recommender.data.splits import split_for_choice
 from recommender.evaluation.metric_names import DEPTH
 from recommender.evaluation.ranking import NOT_RANKED
@@ -30,7 +30,8 @@ class Judge:
 
     Attributes:
         context: the data without the targets and what came after them.
-        queries: of the users, each at the time of the newest event that is left.
+        queries: of the users, each at the time of the target. If times are seconds, about half of the users who had
+            several events in their last session begin a new one.
         targets: (n,) int64, the item of each user's next event.
         seed: of the draws.
     """
@@ -43,15 +44,20 @@ class Judge:
     @classmethod
     def of(cls, context: FitContext, seed: int) -> Self:
         """Hold out targets of the training data; see `split_for_choice`."""
+        unit = context.data.seconds_per_unit
+        gap = None if unit is None else SESSION_SECONDS / unit
         for min_history in MIN_HISTORIES:
-            split = split_for_choice(context.data, seed, min_history, MOST_TARGETS)
+            split = split_for_choice(context.data, seed, min_history, MOST_TARGETS, gap)
             if len(split.test) >= FEW:
                 break
         users, targets = split.test.user_num, split.test.item_num
         inner = FitContext(split.train, titles=context.titles, hosts=context.hosts)
         wanted = np.unique(inner.data.item_num[np.isin(inner.data.user_num, users)])
         inner = replace(inner, wanted_items=wanted)
-        queries = [Query.of_known(inner.histories, int(user), as_of_history=True) for user in users]
+        times = inner.histories.seconds(split.test.time, unit)
+        queries = [
+            Query.of_known(inner.histories, user, now=now) for user, now in zip(users.tolist(), times, strict=True)
+        ]
         by_time = sorted(range(len(queries)), key=lambda place: queries[place].now or 0)  # those of one time share work
         return cls(inner, [queries[place] for place in by_time], targets[by_time], seed)
 

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recommender.data.interactions import Interactions
 from study.data import Data
 from study.hits.environments import HERE, Environment
@@ -12,6 +15,8 @@ from study.hits.scoring import Recommend
 Value = float | str
 Params = Mapping[str, Value]
 Fit = Callable[[Interactions, Sequence[str], Params, int], Recommend]  # events, titles by item number, params, seed
+Times = NDArray[np.int64]
+TimedFit = Callable[[Interactions, Sequence[str], Params, int, Times | None], Recommend]
 Choose = Callable[
     [Data], list[dict[str, Value]]
 ]  # held-out events inside train -> what was tried, with its `CRITERION`
@@ -35,6 +40,7 @@ class Contestant:
         unsuited: why it does not suit a data set; None if it does.
         environment: where the package is installed.
         files: other modules that decide its result.
+        timed: fits like `fit` and also takes the time of each request, as a server knows it; most have no use for it.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Contestant:
     unsuited: Callable[[Data], str | None] = lambda _: None
     environment: Environment = HERE
     files: tuple[Path, ...] = ()
+    timed: TimedFit | None = None
 
     def missing(self, data: Data) -> str | None:
         """Return why it does not run on this data; None if it does."""
@@ -62,4 +69,6 @@ class Contestant:
 
     def fitted(self, data: Data, params: Params, seed: int) -> Recommend:
         """Fit all of train."""
+        if self.timed is not None:
+            return self.timed(data.train, data.titles, params, seed, data.times)
         return self.fit(data.train, data.titles, params, seed)

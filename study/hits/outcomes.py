@@ -69,7 +69,7 @@ def _choice(data: Data, contestant: Contestant, cache: Cache) -> Row:
 
 
 def _fit(data: Data, contestant: Contestant, params: Params, seed: int, cache: Cache) -> Row:
-    key = {
+    key: dict[str, object] = {
         **_key(contestant),
         "of": "fit",
         "events": digest(data.train),
@@ -78,6 +78,9 @@ def _fit(data: Data, contestant: Contestant, params: Params, seed: int, cache: C
         "params": dict(params),
         "seed": seed,
     }
+
+    if contestant.timed is not None:
+        key["times"] = hashlib.sha256(data.times.tobytes()).hexdigest()
 
     def make() -> Row:
         items, seconds = recommended_by(data, contestant, params, seed)

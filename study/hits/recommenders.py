@@ -15,22 +15,31 @@ from recommender.hyperparameters import TrainConfig
 from recommender.pipeline.recommender import Recommender
 from recommender.training.fit_model import fit_model
 from study.data import Data
-from study.hits.contestants import Contestant, Params
+from study.hits.contestants import Contestant, Params, Times
+from study.hits.peers import SEEDS
 from study.hits.scoring import DEPTH, Recommend
 
 
-def pipeline(train: Interactions, titles: Sequence[str], params: Params, seed: int) -> Recommend:
+def pipeline(
+    train: Interactions, titles: Sequence[str], params: Params, seed: int, times: Times | None = None
+) -> Recommend:
     """Return what is served: train.py's model with these hyper-parameters, behind the server's own code.
 
-    Each user asks at the time of the newest event in train, so that nothing later counts.
+    Each user makes a request at the time of the test event, and nothing later counts. Without `times` it is made at
+    the time of the user's newest event in train, and begins a new session.
     """
     config = TrainConfig.from_hyperparameters({**params, "seed": seed}, "study")
     recommender = Recommender(fit_model(config, FitContext(train, titles=titles)))
+    histories, unit = recommender.model.histories, train.seconds_per_unit
 
     def recommend(users: NDArray[np.int64]) -> Items:
+        nows = [None] * len(users) if times is None else histories.seconds(times, unit)
         with threadpool_limits(1, user_api="blas"):
-            orders = [recommender.orders(train.users.id(int(user)), DEPTH) for user in users]
-        return filled([order["final"] for order in orders])
+            orders = [
+                recommender.orders(train.users.id(user), DEPTH, now=now)["final"]
+                for user, now in zip(users.tolist(), nows, strict=True)
+            ]
+        return filled(orders)
 
     return recommend
 
@@ -50,7 +59,7 @@ def filled(lists: Sequence[NDArray[np.int64]]) -> Items:
 
 
 # The rows of the product; the first one is what others are compared with.
-OURS = Contestant("ours", "ours", pipeline, uses_titles=True)
+OURS = Contestant("ours", "ours", pipeline, seeds=SEEDS, uses_titles=True, timed=pipeline)
 PRODUCT = (
     OURS,
     Contestant(
@@ -63,6 +72,7 @@ PRODUCT = (
             pipeline,
             [{"candidate_sources": name}],
             uses_titles=True,
+            timed=pipeline,
             unsuited=partial(unsuited, name),
         )
         for name in SOURCES

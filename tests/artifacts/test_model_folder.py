@@ -127,11 +127,11 @@ def ranking_of_another_pipeline(config: dict[str, Any]) -> None:
 
 def fallback_is_not_ranked(config: dict[str, Any]) -> None:
     config["hyperparameters"]["candidate_sources"] = "ease"
-    config["ranking"] = {"log popularity": 1.0}
+    config["ranking"] = {"weights": {"log popularity": 1.0}, "session_weights": None}
 
 
 def older(config: dict[str, Any]) -> None:
-    config["format_version"] = 2
+    config["format_version"] = 3
 
 
 def drop_component(config: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (set_version, "format_version is 4, this version reads 3: train again"),
+        (set_version, "format_version is 5, this version reads 4: train again"),
         (drop_files, "'files' has no size"),
         (drop_mean, "global_mean"),
         (other_format, "expected format"),
@@ -183,7 +183,7 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
         (drop_newest_event, "newest_event"),
         (ranking_of_another_pipeline, "ranking: expected null in the pipeline paper, got weights"),
         (fallback_is_not_ranked, "ranking: the model has no column 'log popularity'"),
-        (older, "format_version is 2, this version reads 3: train again"),
+        (older, "format_version is 3, this version reads 4: train again"),
         (drop_component, "factorization"),
         (other_width, r"user_embedding: expected the shape users \(\d+\) x embedding_dim \(17\), got \d+ x 16"),
         (unknown_source, "candidate_sources"),
@@ -230,7 +230,21 @@ def problem(job: Job, change: Callable[[dict[str, Any]], None]) -> str:
         (["ease"], "expected an object, got a list of 1"),
         ("ease", "expected an object, got 'ease'"),
         (1.0, "expected an object, got 1.0"),
+    ],
+)
+def test_weights_that_are_none_are_named(trained_copy: Job, ranking: object, expected: str) -> None:
+    for name in ("weights", "session_weights"):
+        given = {"weights": {}, name: ranking}
+        assert f"ranking: {expected}" in problem(trained_copy, lambda config: config.update(ranking=given))  # noqa: B023
+
+
+@pytest.mark.parametrize(
+    ("ranking", "expected"),
+    [
         (None, "expected the weights of the pipeline auto, got null"),
+        ("ease", "expected an object, got 'ease'"),
+        ({}, "expected an object, got null"),
+        ({"session_weights": {}}, "expected an object, got null"),
     ],
 )
 def test_a_ranking_that_is_none_is_named(trained_copy: Job, ranking: object, expected: str) -> None:
@@ -254,7 +268,7 @@ def test_title_vectors_with_more_terms_than_their_number_are_named(paper_copy: J
 
 def test_a_model_of_the_pipeline_paper_has_no_ranking(paper_copy: Job) -> None:
     assert model_folder.load(paper_copy.container.model_dir).ranking is None
-    found = problem(paper_copy, lambda config: config.update(ranking={"factorization": 1.0}))
+    found = problem(paper_copy, lambda config: config.update(ranking={"weights": {"factorization": 1.0}}))
     assert "ranking: expected null in the pipeline paper, got weights" in found
 
 

@@ -87,7 +87,7 @@ def test_a_large_catalogue_is_scored_but_not_searched() -> None:
 def test_nothing_is_tried_if_it_proposes_no_items() -> None:
     large = OPTIONS.model_copy(update={"max_items": NUM_ITEMS - 1})
     assert list(ImplicitMF.choices(EVENTS.context, large)) == []
-    assert len(ImplicitMF.choices(EVENTS.context, OPTIONS)) == 2
+    assert len(ImplicitMF.choices(EVENTS.context, OPTIONS)) == 3  # recency, sessions and confidence
 
 
 @settings(max_examples=300)

@@ -1,5 +1,7 @@
 """A user's history as sources take it: the latest event of each item, and how much it counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,12 +50,40 @@ def test_an_event_counts_less_by_steps_and_by_days(events: list[Event], step_dec
     assert options.history_weights(query).tolist() == pytest.approx(expected)
 
 
-def test_days_are_tried_only_with_a_clock() -> None:
-    def scales(has_clock: bool) -> set[object]:
-        return {values["day_scale"] for values in RecencyOptions.recencies(has_clock)}
+def test_days_and_sessions_are_tried_only_with_a_clock() -> None:
+    def values(has_clock: bool, option: str) -> set[object]:
+        axes = RecencyOptions.recencies(has_clock)
+        return {values[option] for axis in axes for values in axis if option in values}
 
-    assert scales(False) == {0.0}
-    assert len(scales(True)) > 1
+    assert values(False, "day_scale") == {0.0}
+    assert values(False, "before_session") == set()
+    assert len(values(True, "day_scale")) > 1
+    assert len(values(True, "before_session")) > 1
+
+
+@given(histories, st.sampled_from([0.0, 0.3, 1.0]), st.booleans())
+def test_in_a_session_earlier_events_count_less(events: list[Event], factor: float, in_session: bool) -> None:
+    query = replace(query_of(events), in_session=in_session)
+    options = RecencyOptions(step_decay=0.8, before_session=factor)
+    latest = {item: time for item, time, _ in events}
+    session: set[int] = set()  # times of the newest session, whose events are at most half a day apart
+    for time in sorted({time for _, time, _ in events}, reverse=True):
+        if session and min(session) - time >= 1:
+            break
+        session.add(time)
+    is_earlier = [in_session and latest[item] not in session for item in query.visits.item_num.tolist()]
+    everything = options.history_weights(replace(query, in_session=False, memo={}))
+    expected = [weight * (factor if earlier else 1) for weight, earlier in zip(everything, is_earlier, strict=True)]
+    assert options.history_weights(query).tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("hours", "in_session"), [(0, True), (11, True), (-11, True), (12, False), (400, False)])
+def test_a_request_near_the_newest_event_of_its_user_is_in_its_session(hours: int, in_session: bool) -> None:
+    histories = WORLDS["ratings"].histories
+    newest = int(histories.of(3).time[-1])
+    query = Query.of_known(histories, 3, now=newest + hours * 3_600)
+    assert (query.in_session, query.now) == (in_session, newest + hours * 3_600)
+    assert not Query.of_known(WORLDS["an order"].histories, 3, now=0).in_session
 
 
 @pytest.mark.parametrize("world", ["ratings", "an order"])
@@ -65,6 +95,8 @@ def test_a_known_user_has_seen_the_history_and_asks_after_all_events_or_as_of_th
         assert later.now is None
         assert then.now == (histories.of(user).time[-1] if world == "ratings" else None)
         assert not later.has_new_events
+        assert not later.in_session
+        assert not then.in_session
 
 
 def test_a_query_anew_keeps_no_results_of_sources() -> None:

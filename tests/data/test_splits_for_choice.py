@@ -62,8 +62,38 @@ def reference(rows: Sequence[Row], seed: int, min_history: int) -> tuple[list[Ro
     return sorted(train), sorted(histories[user][at] for user, at in end.items())
 
 
-def held_out(rows: Sequence[Row], seed: int = 0, min_history: int = 1, most: int | None = None) -> Split:
-    return split_for_choice(interactions(rows), seed, min_history, most)
+def held_out(
+    rows: Sequence[Row], seed: int = 0, min_history: int = 1, most: int | None = None, gap: float | None = None
+) -> Split:
+    return split_for_choice(interactions(rows), seed, min_history, most, gap)
+
+
+@given(events, seeds, min_histories, st.integers(1, 3))
+def test_with_a_gap_a_target_has_a_history_up_to_itself_or_up_to_its_session(
+    rows: list[Row], seed: int, min_history: int, gap: int
+) -> None:
+    split, alone = held_out(rows, seed, min_history, gap=gap), held_out(rows, seed, min_history)
+    train, targets = rows_of(split.train), rows_of(split.test)
+    assert set(targets) <= set(rows_of(alone.test))  # items may have no train event left
+    for target in targets:
+        everything = in_order(rows, target[0], seed)
+        place = begin = everything.index(target)
+        while begin and everything[begin][3] - everything[begin - 1][3] < gap:
+            begin -= 1
+        history = in_order(train, target[0], seed)
+        assert history in (everything[:place], everything[:begin])
+        assert len(history) >= min_history
+
+
+def test_with_a_gap_half_of_the_users_begin_a_session() -> None:
+    rows = [(f"u{user}", f"i{item}", 1.0, 9 * (item // 4)) for user in range(40) for item in range(12)]
+    split = held_out(rows, gap=9.0)
+    lengths = Counter(np.bincount(split.train.user_num).tolist())
+    assert sum(lengths.values()) == 40
+    assert lengths[8] == 20
+    assert lengths.keys() <= {8, 11}
+    assert held_out(rows, gap=9.0).train.time.tolist() == split.train.time.tolist()
+    assert np.bincount(held_out(rows, min_history=9, gap=9.0).train.user_num).tolist() == [11] * 40
 
 
 @given(events, seeds, min_histories)

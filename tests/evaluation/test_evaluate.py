@@ -9,7 +9,7 @@ import pytest
 from support.job import Job
 
 from recommender.evaluation.evaluate import Order, Rows, evaluate
-from recommender.evaluation.ranking import NOT_RANKED
+from recommender.evaluation.ranking import NOT_RANKED, ranks_in
 from recommender.pipeline.recommender import Recommender
 
 KS = (5, 10, 100)
@@ -34,7 +34,9 @@ def test_every_metric_is_that_of_the_orders_counted_one_by_one(
 ) -> None:
     metrics: dict[str, Any] = dict(rows.metrics())
     model = recommender.model
-    orders = {user: recommender.orders(user, 100) for user in test_rows["user_id"].unique()}
+    newest = model.histories.newest or 0
+    times = test_rows.groupby("user_id")["timestamp"].min() // 1_000 - newest
+    orders = {str(user): recommender.orders(str(user), 100, now=int(now)) for user, now in times.items()}
     raters = [0] * len(model.items)
     for user_num in range(len(model.users)):
         for item in set(model.histories.of(user_num).item_num.tolist()):
@@ -106,3 +108,12 @@ def test_a_final_order_that_hits_less_often_than_popularity_beyond_noise_is_name
     if made.warning is not None:
         assert "final order is worse than popularity alone" in made.warning
     assert replace(made, sources={}).warning is None
+
+
+def test_a_test_channel_without_times_begins_a_session_at_each_users_newest_event(
+    recommender: Recommender, test_rows: pd.DataFrame
+) -> None:
+    found = evaluate(recommender, test_rows.drop(columns="timestamp"))
+    for user in test_rows["user_id"].unique()[:20]:
+        order, own = recommender.orders(user, 100)["final"], (test_rows["user_id"] == user).to_numpy()
+        assert found.final.rank[own].tolist() == ranks_in(order, found.item_num[own]).tolist()

@@ -12,6 +12,7 @@ from support.worlds import NUM_ITEMS, WORLDS
 
 from recommender.candidates.base import Candidates
 from recommender.candidates.fusion import RANK_CONSTANT
+from recommender.components.query import Query
 from recommender.ranking.learned import LearnedRanking, Pool, column_names, columns, parts_of, shares
 
 NAMES = ["titles", "ease", "popularity", "words"]
@@ -72,7 +73,7 @@ def test_a_column_is_made_of_the_sources_in_its_name() -> None:
 def test_the_order_is_that_of_the_weighted_columns_and_ties_stay_as_they_are(
     values: dict[str, Doubles], weights: dict[str, float]
 ) -> None:
-    position, score, added = LearnedRanking(weights).order(values, CONTENTS)
+    position, score, added = LearnedRanking(weights).order(Query(), values, CONTENTS)
     names, table = column_names(NAMES, CONTENTS), columns(values, CONTENTS)
     total = sum((weights.get(name, 0.0) * row for name, row in zip(names, table, strict=True)), np.zeros(len(position)))
     assert np.allclose(score, total[position])
@@ -95,9 +96,21 @@ def test_a_higher_score_of_any_source_never_lowers_an_item(
     higher = values[name].copy()
     higher[item] = data.draw(st.floats(float(higher[item]), 1))
     ranking = LearnedRanking(weights)
-    before, score, _ = ranking.order(values, CONTENTS)
-    after, higher_score, _ = ranking.order({**values, name: higher}, CONTENTS)
+    before, score, _ = ranking.order(Query(), values, CONTENTS)
+    after, higher_score, _ = ranking.order(Query(), {**values, name: higher}, CONTENTS)
     assert higher_score[after == item] >= score[before == item] - 1e-9
+
+
+@given(several_values, weights_of(column_names(NAMES, CONTENTS)), weights_of(column_names(NAMES, CONTENTS)))
+def test_requests_in_a_session_have_weights_of_their_own(
+    values: dict[str, Doubles], weights: dict[str, float], of_session: dict[str, float]
+) -> None:
+    both = LearnedRanking(weights, of_session)
+    for in_session, expected in ((False, weights), (True, of_session)):
+        query = Query(in_session=in_session)
+        found, alone = both.order(query, values, CONTENTS), LearnedRanking(expected).order(query, values, CONTENTS)
+        assert all(np.array_equal(one, other) for one, other in zip(found, alone, strict=True))
+    assert both.columns == {*weights, *of_session}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +127,8 @@ def test_weights_that_are_no_weights_of_the_models_columns_are_refused(weights: 
     LearnedRanking({"ease": 1.0, "titles x ease": 0.0}).check(["ease", "titles"], ["titles"])
     with pytest.raises(ValueError, match=message.replace(".", r"\.")):
         LearnedRanking(weights).check(["ease", "titles"], ["titles"])
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+        LearnedRanking({}, weights).check(["ease", "titles"], ["titles"])
 
 
 # --- the pool ---

@@ -428,6 +428,7 @@ def test_the_page_shows_what_decides_the_order(training: TrainingRun, gathered: 
     assert ranking is not None
     assert found.weights == ranking.weights
     assert list(found.weights.values()) == sorted(ranking.weights.values(), reverse=True)
+    assert found.session_weights == (ranking.session_weights or {})
     assert found.targets == training.metrics["num_targets"]
     assert found.targets > 0
     assert found.ndcg.pop("learned ranking") == training.metrics["validation_final_ndcg_at_100"]
@@ -444,7 +445,16 @@ def test_the_page_names_the_source_that_decides_alone(training: TrainingRun) -> 
     found = build(replace(training, recommender=Recommender(model), metrics=metrics), every_size=False)
     assert isinstance(found.weights, Weights)
     assert found.weights.alone == "ease"
+    assert found.weights.session_weights == {}
     assert "ease alone is better than the learned ranking beyond noise, so it decides the order." in page(found)
+
+
+def test_the_page_shows_the_weights_of_sessions(training: TrainingRun) -> None:
+    model = replace(training.recommender.model, ranking=LearnedRanking({"ease": 1.0}, {"titles": 0.5, "log ease": 2.0}))
+    found = build(replace(training, recommender=Recommender(model)), every_size=False)
+    assert isinstance(found.weights, Weights)
+    assert list(found.weights.session_weights.items()) == [("log ease", 2.0), ("titles", 0.5)]
+    assert ">Weights within a session</text>" in page(found)
 
 
 def test_the_page_shows_the_options_that_training_chose(whole: Job, gathered: Report) -> None:

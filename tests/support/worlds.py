@@ -113,14 +113,15 @@ class World:
     def stranger(self, items: ArrayLike, rating: float = 4.0) -> Query:
         """Return the request of an unknown user with a history of the request."""
         history = new_history(items, rating)
-        return Query(None, history, self.has_clock, bool(len(history.item_num)), history.item_num)
+        is_new = bool(len(history.item_num))
+        return Query(None, history, self.has_clock, is_new, history.item_num, in_session=is_new and self.has_clock)
 
     def newer(self, user_num: int, items: ArrayLike) -> Query:
         """Return the request of a known user with new events of other items than the known ones."""
         known, new = self.histories.of(user_num), new_history(items)
         kept = ~np.isin(known.item_num, new.item_num)
         both = History(*(np.append(old[kept], more) for old, more in zip(known, new, strict=True)))
-        return Query(user_num, both, self.has_clock, True, both.item_num)
+        return Query(user_num, both, self.has_clock, True, both.item_num, in_session=self.has_clock)
 
     @property
     def has_clock(self) -> bool:
@@ -135,7 +136,10 @@ class World:
         seen = [replace(query, exclude=NO_ITEMS) for query in known[:5]]
         strangers = [self.stranger(items) for items in ([], [3], [1, 2, 5, 45], [59, 0])]
         earlier = [Query.of_known(self.histories, number, as_of_history=True) for number in range(5)]
-        return [*known, *newer, *seen, *strangers, *earlier]
+        in_session = [
+            Query.of_known(self.histories, number, now=int(self.histories.of(number).time[-1])) for number in range(5)
+        ]
+        return [*known, *newer, *seen, *strangers, *earlier, *in_session]
 
 
 def new_history(items: ArrayLike, rating: float = 4.0) -> History:

@@ -193,7 +193,7 @@ def test_a_perfect_source_whose_scores_a_blend_can_not_read_decides_the_order_al
     query = judge.queries[0]
     proposed = {name: source.top(query, 40) for name, source in sources.items()}
     pool = Pool.of(proposed)
-    position, _, _ = choice.ranking.order(shares(query, pool, sources, {}), [])
+    position, _, _ = choice.ranking.order(query, shares(query, pool, sources, {}), [])
     assert pool.item_num[position][:40].tolist() == proposed["perfect"].item_num.tolist()
 
 

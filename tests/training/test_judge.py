@@ -15,6 +15,7 @@ from support.worlds import NUM_ITEMS, WORLDS, World, at_distinct_times, frame
 
 from recommender.candidates.base import Candidates, Source
 from recommender.components.fit_context import FitContext
+from recommender.components.query import SESSION_SECONDS
 from recommender.data.interactions import Interactions
 from recommender.evaluation.ranking import NOT_RANKED
 from recommender.training import judge as module
@@ -58,19 +59,28 @@ def test_the_target_is_a_later_event_and_nothing_after_it_is_known_of_its_user(r
 
 
 @given(events)
-def test_a_request_is_made_at_the_time_of_the_newest_event_of_its_history(rows: list[Row]) -> None:
-    judge = judge_of(rows)
+def test_a_request_is_made_at_the_time_of_its_target(rows: list[Row]) -> None:
+    judge, data = judge_of(rows), data_of(rows)
     newest = int(judge.context.data.time.max())
-    for query in judge.queries:
-        own = judge.context.data.time[judge.context.data.user_num == query.user_num]
-        assert query.now == int(own.max()) - newest == query.history.time[-1]
+    for query, target in zip(judge.queries, judge.targets.tolist(), strict=True):
+        when = int(data.time[(data.user_num == query.user_num) & (data.item_num == target)].min()) - newest
+        assert query.now == when >= query.history.time[-1]
+        assert query.in_session == (when - query.history.time[-1] < SESSION_SECONDS)
         assert set(query.exclude.tolist()) == set(query.item_num.tolist())
+
+
+def test_some_requests_begin_a_session_and_some_are_in_one() -> None:
+    rows = [(f"u{user}", f"i{(user + item) % 30:02d}", 20 * (item // 4)) for user in range(40) for item in range(12)]
+    judge = judge_of(rows)
+    in_session = [query.in_session for query in judge.queries]
+    assert sum(in_session) == len(in_session) - sum(in_session) == 20
 
 
 @given(events)
 def test_without_a_clock_a_request_has_no_time(rows: list[Row]) -> None:
     judge = judge_of(rows, clock=False)
     assert not judge.context.has_clock
+    assert not any(query.in_session for query in judge.queries)
     assert {query.now for query in judge.queries} <= {None}
 
 
