@@ -14,6 +14,7 @@ from typing import get_args
 
 from pydantic.fields import FieldInfo
 
+from docs import hits
 from recommender.candidates import SOURCES
 from recommender.common.files import write_text
 from recommender.components.base import Component
@@ -101,6 +102,8 @@ DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {
         "options of prepare": lambda: options_table(PrepareConfig),
         "hyper-parameters": lambda: options_table(TrainConfig),
+        "hits and the best of the others": hits.against_the_best,
+        "hits at 10": hits.at_10,
     },
     "docs/api/endpoint.yaml": {
         "source": source_field,

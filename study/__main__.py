@@ -18,7 +18,7 @@ from study import user_day
 from study.cache import Cache
 from study.common import RESULTS, ROOT
 from study.data import DATA, REAL, SAMPLES
-from study.hits import run as hits
+from study.hits import run as pipelines
 from study.table5 import run as table5
 
 # Data sets (the first one for table 5 as well), where results are written, and the command that makes them.
@@ -38,22 +38,24 @@ def command() -> click.Command:
         type=click.Choice(list(DATA)),
         help="Only fit the baselines and peers of this data set, keep them in build/study and print the tables.",
     )
-    return click.Command("study", callback=study, params=[sample, peers], help=__doc__)
+    only_hits = click.Option(["--hits"], is_flag=True, help="Only measure whole pipelines, without table 5.")
+    return click.Command("study", callback=study, params=[sample, peers, only_hits], help=__doc__)
 
 
-def study(sample: bool, name: str | None) -> None:
-    """Run all parts, or the peers of one data set."""
+def study(sample: bool, name: str | None, hits: bool) -> None:
+    """Run all parts, only the hit rates, or the peers of one data set."""
     cache = Cache(ROOT / "build" / "study")
     if name is not None:
-        print(hits.peers_of(DATA[name](), cache))
+        print(pipelines.peers_of(DATA[name](), cache))
         return
-    if find_spec("surprise") is None:
+    if not hits and find_spec("surprise") is None:
         raise EngineError("table 5 needs scikit-surprise: pip install -r study/requirements.txt")
     names, folder, words = PARTS[sample]
     datasets = [DATA[name]() for name in names]  # missing data is an error before hours of work
-    table5.run(names[0], cache, folder, words)
-    user_day.run(names[0], folder, words)
-    hits.run(datasets, cache, folder, words)
+    if not hits:
+        table5.run(names[0], cache, folder, words)
+        user_day.run(names[0], folder, words)
+    pipelines.run(datasets, cache, folder, "python -m study --hits" if hits else words)
     say(f"the results are in {folder}")
 
 

@@ -12,7 +12,7 @@ from flask import Response
 from settings import Settings
 from support.faults import FaultyEndpoint, answer, closing_connections, faulty_endpoint, model_error
 
-SETTINGS = Settings("fashion", "eu-west-1", connect_timeout=0.3, read_timeout=0.3)
+SETTINGS = Settings("fashion", "eu-west-1", connect_timeout=0.3, read_timeout=0.6)
 QUESTION = b'{"user_id":"a"}'
 UNAVAILABLE = answer(503, "ServiceUnavailable", Message="...")
 GOOD = answer(200, user_id="a")
