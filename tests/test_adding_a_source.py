@@ -39,7 +39,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in ("pyproject.toml", "train.py", "serve.py"):
         shutil.copy(ROOT / name, root)
-    (root / "study").mkdir()
+    for name in ("study", "results"):
+        (root / name).mkdir()
+    shutil.copy(ROOT / "results" / "hits.json", root / "results")
     add(root, 0)
     return House(root)
 
@@ -141,10 +143,17 @@ def test_a_model_with_it_is_refused_by_name_where_the_source_is_not_there(job: J
     assert "Traceback" not in result.stderr
 
 
-def test_it_passes_the_contract_suite_and_the_structure_test(house: House) -> None:
-    result = house.run("pytest", "-q", "-p", "no:cacheprovider", "tests/components", "tests/test_structure.py")
+def passes_the_contract_suite(house: House, name: str) -> None:
+    suites, only = ("tests/components", "tests/test_structure.py"), f"{name} or test_structure"
+    result = house.run("pytest", "-q", "-p", "no:cacheprovider", "-k", only, *suites)
     assert result.returncode == 0, result.stdout[-3_000:]
-    assert "newest" in house.run("pytest", "--collect-only", "-q", "tests/components").stdout
+    listed = house.run("pytest", "--collect-only", "-q", "-k", name, suites[0]).stdout
+    assert f"[{name}" in listed
+
+
+@pytest.mark.slow
+def test_it_passes_the_contract_suite_and_the_structure_test(house: House) -> None:
+    passes_the_contract_suite(house, "newest")
 
 
 def test_documents_are_made_anew_with_its_options(house: House) -> None:
@@ -165,10 +174,10 @@ print(json.dumps([items[0].features, sorted(weights), sorted(parts)]))
 """
 
 
+@pytest.mark.slow
 def test_a_feature_is_added_in_the_same_way_and_older_models_are_served_without_it(house: House, job: Job) -> None:
     add(house.root, 1)
-    result = house.run("pytest", "-q", "-p", "no:cacheprovider", "tests/components", "tests/test_structure.py")
-    assert result.returncode == 0, result.stdout[-3_000:]
+    passes_the_contract_suite(house, "well_known")
 
     def shown(job: Job) -> tuple[dict[str, float | None], list[str], list[str]]:
         command = [sys.executable, "-c", SHOW, str(job.container.model_dir)]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
 
 RESAMPLES = 2_000
 NUMBERS_AT_ONCE = 5_000_000
@@ -32,6 +31,8 @@ def estimate(statistic: Statistic, num_rows: int, numbers_per_row: int = 1) -> E
     value = float(statistic(rows))
     if num_rows < 2:
         return Estimate(value, value, value)
+    from scipy.stats import bootstrap  # nearly a second
+
     found = bootstrap(
         (rows,),
         lambda rows, axis: statistic(rows),

@@ -34,7 +34,7 @@ def pair(shared: Shared, tmp_path: Path) -> list[Job]:
     def make(folder: Path) -> None:
         jobs = jobs_in(folder)
         jobs[0].write_synthetic(users=400, items=300, ratings=5_000)
-        jobs[0].write_hyperparameters(embedding_dim="24")
+        jobs[0].write_hyperparameters(**SOLVERS["adam"])
         shutil.copytree(jobs[0].base_dir, jobs[1].base_dir)
         for job, host in zip(jobs, HOSTS, strict=True):
             write_resource_config(job, host, HOSTS, "lo")
@@ -77,8 +77,8 @@ def end(processes: "list[subprocess.Popen[str]]") -> list[tuple[int, str, str]]:
 
 
 SOLVERS = {
-    "als": {"embedding_dim": "24"},
-    "adam": {"solver": "adam", "embedding_dim": "24", "max_epochs": "3", "batch_size": "61"},
+    "als": {"embedding_dim": "24"},  # and all sources
+    "adam": {"solver": "adam", "embedding_dim": "24", "max_epochs": "3", "batch_size": "61", "pipeline": "paper"},
 }
 
 

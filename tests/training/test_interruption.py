@@ -21,10 +21,9 @@ from recommender.training import job as training_job
 
 SAGEMAKER_WAITS = 120  # seconds between SIGTERM and SIGKILL
 # Enough work for a signal to arrive in the middle of it, whatever the machine.
-SOLVERS = {
-    "als": {"embedding_dim": "300", "max_sweeps": "40"},
-    "adam": {"solver": "adam", "embedding_dim": "64", "max_epochs": "16", "patience": "16", "learning_rate": "0.01"},
-}
+FEW_SOURCES = {"candidate_sources": "factorization,popularity"}  # only the factorization has checkpoints
+ADAM = {"solver": "adam", "embedding_dim": "64", "max_epochs": "16", "patience": "16", "learning_rate": "0.01"}
+SOLVERS = {"als": {"embedding_dim": "300", "max_sweeps": "40", **FEW_SOURCES}, "adam": {**ADAM, **FEW_SOURCES}}
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def test_a_signal_during_the_start_is_heard(work: Job) -> None:
 def test_a_stop_never_leaves_half_a_model(job: Job) -> None:
     """The one of an earlier job until this one starts, then none, then this one's."""
     job.write_synthetic(users=600, items=400, ratings=9_000)
-    job.write_hyperparameters(embedding_dim="8")
+    job.write_hyperparameters(embedding_dim="8", **FEW_SOURCES)
     assert job.train_here().returncode == 0
     whole = job.fingerprints
     process = job.start_training()
