@@ -1,15 +1,18 @@
-"""Requests a second of one core: serve.py as it is beside the paper's handler, on the paper's split.
+"""Requests a second of one core: today's pipelines, the product as it was with one source, and the paper's handler.
 
-Each server has one worker pinned to core 0 and one BLAS thread; wrk and the pings run on core 1. Users
-are drawn uniformly, every item has a real title, every answer is computed.
+All serve the paper's split, with a real title for every item. Each server has one worker pinned to core 0 and one
+BLAS thread; wrk and the pings run on core 1. Users are drawn uniformly, and every response is computed. The older
+product is checked out of the repository's history, and trained and served by its own code.
 """
 
 import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 import numpy as np
 import pandas as pd
@@ -21,56 +24,114 @@ from recommender.sagemaker.environment import BASE_DIR
 from recommender.sagemaker.server_environment import BIND_TO_PORT, MODEL_SERVER_WORKERS
 from recommender.service.process import Server, running_server
 
-CONCURRENCY = (1, 2, 4, 8, 16, 32, 64)
+CONCURRENCY = (1, 8, 64)
 SECONDS = 10
+ONE_SOURCE = "322eda5269927b441f1870ef0cd2498494a8023c"  # the last commit with bias MF's candidates alone
+DEFAULT, POOLED, PAPER, OLDER = "default", "factorizations score the pool only", "pipeline paper", "with one source"
+VARIANTS = {
+    DEFAULT: {},
+    POOLED: {
+        "candidate_sources": "neighbours,session_neighbours,popularity",
+        "scored_sources": "factorization,implicit_mf",
+    },
+    PAPER: {"pipeline": "paper"},
+}
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ONE_WORKER = {MODEL_SERVER_WORKERS: "1"}
-PAPER = f"""
+HANDLER = f"""
 exec {sys.executable} -m gunicorn --bind 127.0.0.1:${BIND_TO_PORT} --timeout 120 'benchmarks.paper_handler:app()'
 """
 ON_CORE_0 = ("taskset", "-c", "0")
 
 
 def main() -> None:
-    """Train, serve both, compare the answers, load both."""
+    """Train and load all of them one after the other, and compare the responses of the paper's handler."""
     require_wrk()
-    with TemporaryDirectory() as tmp:
-        users = train(Path(tmp))
+    loads: dict[tuple[str, int], Load] = {}
+    with TemporaryDirectory() as tmp, older_product(Path(tmp)) as older:
+        users = write_channels(Path(tmp) / "channels")
         users_file = write_users(Path(tmp), users)
-        with running_server(Path(tmp), ONE_WORKER, ON_CORE_0) as ours:
-            loads = {c: measure(ours, users_file, c, SECONDS, core=1) for c in progress(CONCURRENCY, "serve.py")}
-            answers = ask(ours, users[::50])
-        with running_server(Path(tmp), ONE_THREAD, ON_CORE_0, ("sh", "-c", PAPER)) as paper:
-            same = sum(one == other for one, other in zip(answers, ask(paper, users[::50]), strict=True))
+        for name, hyperparameters in progress(VARIANTS.items(), "serve.py"):
+            base_dir = train_variant(Path(tmp), ROOT, hyperparameters)
+            with running_server(base_dir, ONE_WORKER, ON_CORE_0) as server:
+                loads |= {(name, count): measure(server, users_file, count, SECONDS, core=1) for count in CONCURRENCY}
+                responses = ask(server, users[::50])
+        with running_server(base_dir, ONE_THREAD, ON_CORE_0, ("sh", "-c", HANDLER)) as handler:
+            same = sum(one == other for one, other in zip(responses, ask(handler, users[::50]), strict=True))
             say("the paper's handler ...")
-            peer = measure(paper, users_file, 1, 3 * SECONDS, core=1)
-    best = max(load.rate for load in loads.values())
+            loads["the paper's handler", 1] = measure(handler, users_file, 1, 2 * SECONDS, core=1)
+        base_dir = train_variant(Path(tmp), older, {})
+        own = {**ONE_WORKER, "PYTHONPATH": str(older)}
+        with running_server(base_dir, own, ON_CORE_0, (sys.executable, "-P", "-m", "recommender", "serve")) as server:
+            loads |= {(OLDER, count): measure(server, users_file, count, SECONDS, core=1) for count in CONCURRENCY}
+    base = loads[OLDER, 1]
+    ratios = {name: loads[name, 1].p50 / base.p50 for name in VARIANTS}
     report(
         "serve",
         f"One core, 9,566 users, 52,619 items with titles, {SECONDS} s each, times in ms.",
         table(
-            ["", "connections", "requests/s", "of the paper's", "p50", "p99", "/ping p50", "/ping p99"],
-            [row("serve.py", c, load, peer) for c, load in loads.items()] + [row("the paper's handler", 1, peer, peer)],
+            ["", "connections", "requests/s", "p50", "p99", "p50, of that with one source", "/ping p50", "/ping p99"],
+            [row(name, count, load, base) for (name, count), load in loads.items()],
         ),
-        f"At best {best / peer.rate:.0f} times the paper's requests per second; one request after the other "
-        f"{loads[1].rate / peer.rate:.0f} times. {same} of {len(answers)} users get the same five items from both.",
+        f"One request after the other, a response takes {ratios[DEFAULT]:.2f} times the time of the product with one "
+        f"source (commit {ONE_SOURCE[:7]}), and {ratios[POOLED]:.2f} times if the factorizations only score what the "
+        f"others propose ({settings(POOLED)}). {same} of {len(responses)} users get the same five items from the "
+        "pipeline paper and from the paper's handler.",
     )
 
 
-def train(base_dir: Path) -> list[str]:
-    """Train on the paper's split with a real title for every item; returns the users."""
-    (base_dir / "split").mkdir()
-    ratings, _ = paper_split(base_dir / "split")
-    channels = base_dir / "input" / "data"
+@contextmanager
+def older_product(folder: Path) -> Iterator[Path]:
+    """Check out the product with one source; the checkout is removed at the end."""
+    checkout = folder / "older"
+    git = ("git", "-C", str(ROOT), "worktree")
+    subprocess.run([*git, "add", "--quiet", "--detach", checkout, ONE_SOURCE], check=True)
+    try:
+        yield checkout
+    finally:
+        subprocess.run([*git, "remove", "--force", checkout], check=True)
+
+
+def settings(variant: str) -> str:
+    """Return the hyper-parameters of a variant as options."""
+    return " ".join(f"`--{name} {value}`" for name, value in VARIANTS[variant].items())
+
+
+def write_channels(folder: Path) -> list[str]:
+    """Write the paper's split with a real title for every item; return the users."""
+    (folder.parent / "split").mkdir(parents=True)
+    ratings, _ = paper_split(folder.parent / "split")
     for channel in ("train", "items"):
-        (channels / channel).mkdir(parents=True)
-    ratings.to_csv(channels / "train" / "train.csv", index=False)
+        (folder / channel).mkdir(parents=True)
+    ratings.to_csv(folder / "train" / "train.csv", index=False)
     titles = pd.read_csv(real_data() / "amazon-raw" / "fashion_titles.csv.gz", keep_default_na=False)["title"]
     items = np.sort(ratings["item_id"].unique())
     some = itertools.islice(itertools.cycle(titles[titles != ""]), len(items))
-    pd.DataFrame({"item_id": items, "title": list(some)}).to_csv(channels / "items" / "items.csv", index=False)
-    subprocess.run([sys.executable, ROOT / "train.py"], env=os.environ | {BASE_DIR: str(base_dir)}, check=True)
+    pd.DataFrame({"item_id": items, "title": list(some)}).to_csv(folder / "items" / "items.csv", index=False)
     return sorted(ratings["user_id"].unique())
+
+
+def train(base_dir: Path) -> list[str]:
+    """Train the default pipeline on the paper's split with a real title for every item; return the users."""
+    users = write_channels(base_dir / "input" / "data")
+    run_train(base_dir, ROOT, {})
+    return users
+
+
+def train_variant(folder: Path, code: Path, hyperparameters: Mapping[str, str]) -> Path:
+    """Train on the channels of the folder with the code of a checkout; return the job's base directory."""
+    base_dir = Path(mkdtemp(dir=folder))
+    (base_dir / "input").mkdir()
+    (base_dir / "input" / "data").symlink_to(folder / "channels")
+    run_train(base_dir, code, hyperparameters)
+    return base_dir
+
+
+def run_train(base_dir: Path, code: Path, hyperparameters: Mapping[str, str]) -> None:
+    """Run train.py of a checkout."""
+    options = [f"--{name}={value}" for name, value in hyperparameters.items()]
+    environment = {**os.environ, BASE_DIR: str(base_dir), "PYTHONPATH": str(code)}
+    subprocess.run([sys.executable, code / "train.py", *options], env=environment, check=True)
 
 
 def write_users(folder: Path, users: list[str]) -> Path:
@@ -85,10 +146,12 @@ def ask(server: Server, users: list[str]) -> list[list[str]]:
     return [server.invoke({"user_id": user})[1]["recommended_items"] for user in users]
 
 
-def row(name: str, connections: int, load: Load, peer: Load) -> list[object]:
-    """A line of the table."""
-    times = [f"{value:.1f}" for value in (load.p50, load.p99, load.ping_p50, load.ping_p99)]
-    return [name, connections, f"{load.rate:.{0 if load.rate > 100 else 1}f}", f"{load.rate / peer.rate:.0f} x", *times]
+def row(name: str, connections: int, load: Load, base: Load) -> list[object]:
+    """Return a line of the table."""
+    times = [f"{value:.1f}" for value in (load.p50, load.p99)]
+    pings = [f"{value:.1f}" for value in (load.ping_p50, load.ping_p99)]
+    ratio = f"{load.p50 / base.p50:.2f}" if connections == 1 else ""
+    return [name, connections, f"{load.rate:.{0 if load.rate > 100 else 1}f}", *times, ratio, *pings]
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class ExactSearch:
         rough = self._rough_scores(of_directions)
         if seen is not None:
             rough[seen] = -np.inf
-        cut = max(_lower_bound_of_kth_largest(rough, count) - 2 * self._error_bound(user_embedding), _LOWEST)
+        cut = max(lower_bound_of_kth_largest(rough, count) - 2 * self._error_bound(user_embedding), _LOWEST)
         item_num = np.flatnonzero(rough >= cut)
         score = self._factors.item_score(user_embedding, item_num)
         order = top_k(score, count)
@@ -100,7 +100,7 @@ class ExactSearch:
 _LOWEST = float(np.finfo(np.float32).min)
 
 
-def _lower_bound_of_kth_largest(values: Floats, k: int) -> float:
+def lower_bound_of_kth_largest(values: NDArray[np.floating], k: int) -> float:
     """Return a number close to the k-th largest value that at least k values reach; -inf if k >= their number.
 
     The k-th largest of the blocks' maxima suffices: k blocks, so at least k values, reach it. A partition of

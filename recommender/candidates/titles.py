@@ -1,6 +1,8 @@
 """Titles: items with titles like those of the history; they reach items that nobody has had."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from recommender.candidates.base import Axis, Candidates, Role, Source
+from recommender.candidates.exact_search import lower_bound_of_kth_largest
 from recommender.candidates.topk import top_k, without
 from recommender.components.base import Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
@@ -17,6 +20,9 @@ from recommender.data.histories import row_offsets
 from recommender.models.table import Table
 from recommender.models.title_vectors import TitleVectors
 
+DENSE = 8  # as in `item_table`
+LEAST = float(np.finfo(np.float64).tiny)
+
 
 class TitlesOptions(RecencyOptions):
     """How titles are read, and how a history is weighted."""
@@ -25,6 +31,28 @@ class TitlesOptions(RecencyOptions):
     max_items_per_term: int = Field(
         4_000, ge=1, le=100_000_000, description="a term in more titles than this proposes no items, but still scores"
     )
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The history's vector.
+
+    Attributes:
+        terms: (n,) int32, ascending.
+        values: (n,) float64, above 0.
+        num_terms: size of the vocabulary.
+    """
+
+    terms: NDArray[np.int32]
+    values: NDArray[np.float64]
+    num_terms: int
+
+    @cached_property
+    def dense(self) -> NDArray[np.float64]:
+        """The same, (num_terms,)."""
+        found = np.zeros(self.num_terms)
+        found[self.terms] = self.values
+        return found
 
 
 class Titles(Source):
@@ -103,23 +131,35 @@ class Titles(Source):
         profile = self._profile(query)
         if profile is None:
             return None
-        offsets, item_num, tfidf = self._postings
-        terms = np.flatnonzero(profile)
-        begin = offsets[terms]
-        length = offsets[terms + 1] - begin
-        few = length <= self.options.max_items_per_term
-        terms, begin, length = terms[few], begin[few], length[few]
-        row = np.repeat(np.arange(len(terms)), length)
-        where = np.arange(len(row)) + (begin - np.cumsum(length) + length)[row]
-        if not len(where):
-            return Candidates(np.empty(0, np.int64), np.empty(0), self.name)
-        found, place = np.unique(item_num[where], return_inverse=True)
-        rough = np.bincount(place, profile[terms][row] * tfidf[where], len(found)).astype(np.float64, copy=False)
-        best = found[top_k(without(found, rough, query.exclude), count)]
-        exact = self.vectors.similarity(best, profile)  # the terms of many items count here
+        best = self._best(*self._postings_of(profile), query, count)
+        exact = self.vectors.similarity(best, profile.dense)  # the terms of many items count here
         order = np.lexsort((best, -exact))
         order = order[exact[order] > 0]
         return Candidates(best[order].astype(np.int64), exact[order], self.name)
+
+    def _postings_of(self, profile: "Profile") -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Return the items of each term that proposes items, and what it adds to their cosines; (n,) each."""
+        offsets, item_num, tfidf = self._postings
+        ranges = zip(offsets[profile.terms].tolist(), offsets[profile.terms + 1].tolist(), strict=True)
+        most = self.options.max_items_per_term
+        slices = [slice(begin, end if end - begin <= most else begin) for begin, end in ranges]
+        items = np.concatenate([item_num[of_term] for of_term in slices])
+        weights = np.repeat(profile.values, [of_term.stop - of_term.start for of_term in slices])
+        weights *= np.concatenate([tfidf[of_term] for of_term in slices])
+        return items, weights
+
+    def _best(
+        self, items: NDArray[np.int32], weights: NDArray[np.float64], query: Query, count: int
+    ) -> NDArray[np.int64]:
+        """Return the allowed items with the largest sums of weights, at most `count`."""
+        if len(items) * DENSE > self._num_items:
+            scores = np.bincount(items, weights, self._num_items).astype(np.float64, copy=False)
+            scores[query.exclude] = 0.0
+            found = np.flatnonzero(scores >= max(lower_bound_of_kth_largest(scores, count), LEAST))
+            return found[top_k(scores[found], count)]
+        found, place = np.unique(items, return_inverse=True)
+        scores = np.bincount(place, weights, len(found)).astype(np.float64, copy=False)
+        return found[top_k(without(found, scores, query.exclude), count)].astype(np.int64, copy=False)
 
     def target_ranks(self, queries: Sequence[Query], targets: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         """Return the position of each target; see `Source.target_ranks`."""
@@ -129,8 +169,8 @@ class Titles(Source):
         from recommender.models.target_ranks import target_ranks  # numba
 
         profiles = [self._profile(query) for query in queries]
-        terms = [NO_ITEMS if profile is None else np.flatnonzero(profile) for profile in profiles]
-        weights = [np.empty(0) if profile is None else profile[of] for profile, of in zip(profiles, terms, strict=True)]
+        terms = [NO_ITEMS if profile is None else profile.terms for profile in profiles]
+        weights = [np.empty(0) if profile is None else profile.values for profile in profiles]
         exclude = [query.exclude for query in queries]
         return target_ranks(Table(offsets, item_num, tfidf), self._num_items, terms, weights, exclude, targets)
 
@@ -139,7 +179,7 @@ class Titles(Source):
         profile = self._profile(query)
         if profile is None:
             return None
-        return np.where(self.vectors.known(item_num), self.vectors.similarity(item_num, profile), np.nan)
+        return np.where(self.vectors.known(item_num), self.vectors.similarity(item_num, profile.dense), np.nan)
 
     def reasons(self, query: Query, item_num: Sequence[int]) -> list[Reason | None]:
         """Return the item of the history that adds most to each cosine."""
@@ -151,12 +191,12 @@ class Titles(Source):
         """Return the weight of each word in the item's vector."""
         return self.vectors.word_weights(item_num, title)
 
-    def _profile(self, query: Query) -> NDArray[np.float64] | None:
+    def _profile(self, query: Query) -> "Profile | None":
         if self.name not in query.memo:
-            weights = self.options.history_weights(query)
-            query.memo[self.name] = self.vectors.profile(query.visits.item_num, weights)
-        found: NDArray[np.float64] | None = query.memo[self.name]
-        return found
+            found = self.vectors.sparse_profile(query.visits.item_num, self.options.history_weights(query))
+            query.memo[self.name] = None if found is None else Profile(*found, self.vectors.num_terms)
+        profile: Profile | None = query.memo[self.name]
+        return profile
 
 
 def _check(

@@ -53,6 +53,19 @@ class TitleVectors:
         length = np.linalg.norm(profile)
         return profile / length if length > 0 else None
 
+    def sparse_profile(
+        self, item_num: NDArray[np.integer], weight: NDArray[np.floating]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]] | None:
+        """Return what `profile` returns as its terms, ascending, and their values above 0; O(entries log entries)."""
+        row, term, value = self._entries(item_num)
+        order = np.argsort(term, kind="stable")
+        ordered = term[order]
+        begins = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else order
+        sums = np.add.reduceat((value * weight[row])[order], begins) if len(ordered) else np.empty(0)
+        used = sums > 0
+        terms, sums = ordered[begins][used], sums[used]
+        return (terms, sums / np.linalg.norm(sums)) if len(terms) else None
+
     def similarity(self, item_num: NDArray[np.integer], profile: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cosine of each item's title and the profile, (n,) float64; 0 for items without a title."""
         row, term, weight = self._entries(item_num)

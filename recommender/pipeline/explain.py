@@ -1,6 +1,7 @@
 """What the scores of recommended items are mainly made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -44,30 +45,36 @@ def explain(
         return found
     values = np.maximum([of_part[:count] for of_part in ranked.parts.values()], 0.0)
     total = values.sum(axis=0)
+
+    @cache  # an item of the history is a reason of several items
+    def words_of(number: int) -> list[str]:
+        return WORD.findall(titles.text(number).lower())
+
     shares = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
     for name, of_part in zip(ranked.parts, shares, strict=True):
         wanted = np.flatnonzero(of_part >= LEAST_SHARE)
         reasons = parts[name].reasons(query, numbers[wanted].tolist()) if len(wanted) else []
         for place, reason in zip(wanted.tolist(), reasons, strict=True):
             if reason is not None:
-                words = _shared_words(parts[name], titles, int(numbers[place]), reason)
+                words = _shared_words(parts[name], titles, int(numbers[place]), reason, words_of)
                 item_ids = [items.id(number) for number in reason.item_num]
                 share = int(of_part[place] * SHARES + 1e-6) / SHARES  # rounded down: their sum is 1 at most
                 found[place].append(Because(name, share, item_ids, words, reason.text or None))
     return [sorted(of_item, key=lambda because: -because.share)[:MOST_PARTS] for of_item in found]
 
 
-def _shared_words(part: Source | Feature, titles: StringTable, item: int, reason: Reason) -> Sequence[str]:
+def _shared_words(
+    part: Source | Feature, titles: StringTable, item: int, reason: Reason, words_of: Callable[[int], Sequence[str]]
+) -> Sequence[str]:
     """Return the words of the item's title that those of the reason's items have, too, the most telling first.
 
     Words that are much less telling than the first one are left out; without weights, all words tell alike.
     """
     if not part.is_content:
         return []
-    title = titles.text(item)
-    others = {word for number in reason.item_num for word in WORD.findall(titles.text(number).lower())}
-    shared = [word for word in dict.fromkeys(WORD.findall(title.lower())) if word in others]
-    weights = part.word_weights(item, title)
+    others = {word for number in reason.item_num for word in words_of(number)}
+    shared = [word for word in dict.fromkeys(words_of(item)) if word in others]
+    weights = part.word_weights(item, titles.text(item)) if len(shared) > 1 else {}
     shared.sort(key=lambda word: -weights.get(word, 1.0))
     return [word for word in shared if weights.get(word, 1.0) >= LEAST_WEIGHT * weights.get(shared[0], 1.0)][
         :MOST_WORDS

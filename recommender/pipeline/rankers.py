@@ -1,7 +1,8 @@
 """The two pipelines: what sources propose -> a final order, and what each score is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -29,7 +30,7 @@ class Ranked:
         score: (n,) float64, descending.
         origin: how the candidates were found.
         parts: source or feature -> what it adds to each score, (n,) float64.
-        shown: source or feature -> the number that it shows, (n,) float64; NaN if unknown.
+        shown: the number of the first items -> source or feature -> the number that it shows, float64; NaN if unknown.
         proposed: the candidates of each source.
     """
 
@@ -37,7 +38,7 @@ class Ranked:
     score: Doubles
     origin: str
     parts: Mapping[str, Doubles]
-    shown: Mapping[str, Doubles]
+    shown: Callable[[int], Mapping[str, Doubles]]
     proposed: Mapping[str, Candidates]
 
 
@@ -71,7 +72,8 @@ class PaperRanker:
         weights = shares_of_weights({name: self._weights[name] for name in ranking.features})
         parts = {name: weights[name] * np.nan_to_num(values) for name, values in ranking.features.items()}
         item_num = candidates.item_num[ranking.position]
-        return Ranked(item_num, ranking.score, candidates.origin, parts, ranking.features, proposed)
+        shown = partial(_first, ranking.features)
+        return Ranked(item_num, ranking.score, candidates.origin, parts, shown, proposed)
 
 
 class LearnedRanker:
@@ -97,7 +99,8 @@ class LearnedRanker:
         pool = Pool.of(proposed)
         position, score, parts = self._ordered(query, pool)
         item_num = pool.item_num[position]
-        return Ranked(item_num, score, _origin(query, proposed), parts, self._shown(query, item_num), proposed)
+        origin = _origin(query, proposed)
+        return Ranked(item_num, score, origin, parts, lambda count: self._shown(query, item_num[:count]), proposed)
 
     def _ordered(self, query: Query, pool: Pool) -> tuple[NDArray[np.int64], Doubles, dict[str, Doubles]]:
         """Return positions in the pool, best first, and in that order the scores and the parts of each.
@@ -121,6 +124,10 @@ class LearnedRanker:
         scored = {name: source.score(query, item_num) for name, source in self._shown_sources.items()}
         scored |= {name: feature.score(query, candidates) for name, feature in self._shown_features.items()}
         return {name: score for name, score in scored.items() if score is not None}
+
+
+def _first(shown: Mapping[str, Doubles], count: int) -> dict[str, Doubles]:
+    return {name: values[:count] for name, values in shown.items()}
 
 
 def _origin(query: Query, proposed: Mapping[str, Candidates]) -> str:

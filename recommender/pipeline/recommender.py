@@ -34,7 +34,7 @@ class Recommender:
     def __init__(self, model: Model) -> None:
         self.model = model
         config = model.config
-        self._sources = _present(model, config.source_names)
+        self._sources = _proposing(model)
         self._fallbacks = _present(model, config.fallback_names)
         self._limits = RequestLimits(config.rating_min, config.rating_max, model.histories.newest)
         fields = {part.shown_as: "" for part in COMPONENTS.values()}  # a response has the fields of all components
@@ -42,7 +42,7 @@ class Recommender:
         self._shown = {field: name for field, name in fields.items() if field is not None}
         self._ranker: Ranker = PaperRanker(model)
         if model.ranking is not None:
-            scored = {**self._sources, **_present(model, config.scored_names)}
+            scored = _present(model, [*config.source_names, *config.scored_names])
             self._ranker = LearnedRanker(model, model.ranking, scored)
 
     @classmethod
@@ -192,8 +192,8 @@ class Recommender:
         for name, source in self._fallbacks.items():
             found = source.top(query, top_k)
             if found is not None:
-                return Ranked(found.item_num, found.score, found.origin, {name: found.score}, {}, {name: found})
-        return Ranked(np.empty(0, np.int64), np.empty(0), NOTHING, {}, {}, {})
+                return Ranked(found.item_num, found.score, found.origin, {name: found.score}, _nothing, {name: found})
+        return Ranked(np.empty(0, np.int64), np.empty(0), NOTHING, {}, _nothing, {})
 
     def _predicted(self, query: Query, item_num: Items) -> NDArray[np.float64]:
         for source in self.model.sources.values():
@@ -206,7 +206,8 @@ class Recommender:
         """Return the first `top_k` with their titles, numbers and reasons."""
         items = ranked.item_num[:top_k]
         numbers = items.tolist()
-        shown = {field: _or_none(ranked.shown.get(name), len(numbers)) for field, name in self._shown.items()}
+        found = ranked.shown(len(numbers))
+        shown = {field: _or_none(found.get(name), len(numbers)) for field, name in self._shown.items()}
         ratings = _or_none(self._predicted(query, items), len(numbers))
         parts: dict[str, Source | Feature] = {**self.model.sources, **self.model.features}
         reasons = explain(query, ranked, top_k, parts, self.model.items, self.model.titles)
@@ -228,6 +229,24 @@ class Recommender:
 def _present(model: Model, names: Sequence[str]) -> dict[str, Source]:
     """Return the sources of these names that the model has: training leaves out those that do not suit the data."""
     return {name: model.sources[name] for name in names if name in model.sources}
+
+
+def _nothing(_: int) -> dict[str, NDArray[np.float64]]:
+    return {}
+
+
+def _proposing(model: Model) -> dict[str, Source]:
+    """Return the sources whose candidates are ranked.
+
+    A source without a weight of its own is left out: the others would order its candidates, and they propose the best
+    by their scores. Two kinds stay: one that predicts ratings, so that its candidates are always in the pool, and a
+    fallback, which has candidates for every user.
+    """
+    found = _present(model, model.config.source_names)
+    if model.ranking is None:
+        return found
+    kept = {*model.ranking.own_weights, *model.config.fallback_names}
+    return {name: source for name, source in found.items() if name in kept or source.predicts_ratings}
 
 
 def _whole(field: str, value: object) -> int:

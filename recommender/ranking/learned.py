@@ -129,6 +129,11 @@ class LearnedRanking:
         """The columns that have a weight."""
         return {*self.weights, *(self.session_weights or {})}
 
+    @property
+    def own_weights(self) -> set[str]:
+        """The sources and features with a weight of their own, not only in a product."""
+        return {column.removeprefix(LOG) for column in self.columns if TIMES not in column}
+
     def of(self, query: Query) -> Weights:
         """Return the weights for a request."""
         return self.weights if self.session_weights is None or not query.in_session else self.session_weights

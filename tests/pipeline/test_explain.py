@@ -45,7 +45,7 @@ PARTS: Any = {
 def reasons_of(parts: Mapping[str, Sequence[float]], items: Sequence[int] = (0,)) -> list[list[Because]]:
     arrays = {name: np.array(values, float) for name, values in parts.items()}
     score = np.zeros(len(items))
-    ranked = Ranked(np.array(items, np.int64), score, "model", arrays, {}, {})
+    ranked = Ranked(np.array(items, np.int64), score, "model", arrays, lambda _: {}, {})
     return explain(Query(), ranked, len(items), PARTS, ITEMS, TITLES)
 
 

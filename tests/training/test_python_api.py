@@ -62,10 +62,11 @@ def test_frames_keep_their_column_names(ratings: pd.DataFrame, titles: pd.DataFr
     events = ratings.rename(columns=names)
     events["date"] = pd.to_datetime(events["date"], unit="ms")
     columns = ",".join(f"{name}={given}" for name, given in names.items())
-    made = train(events, titles.rename(columns=names), columns=columns, embedding_dim=4)
-    assert made.recommend("new").items == train(ratings, titles, embedding_dim=4).recommend("new").items
-    user = str(ratings["user_id"].iloc[0])
-    assert made.recommend(user).items == train(ratings, titles, embedding_dim=4).recommend(user).items
+    few: dict[str, Any] = {"embedding_dim": 4, "candidate_sources": "factorization,titles"}
+    made = train(events, titles.rename(columns=names), columns=columns, **few)
+    plain = train(ratings, titles, **few)
+    for user in ("new", str(ratings["user_id"].iloc[0])):
+        assert made.recommend(user).items == plain.recommend(user).items
 
 
 @pytest.mark.parametrize(
