@@ -156,6 +156,7 @@ def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
 OPTIONS = {
     "step_decay": "0.5",
     "day_scale": "1.0",
+    "before_session": "0.05",
     "regularization": "9.0",
     "groups": "sessions",
     "num_entries": "3",
@@ -204,13 +205,18 @@ def test_every_option_of_a_source_changes_what_it_proposes_or_scores(job: Job, n
 
 
 def scores(recommender: Recommender, name: str) -> list[object]:
-    """What a source proposes to every user, and how it scores all items for them; [] if it is left out."""
+    """What a source proposes and scores for every user, in a new session and in the last one; [] if it is left out."""
     source, every_item = recommender.model.sources.get(name), np.arange(len(recommender.model.items))
     found: list[object] = []
     if source is None:
         return found
-    for user_num in range(len(recommender.model.users)):
-        query = Query.of_known(recommender.model.histories, user_num)
+    histories = recommender.model.histories
+    queries = [
+        Query.of_known(histories, user_num, now=now)
+        for user_num in range(len(recommender.model.users))
+        for now in (None, int(histories.of(user_num).time[-1]))
+    ]
+    for query in queries:
         top, score = source.top(query, 5), source.score(query, every_item)
         found += [top and (top.item_num.tolist(), top.score.tolist()), None if score is None else score.tolist()]
     return found

@@ -382,11 +382,11 @@ def test_a_job_without_the_report_loads_neither_matplotlib_nor_jinja2(job: Job) 
     assert result.stdout.splitlines()[-1] == "0 {'pandas'}"
 
 
-def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(paper_copy: Job, tmp_path: Path) -> None:
+def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(trained_copy: Job, tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.write_text("not a folder")
     folders = {name: str(home / "x") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR")}
-    result = paper_copy.train(SM_HP_REPORT="true", **folders)
+    result = trained_copy.train(SM_HP_REPORT="true", **folders)
     assert (result.returncode, result.stderr) == (0, "")
     assert "the report is in" in result.stdout
     assert "atplotlib" not in result.stdout
