@@ -1,0 +1,163 @@
+"""Time and memory of the tables of items at 20 million events, and the size of the model folder.
+
+The events are those of 2 million users and 826,108 items, and of a tenth of all three: users begin with items by
+popularity and go on to near ones, as in a catalogue that is ordered by kind. Each source is fitted with its defaults
+in a process of its own, whose peak memory is measured, that of the events included.
+"""
+
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from benchmarks.common import report, table
+from recommender.artifacts import model_folder
+from recommender.artifacts.model_folder import Model
+from recommender.candidates import SOURCES
+from recommender.candidates.factorization import Factorization
+from recommender.candidates.implicit_mf import ImplicitMF
+from recommender.common.progress import progress
+from recommender.components.fit_context import FitContext
+from recommender.data.interactions import Interactions
+from recommender.data.vocabulary import StringTable, Vocabulary
+from recommender.hyperparameters import TrainConfig
+from recommender.models.factors import Factors
+from recommender.ranking.learned import LearnedRanking
+
+SIZES = ((200_000, 82_611, 2_000_000), (2_000_000, 826_108, 20_000_000))  # users, items, events
+P = ParamSpec("P")
+T = TypeVar("T")
+FITTED = ("popularity", "neighbours", "session_neighbours", "titles")
+NEWEST = 1_700_000_000  # seconds since 1970
+SECONDS = 5 * 365 * 86_400  # of all events
+NEAR = 40  # items
+SESSION = 4  # events of a user in a session, at most
+WORDS = 30_000
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one fit took: seconds, and the peak of the process's memory in bytes, also before the fit."""
+
+    wall: float
+    cpu: float
+    before: int
+    peak: int
+
+
+def main() -> None:
+    """Fit every source at every size, and save both pipelines at the largest."""
+    rows = []
+    for size in SIZES:
+        for name in progress(FITTED, f"{size[2]:,} events"):
+            fit = alone(fit_source, name, size)
+            sizes = [f"{number:,}" for number in size]
+            times = [f"{seconds:.0f} s" for seconds in (fit.wall, fit.cpu)]
+            rows.append([name, *sizes, *times, f"{fit.before / 1e9:.2f} GB", f"{fit.peak / 1e9:.2f} GB"])
+    auto, paper = alone(folder_sizes, SIZES[-1])
+    report(
+        "tables",
+        "Each source in a process of its own, with its defaults on two cores.",
+        table(["", "users", "items", "events", "wall", "CPU", "memory before", "peak"], rows),
+        f"The model folder of the pipeline auto has {auto / 1e6:,.0f} MB at {SIZES[-1][2]:,} events, that of the "
+        f"pipeline paper {paper / 1e6:,.0f} MB: {auto / paper:.2f} times as much.",
+    )
+
+
+def alone(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+    """Return what a function returns in a new process."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments, **keywords).result()
+
+
+def events(num_users: int, num_items: int, num_events: int) -> Interactions:
+    """Return events, sorted by user and time."""
+    random = np.random.default_rng(0)
+    user = np.sort(random.integers(0, num_users, num_events))
+    item = (num_items * random.random(num_events) ** 3).astype(np.int64)  # the first items are popular
+    follows = np.append(False, user[1:] == user[:-1]) & (random.random(num_events) < 0.6)
+    steps = random.integers(-NEAR, NEAR + 1, num_events)
+    for _ in range(3):  # an event near the one before it, which may itself be near another
+        item = np.where(follows, np.clip(np.roll(item, 1) + steps, 0, num_items - 1), item)
+    time_of = np.sort(random.integers(0, SECONDS // 86_400, num_events // SESSION + 1))[
+        random.permutation(num_events) // SESSION
+    ]
+    order = np.lexsort((time_of, user))
+    return Interactions(
+        Vocabulary.from_sorted([f"u{number:08d}" for number in range(num_users)]),
+        Vocabulary.from_sorted([f"i{number:08d}" for number in range(num_items)]),
+        user,
+        item,
+        None,
+        NEWEST - SECONDS + time_of[order] * 86_400,
+    )
+
+
+def titles(num_items: int) -> list[str]:
+    """Return a title of six words for each item; some words are common."""
+    words = (WORDS * np.random.default_rng(1).random((num_items, 6)) ** 2).astype(np.int64)
+    return [" ".join(f"word{word}" for word in row) for row in words.tolist()]
+
+
+def fit_source(name: str, size: tuple[int, int, int]) -> Fit:
+    """Fit a source in this process."""
+    context = FitContext(events(*size), titles=titles(size[1]) if name == "titles" else [])
+    options = TrainConfig().of(SOURCES[name].Options)
+    SOURCES[name].fit(FitContext(events(200, 100, 2_000), titles=titles(100)), options)  # imports, machine code
+    before, wall, cpu = peak(), time.perf_counter(), time.process_time()
+    SOURCES[name].fit(context, options)
+    return Fit(time.perf_counter() - wall, time.process_time() - cpu, before, peak())
+
+
+def peak() -> int:
+    """Return the peak of this process's memory, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def folder_sizes(size: tuple[int, int, int]) -> tuple[int, int]:
+    """Return the bytes of the model folders of both pipelines; the embeddings are random."""
+    num_users, num_items, _ = size
+    data, names = events(*size), titles(num_items)
+    context, auto, paper = FitContext(data, titles=names), TrainConfig(), TrainConfig(pipeline="paper")
+    random = np.random.default_rng(0)
+
+    def floats(*shape: int) -> np.ndarray:
+        return random.random(shape, np.float32)
+
+    options = auto.of(Factorization.Options)
+    factors = Factors(
+        3.0, floats(num_users, options.embedding_dim), floats(num_users), floats(num_items, options.embedding_dim),
+        np.arange(num_items, dtype=np.int32), floats(num_items), floats(num_items),
+    )  # fmt: skip
+    width = auto.of(ImplicitMF.Options).embedding_dim
+    own = {
+        "factorization": Factorization(factors, options, np.ones(num_items, bool)),
+        "implicit_mf": ImplicitMF(floats(num_items, width), floats(width, width), auto.of(ImplicitMF.Options)),
+    }
+    own |= {name: SOURCES[name].fit(context, auto.of(SOURCES[name].Options)) for name in FITTED}
+    common = (data.users, data.items, context.histories, StringTable.from_strings(names))
+    features = {name: part.fit(context, paper.of(part.Options)) for name, part in paper.features.items()}
+    kept = {name: own[name] for name in ("factorization", "popularity")}
+    models = (
+        Model(auto, *common, own, {}, LearnedRanking({"neighbours": 1.0})),
+        Model(paper, *common, kept, features),
+    )
+    return tuple(bytes_of(model) for model in models)  # type: ignore[return-value]
+
+
+def bytes_of(model: Model) -> int:
+    """Return the size of a model's folder."""
+    with TemporaryDirectory() as tmp:
+        model_folder.save(model, Path(tmp))
+        return model_folder.num_bytes(Path(tmp))
+
+
+if __name__ == "__main__":
+    main()
