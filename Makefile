@@ -107,6 +107,7 @@ benchmark: .venv/installed-benchmarks
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.score
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.generate
 
 clean:
