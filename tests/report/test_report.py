@@ -386,6 +386,7 @@ def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(trai
     home = tmp_path / "file"
     home.write_text("not a folder")
     folders = {name: str(home / "x") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR")}
+    trained_copy.write_hyperparameters(embedding_dim="16", pipeline="paper")
     result = trained_copy.train(SM_HP_REPORT="true", **folders)
     assert (result.returncode, result.stderr) == (0, "")
     assert "the report is in" in result.stdout
@@ -474,9 +475,12 @@ def test_metrics_of_an_earlier_version_have_no_learning_curve(training: Training
     assert "no learning curve" in page(found)
 
 
+FEW = ["--candidate_sources", "factorization,popularity"]
+
+
 def test_the_commands_say_what_was_given_and_stay_whole_in_a_shell(reported: Job) -> None:
     file = reported.write("odd name's/a.csv", RATINGS)
-    assert train.main(["--base-dir", str(reported.base_dir), "--train", str(file), "--seed", "7"]) == 0
+    assert train.main(["--base-dir", str(reported.base_dir), "--train", str(file), "--seed", "7", *FEW]) == 0
     commands = [unescape(line) for line in re.findall(r"<pre>(.*?)</pre>", text_of(reported), re.DOTALL)]
     assert len(commands) == 6
     assert "--seed 7 " in commands[0]

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from support.shared import Shared
 from support.tastes import TASTES
 
 from recommender.data.interactions import Interactions
@@ -28,14 +29,16 @@ TWO_ITEMS = replace(TASTES, name="two items", test=TASTES.train.where(np.arange(
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the contestants that every installation has."""
-    folder = tmp_path_factory.mktemp("results")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hits, "PEERS", ())
-        datasets = [TASTES, replace(TASTES, name="Amazon Fashion"), replace(TASTES, name="Amazon Beauty 2014")]
-        hits.run(datasets, Cache(folder / "cache"), folder, "make study")
-    return folder
+def results(shared: Shared) -> Path:
+    """A run of the contestants that every installation has; not to be changed."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hits, "PEERS", ())
+            datasets = [TASTES, replace(TASTES, name="Amazon Fashion"), replace(TASTES, name="Amazon Beauty 2014")]
+            hits.run(datasets, Cache(folder / "cache"), folder, "make study")
+
+    return shared.folder("hits", make)
 
 
 @pytest.fixture
