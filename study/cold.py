@@ -1,0 +1,62 @@
+"""Items that training never saw, found by their titles: `python -m study.cold` writes results/cold.md.
+
+The test events are the last ones of Online Retail's users, ties at random. In each of several draws a tenth of the
+items has no event in train, and the test events with one of them count: the draws together have enough of them. All
+items compete, cold or not. Training chooses the options of titles by itself, as always.
+"""
+
+import numpy as np
+
+from recommender.common.files import write_text
+from recommender.common.progress import progress
+from recommender.evaluation.intervals import mean_estimate
+from recommender.evaluation.ranking import Rankings
+from study.common import RESULTS, machine, table
+from study.data import Data, retail_with_random_ties
+from study.hits.baselines import titles_alone
+from study.hits.recommenders import pipeline
+from study.protocols import COLD
+
+DRAWS = 8
+CUTS = (5, 10, 100)
+OURS, PLAIN = "ours, `candidate_sources=titles`", "TF-IDF of titles, all history alike"
+
+
+def main() -> None:
+    """Measure all draws and write the table."""
+    data = retail_with_random_ties()
+    ranks: dict[str, list[Rankings]] = {OURS: [], PLAIN: []}
+    for seed in progress(range(DRAWS), "draws"):
+        drawn = cold(data, seed)
+        own = pipeline(drawn.train, drawn.titles, {"candidate_sources": "titles"}, 0, drawn.times)
+        plain = titles_alone(drawn.train, drawn.titles, {}, 0)
+        for name, recommend in ((OURS, own), (PLAIN, plain)):
+            ranks[name].append(Rankings.of(recommend(drawn.users), drawn.relevant))
+    rows = [[name, *(rate(found, k) for k in CUTS)] for name, found in ranks.items()]
+    count = sum(len(found.hit_rate(10)) for found in ranks[OURS])
+    text = (
+        f"`python -m study.cold` on {machine()}\n\nUCI Online Retail, {DRAWS} draws of {COLD:.0%} of the items, "
+        f"{count:,} test events with one of them in all; 95 % intervals over test events.\n\n"
+        + table(["", *(f"HR@{k}" for k in CUTS)], rows)
+    )
+    write_text(RESULTS / "cold.md", text + "\n")
+    print(text)
+
+
+def cold(data: Data, seed: int) -> Data:
+    """Return the data with a share of the items cold, and the test events with these items."""
+    num_items = len(data.train.items)
+    items = np.random.default_rng(seed).choice(num_items, int(num_items * COLD), replace=False)
+    train = data.train.where(~np.isin(data.train.item_num, items))
+    test = data.test.where(np.isin(data.test.item_num, items) & np.isin(data.test.user_num, train.user_num))
+    return Data(f"{data.name}, cold items {seed}", train, test, data.titles)
+
+
+def rate(found: list[Rankings], k: int) -> str:
+    """Return the hit rate at k over all draws, with its interval."""
+    estimate = mean_estimate(np.concatenate([one.hit_rate(k) for one in found]))
+    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
+
+
+if __name__ == "__main__":
+    main()

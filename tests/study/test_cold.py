@@ -1,0 +1,18 @@
+"""The draws of cold items."""
+
+import numpy as np
+from support.tastes import TASTES
+
+from study.cold import cold
+from study.protocols import COLD
+
+
+def test_a_tenth_of_the_items_has_no_event_in_train_and_the_tests_are_of_these() -> None:
+    found = cold(TASTES, 0)
+    drawn = np.setdiff1d(TASTES.train.item_num, found.train.item_num)
+    assert len(drawn) == int(len(TASTES.train.items) * COLD)
+    assert set(found.test.item_num.tolist()) <= set(drawn.tolist())
+    assert set(found.test.user_num.tolist()) <= set(found.train.user_num.tolist())
+    of_drawn = np.isin(TASTES.test.item_num, drawn) & np.isin(TASTES.test.user_num, found.train.user_num)
+    assert len(found.test) == of_drawn.sum()
+    assert cold(TASTES, 1).train.item_num.tolist() != found.train.item_num.tolist()
