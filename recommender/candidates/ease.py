@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class EaseOptions(RecencyOptions):
     """The options of EASE."""
 
-    regularization: float = Field(200.0, ge=1e-3, le=1e9, description="L2 penalty on the weights")
+    regularization: float = Field(50.0, ge=1e-3, le=1e9, description="L2 penalty on the weights")
     groups: Literal["users", "sessions"] = Field(
         "users", description="events that belong together: those of a user, or those of a session of 12 hours"
     )
@@ -75,4 +75,4 @@ class Ease(ItemTable):
         axes: list[Axis] = [*options.recencies(context.has_clock)]
         if context.has_clock and len(context.data.items) <= options.max_size:
             axes.append([{"groups": groups} for groups in ("users", "sessions")])
-        return [*axes, [{"regularization": value} for value in (50.0, 800.0)]]
+        return [*axes, [{"regularization": value} for value in (200.0, 800.0)]]
