@@ -55,7 +55,7 @@ def study(sample: bool, name: str | None, hits: bool) -> None:
     if not hits:
         table5.run(names[0], cache, folder, words)
         user_day.run(names[0], folder, words)
-    pipelines.run(datasets, cache, folder, "python -m study --hits" if hits else words)
+    pipelines.run(datasets, cache, folder, f"python -m study{' --sample' if sample else ''} --hits" if hits else words)
     say(f"the results are in {folder}")
 
 

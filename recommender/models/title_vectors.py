@@ -56,7 +56,15 @@ class TitleVectors:
     def sparse_profile(
         self, item_num: NDArray[np.integer], weight: NDArray[np.floating]
     ) -> tuple[NDArray[np.int32], NDArray[np.float64]] | None:
-        """Return what `profile` returns as its terms, ascending, and their values above 0; O(entries log entries)."""
+        """Return what `profile` returns as its terms, ascending, and their values; O(entries log entries).
+
+        Args:
+            item_num: items of the history.
+            weight: of each, at least 0.
+
+        Returns:
+            (n,) int32 and (n,) float64 above 0, or None if no item with a weight has a title.
+        """
         row, term, value = self._entries(item_num)
         order = np.argsort(term, kind="stable")
         ordered = term[order]
@@ -64,7 +72,8 @@ class TitleVectors:
         sums = np.add.reduceat((value * weight[row])[order], begins) if len(ordered) else np.empty(0)
         used = sums > 0
         terms, sums = ordered[begins][used], sums[used]
-        return (terms, sums / np.linalg.norm(sums)) if len(terms) else None
+        length = np.linalg.norm(sums)
+        return (terms, sums / length) if length > 0 else None  # squares of tiny sums are 0
 
     def similarity(self, item_num: NDArray[np.integer], profile: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cosine of each item's title and the profile, (n,) float64; 0 for items without a title."""

@@ -240,12 +240,15 @@ def _proposing(model: Model) -> dict[str, Source]:
 
     A source without a weight of its own is left out: the others would order its candidates, and they propose the best
     by their scores. Two kinds stay: one that predicts ratings, so that its candidates are always in the pool, and a
-    fallback, which has candidates for every user.
+    fallback, which has candidates for every user. If no source has a weight, all stay.
     """
     found = _present(model, model.config.source_names)
     if model.ranking is None:
         return found
-    kept = {*model.ranking.own_weights, *model.config.fallback_names}
+    weighted = model.ranking.own_weights & found.keys()
+    if not weighted:
+        return found
+    kept = {*weighted, *model.config.fallback_names}
     return {name: source for name, source in found.items() if name in kept or source.predicts_ratings}
 
 

@@ -101,9 +101,10 @@ def choose_ranking(
     prior = np.array([_prior(column, {**sources, **features}) for column in all_columns])
     with threadpool_limits(1, user_api="blas"):
         examples, alone = _examples(sources, features, proposing, contents, judge)
-    fitted = _fitted(examples, prior)
+    by_session = min(map(len, _by_session(examples))) >= LEAST_OF_SESSIONS
+    fitted = _fitted(examples, prior, by_session)
     gains = {name: ndcg_of_ranks(rank) for name, rank in alone.items()}
-    gains = {"final": ndcg_of_ranks(_cross_fitted_ranks(examples, prior)), **gains}
+    gains = {"final": ndcg_of_ranks(_cross_fitted_ranks(examples, prior, by_session)), **gains}
     used = _guarded(gains)
     if used != "final":
         fitted = Fitted(np.array([float(column == used) for column in all_columns]))
@@ -129,13 +130,17 @@ class Fitted:
         return self.others if self.in_session is None or not example.in_session else self.in_session
 
 
-def _fitted(examples: Sequence[Example], prior: NDArray[np.float64]) -> Fitted:
-    """Fit the weights to all examples, and then those of sessions and those of others from there if both are many."""
+def _fitted(examples: Sequence[Example], prior: NDArray[np.float64], by_session: bool) -> Fitted:
+    """Fit the weights to all examples, and with `by_session` from there to those in a session and to the others."""
     of_all = fit_weights(examples, prior)
-    parts = [[example for example in examples if example.in_session == value] for value in (False, True)]
-    if min(map(len, parts)) < LEAST_OF_SESSIONS:
+    if not by_session:
         return Fitted(of_all)
-    return Fitted(*(fit_weights(part, of_all) for part in parts))
+    return Fitted(*(fit_weights(part, of_all) for part in _by_session(examples)))
+
+
+def _by_session(examples: Sequence[Example]) -> list[list[Example]]:
+    """Return the examples that begin a session, and those in one."""
+    return [[example for example in examples if example.in_session == value] for value in (False, True)]
 
 
 def _named(columns: Sequence[str], weights: NDArray[np.float64]) -> dict[str, float]:
@@ -178,11 +183,11 @@ def _prior(column: str, parts: Mapping[str, Any]) -> float:
     return float(getattr(parts[column.removeprefix(LOG)], "prior_weight", 0.0))
 
 
-def _cross_fitted_ranks(examples: Sequence[Example], prior: NDArray[np.float64]) -> NDArray[np.int64]:
+def _cross_fitted_ranks(examples: Sequence[Example], prior: NDArray[np.float64], by_session: bool) -> NDArray[np.int64]:
     """Return the position of each target, by weights from the other half of the examples."""
     ranks = np.full(len(examples), NOT_RANKED)
     for half in (0, 1):
-        fitted = _fitted(examples[1 - half :: 2], prior)
+        fitted = _fitted(examples[1 - half :: 2], prior, by_session)
         for place in range(half, len(examples), 2):
             example = examples[place]
             if example.target is not None:

@@ -63,6 +63,25 @@ def test_the_reason_is_the_title_that_adds_most_to_the_similarity() -> None:
     assert vectors.explain([0, 2], np.empty(0, int), np.empty(0)) == [None, None]
 
 
+@given(titles_strategy, st.data())
+def test_a_sparse_profile_is_the_profile_without_its_zeros(titles: list[str], data: st.DataObject) -> None:
+    vectors = fit_titles(titles)
+    items = np.array(data.draw(st.lists(st.sampled_from(range(len(titles))), unique=True)), np.int64)
+    weights = data.draw(st.lists(st.sampled_from([0.0, 0.5, 3.0]), min_size=len(items), max_size=len(items)))
+    dense, sparse = (of(items, np.array(weights)) for of in (vectors.profile, vectors.sparse_profile))
+    assert (dense is None) == (sparse is None)
+    if dense is not None and sparse is not None:
+        assert sparse[0].tolist() == np.flatnonzero(dense).tolist()
+        assert sparse[1] == pytest.approx(dense[sparse[0]])
+
+
+@pytest.mark.parametrize("weight", [0.0, 5e-324, 1e-200])
+def test_a_history_too_faint_for_a_length_has_no_profile(weight: float) -> None:
+    vectors = fit_titles(["wool scarf", "silk dress"])
+    assert vectors.profile(np.arange(2), np.full(2, weight)) is None
+    assert vectors.sparse_profile(np.arange(2), np.full(2, weight)) is None
+
+
 @pytest.mark.parametrize("titles", [[""], ["", " "], ["a", "!"]])
 def test_without_any_word_there_are_no_vectors(titles: list[str]) -> None:
     vectors = fit_titles(titles)

@@ -136,6 +136,22 @@ def test_without_targets_to_learn_from_a_source_without_prior_weight_keeps_its_o
     assert ratings == sorted(ratings, reverse=True)
 
 
+PRODUCT: dict[str, float] = {"titles x ease": 1.0}
+
+
+@pytest.mark.parametrize("weights", [{"ease": 1.0}, {"log ease": 1.0}, {"ease": 1.0, **PRODUCT}])
+def test_a_source_without_a_weight_of_its_own_proposes_nothing(auto: Recommender, weights: dict[str, float]) -> None:
+    found = with_weights(auto, **weights).recommend("u04", top_k=30).items
+    assert {source for one in found for source in one.sources} == {"ease", "factorization", "popularity"}
+    assert len(found) == len(auto.recommend("u04", top_k=30).items)  # the fallback has all items
+
+
+@pytest.mark.parametrize("weights", [{}, PRODUCT])
+def test_all_sources_propose_if_none_has_a_weight_of_its_own(auto: Recommender, weights: dict[str, float]) -> None:
+    found = with_weights(auto, **weights).recommend("u04", top_k=30).items
+    assert {source for one in found for source in one.sources} == set(auto.model.sources)
+
+
 # --- what is excluded, how many ---
 
 

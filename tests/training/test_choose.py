@@ -20,6 +20,7 @@ from recommender.components.query import Query
 from recommender.data.options import SharedOptions
 from recommender.hyperparameters import TrainConfig
 from recommender.ranking.learned import Pool, shares
+from recommender.training import choose as module
 from recommender.training.choose import choose_options, choose_ranking, suited
 from recommender.training.judge import Judge
 
@@ -222,6 +223,36 @@ def test_the_ranking_is_measured_with_weights_from_other_targets() -> None:
     choice = choose_ranking(sources, {}, list(sources), judge)
     assert choice.ndcg["even"] == pytest.approx(choice.ndcg["odd"])
     assert choice.ndcg["final"] < choice.ndcg["even"]  # weights of one half are the worst for the other one
+
+
+@pytest.mark.parametrize("least", [5, 1_000])
+def test_requests_in_a_session_learn_weights_of_their_own_if_there_are_many(
+    monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    """One source finds the targets of requests in a session, the other one those of requests that begin one."""
+    monkeypatch.setattr(module, "LEAST_OF_SESSIONS", least)
+    judge = judge_of_ratings()
+    queries = [replace(query, in_session=place % 4 < 2) for place, query in enumerate(judge.queries)]
+    judge = replace(judge, queries=queries)
+    scores = (1 / np.arange(1, 31)).tolist()
+    first, last = planted(judge, 0, scores), planted(judge, 29, scores)
+    users = [query.user_num for query in queries if query.in_session and query.user_num is not None]
+    sources = {}
+    for name, best, worst in (("inside", first, last), ("outside", last, first)):
+        items = worst.items.copy()
+        items[users] = best.items[users]
+        sources[name] = Planted(items, best.scores)
+    choice = choose_ranking(sources, {}, list(sources), judge)
+    others, of_session = choice.ranking.weights, choice.ranking.session_weights
+    if least > len(queries):
+        assert of_session is None
+        assert choice.ndcg["final"] < 0.8
+    else:
+        assert of_session is not None
+        assert of_session.get("inside", 0) > 1 > of_session.get("outside", 0)
+        assert others.get("outside", 0) > 1 > others.get("inside", 0)
+        assert choice.ndcg["final"] > 0.9
+        assert choice.used == "final"
 
 
 def test_a_source_that_only_scores_is_no_contestant_but_counts() -> None:
