@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ OURS = "ours"
 NOT_OTHERS = ("ours", "source", "published")  # stages
 
 
+@cache
 def rows() -> list[Row]:
     """Return the rows of the study: one for each data set and contestant."""
     found: list[Row] = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]

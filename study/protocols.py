@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.data.clock import SESSION_SECONDS
 from recommender.data.interactions import Interactions
 from recommender.data.splits import Split, leave_one_out, split_at_time, split_for_choice, split_next_basket, time_share
 
 SEED = 0
 NEWEST = 0.2  # share of the events that a time split holds out
-SESSION_HOURS = 12  # without an event end a session: the orders of one day are one
+SESSION_HOURS = SESSION_SECONDS // 3600  # the orders of one day are one session
 COLD = 0.1  # share of the items that are cold
 Protocol = Callable[[Interactions], Split]
 

@@ -99,9 +99,8 @@ def test_every_benchmark_is_in_their_table() -> None:
 
 def test_every_figure_of_the_results_is_one_that_a_benchmark_has_written() -> None:
     written = {line for file in (ROOT / "results").glob("*.md") for line in file.read_text().splitlines()}
-    by_hand = re.sub(
-        r"<!-- begin generated.*?end generated -->", "", README, flags=re.DOTALL
-    )  # those are compared above
+    # The generated parts are compared above.
+    by_hand = re.sub(r"<!-- begin generated.*?end generated -->", "", README, flags=re.DOTALL)
     sections = [by_hand.partition(heading)[2].partition("\n## ")[0] for heading in ("## Results", "## In containers")]
     rows = [line for section in sections for line in section.splitlines() if line.startswith("|")]
     aws = README.partition("## On AWS")[2].partition("\n## ")[0]

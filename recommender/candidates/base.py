@@ -50,14 +50,12 @@ class Source(Component):
         default_roles: its roles if the configuration names no sources; none: it is not in use then.
         origins: the possible values of `Candidates.origin` -> their meaning; by default only the source's name.
         is_distributed: whether several hosts fit it together.
-        predicts_ratings: whether it has `predicted_rating`.
         prior_weight: its weight in the learned ranking before there is anything to learn from.
     """
 
     default_roles: ClassVar[Sequence[Role]] = ()
     origins: ClassVar[Mapping[str, str]] = {}
     is_distributed: ClassVar[bool] = False
-    predicts_ratings: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 1.0
 
     def __init_subclass__(cls) -> None:
@@ -124,6 +122,11 @@ class Source(Component):
             None if it predicts no ratings.
         """
         return None
+
+    @property
+    def predicts_ratings(self) -> bool:
+        """Whether the source has a `predicted_rating` of its own."""
+        return type(self).predicted_rating is not Source.predicted_rating
 
     def predict_pairs(self, user_num: NDArray[np.integer], item_num: NDArray[np.integer]) -> NDArray[np.float64] | None:
         """Return the rating that it predicts for each pair, (n,) float64; -1 stands for an unknown user or item.

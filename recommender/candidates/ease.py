@@ -8,8 +8,8 @@ from pydantic import Field
 from recommender.candidates.base import Axis, Role
 from recommender.candidates.item_table import ItemTable
 from recommender.components.fit_context import FitContext
-from recommender.components.query import SESSION_SECONDS
 from recommender.components.recency import RecencyOptions
+from recommender.data.clock import SESSION_SECONDS
 from recommender.errors import FitError
 
 if TYPE_CHECKING:

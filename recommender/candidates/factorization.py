@@ -39,7 +39,6 @@ class Factorization(Source):
     name = "factorization"
     default_roles = (Role.CANDIDATES, Role.PAPER)
     is_distributed = True
-    predicts_ratings = True
     prior_weight = 0.0
     Options = FactorizationOptions
     hyperparameters = {name: name for name in FactorizationOptions.model_fields}

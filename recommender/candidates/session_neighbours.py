@@ -8,6 +8,7 @@ from pydantic import Field
 from recommender.candidates.neighbours import Neighbours, NeighboursOptions
 from recommender.components.fit_context import FitContext
 from recommender.config import Range
+from recommender.data.clock import SESSION_SECONDS
 
 if TYPE_CHECKING:
     from recommender.models.groups import Groups
@@ -18,7 +19,9 @@ class SessionNeighboursOptions(NeighboursOptions):
 
     ranges: ClassVar[Mapping[str, Range]] = {**NeighboursOptions.ranges, "session_hours": Range(0.5, 168.0)}
 
-    session_hours: float = Field(12.0, gt=0, le=8760, description="a session ends after this many hours without event")
+    session_hours: float = Field(
+        SESSION_SECONDS / 3600, gt=0, le=8760, description="a session ends after this many hours without event"
+    )
 
 
 class SessionNeighbours(Neighbours):

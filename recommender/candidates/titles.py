@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from recommender.candidates.base import Axis, Candidates, Role, Source
-from recommender.candidates.exact_search import lower_bound_of_kth_largest
-from recommender.candidates.topk import top_k, without
+from recommender.candidates.item_table import DENSE
+from recommender.candidates.topk import lower_bound_of_kth_largest, top_k, without
 from recommender.components.base import Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import NO_ITEMS, Query
@@ -20,7 +20,6 @@ from recommender.data.histories import row_offsets
 from recommender.models.table import Table
 from recommender.models.title_vectors import TitleVectors
 
-DENSE = 8  # as in `item_table`
 LEAST = float(np.finfo(np.float64).tiny)
 
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.data.clock import SESSION_SECONDS
 from recommender.data.histories import Histories, History
 
 SECONDS_PER_DAY = 86_400
-SESSION_SECONDS = 12 * 3600  # a session ends after so long without an event
 NO_ITEMS = np.empty(0, np.int32)
 NO_EVENTS = History(NO_ITEMS, np.empty(0, np.float32), np.empty(0, np.int32), np.empty(0, np.float32))
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 # Times are counts since 1970. Below the first bound, which is in 1973, they are positions such as 1, 2, 3.
 UNITS = ((1e8, None), (1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6))
 NANOSECOND = 1e-9
+SESSION_SECONDS = 12 * 3600  # a session ends after so long without an event
 NAMES = {1.0: "seconds", 1e-3: "milliseconds", 1e-6: "microseconds", NANOSECOND: "nanoseconds"}
 
 # For Python's `re` and for RE2 alike. A space and UTC are not ISO 8601, but exports of databases have them.

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from recommender.config import Config
+from recommender.data.clock import SESSION_SECONDS
 
 
 class PrepareConfig(Config):
@@ -26,7 +27,10 @@ class PrepareConfig(Config):
         "since split_time",
     )
     session_gap_hours: float = Field(
-        12.0, ge=0, le=8760, description="next-basket: hours without a review of the user that end a session"
+        SESSION_SECONDS / 3600,
+        ge=0,
+        le=8760,
+        description="next-basket: hours without a review of the user that end a session",
     )
     split_time: datetime | None = Field(
         None, description="begin of the test period in UTC, such as 2022-06-30 or 2022-06-30T12:00 (split time)"

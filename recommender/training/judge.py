@@ -11,7 +11,8 @@ from threadpoolctl import ThreadpoolController
 
 from recommender.candidates.base import Candidates, Source
 from recommender.components.fit_context import FitContext
-from recommender.components.query import SESSION_SECONDS, Query
+from recommender.components.query import Query
+from recommender.data.clock import SESSION_SECONDS
 from recommender.data.splits import split_for_choice
 from recommender.evaluation.metric_names import DEPTH
 from recommender.evaluation.ranking import NOT_RANKED

@@ -212,9 +212,9 @@ def scores(recommender: Recommender, name: str) -> list[object]:
         return found
     histories = recommender.model.histories
     queries = [
-        Query.of_known(histories, user_num, now=now)
+        Query.of_known(histories, user_num, now=time)
         for user_num in range(len(recommender.model.users))
-        for now in (None, int(histories.of(user_num).time[-1]))
+        for time in (None, int(histories.of(user_num).time[-1]))
     ]
     for query in queries:
         top, score = source.top(query, 5), source.score(query, every_item)

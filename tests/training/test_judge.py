@@ -15,7 +15,7 @@ from support.worlds import NUM_ITEMS, WORLDS, World, at_distinct_times, frame
 
 from recommender.candidates.base import Candidates, Source
 from recommender.components.fit_context import FitContext
-from recommender.components.query import SESSION_SECONDS
+from recommender.data.clock import SESSION_SECONDS
 from recommender.data.interactions import Interactions
 from recommender.evaluation.ranking import NOT_RANKED
 from recommender.training import judge as module
