@@ -48,7 +48,7 @@ class Profile:
 
     @cached_property
     def dense(self) -> NDArray[np.float64]:
-        """The same, (num_terms,)."""
+        """The value of every term, (num_terms,) float64; 0 for terms that the history does not have."""
         found = np.zeros(self.num_terms)
         found[self.terms] = self.values
         return found

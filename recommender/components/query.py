@@ -22,7 +22,7 @@ class Visits(NamedTuple):
         steps_back: float64, the number of distinct later times in the history.
         days_back: float64, days to the newest event of the history; 0 if times are only an order.
         weight: float64, of the event.
-        in_session: bool, whether the event belongs to the session in which the request is made.
+        in_session: bool, whether the event belongs to the session of the request.
     """
 
     item_num: NDArray[np.int32]
@@ -43,7 +43,7 @@ class Query:
         has_new_events: whether the request has events that are not in the training data.
         exclude: item numbers to leave out.
         now: the time of the request, in seconds from the newest event of the data; None: not before that event.
-        in_session: whether the request is made in the session of the history's newest events; else it begins a new
+        in_session: whether the request is made within the session of the history's newest event; else it begins a
             session. Always false if times are only an order.
         memo: intermediate results of the sources for this query.
     """
@@ -66,8 +66,9 @@ class Query:
         Args:
             histories: of all users.
             user_num: the user.
-            now: the time of the request, in seconds from the newest event of the data. It is made in the session of
-                the user's newest event if it is near. None: after all training data, in a new session.
+            now: the time of the request, in seconds from the newest event of the data. The request is made within the
+                session of the user's newest event if less than `SESSION_SECONDS` lie between them. None: after all
+                training data, and it begins a session.
             as_of_history: without `now`, whether nothing counts that is later than the user's newest event.
         """
         history, has_clock = histories.of(user_num), histories.newest is not None

@@ -25,7 +25,10 @@ class RecencyOptions(SharedOptions):
     )
 
     before_session: float = Field(
-        0.3, ge=0, le=1, description="factor of earlier events, if the request has events of a session"
+        0.3,
+        ge=0,
+        le=1,
+        description="factor of events before the session of the request; no effect if the request begins a session",
     )
 
     def history_weights(self, query: Query) -> NDArray[np.float64]:

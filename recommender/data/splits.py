@@ -121,8 +121,8 @@ def split_for_choice(
 
     The target of a user is the last event with an item that the user has not had before and that another user has
     too, after at least `min_history` earlier events. The user's later events are left out. With `gap`, half of the
-    users begin a new session: the target's whole session is left out if it begins after `min_history` events. If no
-    train event has the item of a target any more, its user has no target. Users without a target keep all events.
+    users begin a session: all events of the target's session are left out, if `min_history` events precede them. If
+    no train event has the item of a target any more, its user has no target. Users without a target keep all events.
     O(n log n).
 
     Args:

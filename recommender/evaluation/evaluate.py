@@ -211,7 +211,7 @@ def _requests(
 ) -> list[tuple[str, Any, int | None]]:
     """Return each user with the rows and the time of the request, by time: requests of one time share work.
 
-    Without timestamps in both channels the time is unknown, see `Recommender.orders`.
+    The time is unknown unless the train and the test channel have timestamps; see `Recommender.orders`.
     """
     users, histories = recommender.model.users, recommender.model.histories
     times: list[int | None] = [None] * len(test)

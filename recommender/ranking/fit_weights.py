@@ -18,7 +18,7 @@ class Example:
     Attributes:
         columns: (number of columns, n) float32.
         target: the position of the target; None if it is not among the candidates.
-        in_session: whether the request is made in a session that has events.
+        in_session: whether the request is made within a session.
     """
 
     columns: NDArray[np.float32]

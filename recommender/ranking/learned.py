@@ -118,7 +118,7 @@ class LearnedRanking:
 
     Attributes:
         weights: column -> weight, at least 0; columns without one count nothing.
-        session_weights: the same for requests in a session that has events; None: `weights`.
+        session_weights: the weights of requests within a session; None: `weights`.
     """
 
     weights: Weights

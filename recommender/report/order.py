@@ -17,7 +17,7 @@ class Weights:
 
     Attributes:
         weights: column -> weight above 0, the largest first.
-        session_weights: the same of requests in a session that has events; empty: `weights`.
+        session_weights: the weights of requests within a session, the largest first; empty: `weights`.
         ndcg: the learned ranking and each source alone -> NDCG at 100 on held-out events, the greatest first; empty
             if metrics.json has none.
         targets: number of held-out events.

@@ -30,7 +30,7 @@ from recommender.training.judge import Judge, ndcg_of_ranks, ranks_of
 
 BLOCK = 128  # queries at once
 LEAST_TARGETS = 30  # resamples of fewer have hardly any noise
-LEAST_OF_SESSIONS = 200  # targets in sessions, and as many others, that get weights of their own
+LEAST_OF_SESSIONS = 200  # targets within sessions, and at least as many others, for weights of their own
 BETTER = 1.001  # a value replaces another one if it is better by more than this factor
 
 
@@ -119,7 +119,7 @@ class Fitted:
 
     Attributes:
         others: of requests that begin a session, or of all.
-        in_session: of requests in a session that has events; None: `others`.
+        in_session: of requests within a session; None: `others`.
     """
 
     others: NDArray[np.float64]
@@ -131,7 +131,7 @@ class Fitted:
 
 
 def _fitted(examples: Sequence[Example], prior: NDArray[np.float64], by_session: bool) -> Fitted:
-    """Fit the weights to all examples, and with `by_session` from there to those in a session and to the others."""
+    """Fit the weights to all examples; with `by_session` go on from these for each of the two kinds of requests."""
     of_all = fit_weights(examples, prior)
     if not by_session:
         return Fitted(of_all)
@@ -139,7 +139,7 @@ def _fitted(examples: Sequence[Example], prior: NDArray[np.float64], by_session:
 
 
 def _by_session(examples: Sequence[Example]) -> list[list[Example]]:
-    """Return the examples that begin a session, and those in one."""
+    """Return the examples of requests that begin a session, and those of requests within one."""
     return [[example for example in examples if example.in_session == value] for value in (False, True)]
 
 

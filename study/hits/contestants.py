@@ -40,7 +40,7 @@ class Contestant:
         unsuited: why it does not suit a data set; None if it does.
         environment: where the package is installed.
         files: other modules that decide its result.
-        timed: fits like `fit` and also takes the time of each request, as a server knows it; most have no use for it.
+        timed: like `fit`, with the time of each request as well, which a server knows; most contestants do not use it.
     """
 
     name: str
