@@ -53,14 +53,12 @@ def _counts(numbers: Counts, what: str, events: str) -> str:
 
 
 def _of_weights(found: Weights) -> list[str]:
-    titles = ("Weights of requests that begin a session", "Weights within a session")
-    several = [found.weights, found.session_weights] if found.session_weights else [found.weights]
+    weights = {"Weights": found.weights}
+    if found.session_weights:
+        weights = {"Begins a session": found.weights, "Within a session": found.session_weights}
     drawn = [
-        plot(
-            partial(bars, values, "{:.3g}", None, title if len(several) > 1 else "Weights", "weight"),
-            _size(len(values)),
-        )
-        for values, title in zip(several, titles, strict=False)
+        plot(partial(bars, values, "{:.3g}", None, title, "weight"), _size(len(values)))
+        for title, values in weights.items()
     ]
     if not found.ndcg:
         return drawn
