@@ -21,6 +21,8 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/program
 # SageMaker may ask for another port (contract S2); /opt/ml is SageMaker's own and not touched here (T2).
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
+# A container is reached from outside; elsewhere the server listens on 127.0.0.1 only.
+ENV SERVER_HOST=0.0.0.0
 EXPOSE 8080
 HEALTHCHECK --start-period=60s --interval=10s --timeout=3s CMD ["/opt/program/entrypoint.sh", "healthy"]
 # The exec form, so that signals reach the program (T1).

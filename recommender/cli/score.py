@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 
 from recommender.cli.options import run
+from recommender.common.cores import available_cores
 from recommender.common.progress import say
 from recommender.errors import ConfigError
 from recommender.pipeline.batch import score_all
 from recommender.pipeline.limits import LIMITS
 from recommender.sagemaker.environment import Container
-from recommender.sagemaker.server_environment import available_cores
 
 
 @click.command(help=str(__doc__).replace(r"\b", "\b"))

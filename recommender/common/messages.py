@@ -50,6 +50,8 @@ def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
         return "is missing; it is required"
     if detail["type"] == "too_long":
         return f"expected at most {detail['ctx']['max_length']} entries, got {detail['ctx']['actual_length']}"
+    if detail["type"] == "string_too_long":
+        return f"expected at most {detail['ctx']['max_length']} characters, got {len(detail['input'])}"
     words = _WORDS.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
     got = f", got {shown(detail['input'])}" if detail["loc"] else ""  # a whole body is not shown
     return words.removeprefix("Value error, ") + got

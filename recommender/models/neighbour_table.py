@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.common.cores import available_cores
 from recommender.models.compiled import compiled
 from recommender.models.groups import Groups
 from recommender.models.table import Table
-from recommender.sagemaker.server_environment import available_cores
 
 WINDOW = 500  # events of one group on either side of an event that are paired with it
 NEGLIGIBLE = 1e-4  # a pair that decays below this share counts nothing

@@ -13,10 +13,14 @@ class Limits:
         exclude_seen: leave out the items of the user's history.
         max_top_k: maximum top_k of a request.
         max_num_candidates: maximum num_candidates of a request.
+        max_id_length: maximum length of a user_id or item_id, in characters.
         max_history: maximum number of events in a request's history.
         max_instances: maximum number of records in a request, except for batch transforms.
         max_candidates_in_all: maximum number of candidates of all records together: some seconds of work, of the 60
             that SageMaker allows.
+        max_items_in_all: maximum number of recommended items of all records together: a response has some hundred
+            bytes for each, and SageMaker takes 6 MB.
+        max_history_in_all: maximum number of history events of all records together.
     """
 
     top_k: int = 5
@@ -24,9 +28,12 @@ class Limits:
     exclude_seen: bool = True
     max_top_k: int = 1_000
     max_num_candidates: int = 10_000
+    max_id_length: int = 1_000
     max_history: int = 1_000
     max_instances: int = 1_000
     max_candidates_in_all: int = 500_000
+    max_items_in_all: int = 20_000
+    max_history_in_all: int = 50_000
 
 
 LIMITS = Limits()

@@ -9,7 +9,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Address
 
+from recommender.common.cores import available_cores
 from recommender.common.messages import shown
 from recommender.errors import ConfigError
 from recommender.sagemaker.environment import whole_number
@@ -20,10 +22,12 @@ MODEL_SERVER_TIMEOUT = "SAGEMAKER_MODEL_SERVER_TIMEOUT"
 CONTAINER_LOG_LEVEL = "SAGEMAKER_CONTAINER_LOG_LEVEL"
 DEFAULT_INVOCATIONS_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 MAX_PAYLOAD_IN_MB = "SAGEMAKER_MAX_PAYLOAD_IN_MB"
+HOST = "SERVER_HOST"  # not SageMaker's: the image sets it
 BATCH = "SAGEMAKER_BATCH"  # "true" in a batch transform job (contract S18)
 # The same names without SAGEMAKER_, as in Amazon's bring-your-own-container sample (S14).
 SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOUT: "MODEL_SERVER_TIMEOUT"}
 
+DEFAULT_HOST = "127.0.0.1"  # a laptop's network should not reach the server; the image sets 0.0.0.0
 DEFAULT_PORT = 8080
 DEFAULT_TIMEOUT = 60  # seconds that SageMaker waits for a response (contract S6)
 DEFAULT_PAYLOAD_IN_MB, MOST_PAYLOAD_IN_MB = 6, 100  # of a real-time request; of a batch transform's (S7, S18)
@@ -51,6 +55,7 @@ class ServerSettings:
     """The settings of the server, from the environment of the container (contract S2, S13, S14, S18).
 
     Attributes:
+        host: the address that it listens on.
         port: the port that it listens on.
         workers: number of processes.
         timeout: seconds after which an unresponsive worker is replaced.
@@ -60,6 +65,7 @@ class ServerSettings:
         is_batch: whether it serves a batch transform, with any number of records per request.
     """
 
+    host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     workers: int = 1
     timeout: int = DEFAULT_TIMEOUT
@@ -77,6 +83,7 @@ class ServerSettings:
         """
         payload = whole_number(environ, MAX_PAYLOAD_IN_MB, DEFAULT_PAYLOAD_IN_MB, MOST_PAYLOAD_IN_MB, lowest=0)
         return cls(
+            host=_host(environ),
             port=whole_number(environ, BIND_TO_PORT, DEFAULT_PORT, 65_535),
             workers=_by_either_name(environ, MODEL_SERVER_WORKERS, available_cores(), 1_024),
             timeout=_by_either_name(environ, MODEL_SERVER_TIMEOUT, DEFAULT_TIMEOUT, 3_600),
@@ -90,6 +97,14 @@ class ServerSettings:
     def max_payload_in_mb(self) -> int:
         """`max_body_bytes` in the unit of SageMaker."""
         return self.max_body_bytes // 2**20
+
+
+def _host(environ: Mapping[str, str]) -> str:
+    text = environ.get(HOST) or DEFAULT_HOST
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise ConfigError(f"{HOST}: expected an IPv4 address such as 0.0.0.0, got {shown(text)}") from None
 
 
 def _accept(environ: Mapping[str, str]) -> MediaType | None:
@@ -115,9 +130,3 @@ def _log_level(environ: Mapping[str, str]) -> int:
 def _by_either_name(environ: Mapping[str, str], name: str, default: int, highest: int) -> int:
     short = SHORT_NAMES[name]
     return whole_number(environ, short if environ.get(short) and not environ.get(name) else name, default, highest)
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    # Not every platform distinguishes the cores that this process may use from all cores.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

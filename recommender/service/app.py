@@ -3,20 +3,25 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Flask, Response, g, request
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.http import parse_options_header
 
 from recommender.common.messages import shown
 from recommender.errors import RequestError
+from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Recommendations
 from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MediaType, ServerSettings
-from recommender.service.media import Record, Result, as_json, read, write
-from recommender.service.requests import RecommendRequest, check_work
+from recommender.service.body import read_body
+from recommender.service.load import RETRY_AFTER, SMALL, Held, Load
+from recommender.service.media import Record, RequestBody, Result, as_json, read, write
+from recommender.service.requests import RecommendRequest, checked_work
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
@@ -25,24 +30,21 @@ TYPES = ", ".join(MediaType)
 PATHS = "GET /ping, POST /invocations and GET /execution-parameters"
 DEFAULTS = ServerSettings()
 INTERNAL = "internal error; the server's log has the details"
-
-Turn = Callable[[], AbstractContextManager[None]]
+BYTES_PER_VALUE = 12  # of a JSON body, at least; an event of a history has 2 values and 15 bytes or more
 
 log = logging.getLogger("recommender.requests")
 
 
-def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, turn: Turn = nullcontext) -> Flask:
+def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, load: Load | None = None) -> Flask:
     """Return the WSGI application around a loaded recommender.
 
     Args:
         recommender: makes the recommendations.
         settings: the settings of the server.
-        turn: entered while one recommendation is made. A worker with many connections can use it to let them
-            take turns.
+        load: bounds what a worker takes on at the same time.
     """
     app = Flask(__name__)
-    # One more than allowed: a chunked body has no length, so it is too long once that much has been read.
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1
+    bounded = load or Load(settings.max_body_bytes)
 
     @app.get("/ping")
     def ping() -> Response:
@@ -61,12 +63,15 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, tu
 
     @app.post("/invocations")
     def invocations() -> Response:
-        return _invoke(recommender, settings, turn)
+        return _invoke(recommender, settings, bounded)
 
     def too_large(_: RequestEntityTooLarge) -> Response:
         return _json(as_json(RequestError("", f"body: expected at most {settings.max_body_bytes} bytes")), 413)
 
-    app.before_request(_begin)
+    def begin() -> None:
+        g.began, g.held = time.perf_counter(), bounded.held()
+
+    app.before_request(begin)
     app.after_request(_end)
     app.register_error_handler(RequestError, refuse)
     app.register_error_handler(HTTPException, _http_error)
@@ -75,46 +80,87 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, tu
     return app
 
 
-def _invoke(recommender: Recommender, settings: ServerSettings, turn: Turn) -> Response:
+def _invoke(recommender: Recommender, settings: ServerSettings, load: Load) -> Response:
     request_type = _content_type()
     response_type = _accepted(settings.accept or request_type)
-    body = request.get_data()
-    if len(body) > settings.max_body_bytes:
-        raise RequestEntityTooLarge
-    parsed = read(body, request_type)
-    if not settings.is_batch:
-        check_work(parsed.records)
-    g.records = parsed.records
-    results: Iterable[Result] = _results(recommender, turn, parsed.records)
-    if parsed.is_single:  # an error of the only record is the error of the request
-        valid = [record for record in parsed.records if isinstance(record, RecommendRequest)]
-        results = [_recommend(recommender, turn, record) for record in valid]
+    held: Held = g.held
+    body = read_body(request, settings.max_body_bytes, load, held)
+    max_values = settings.max_body_bytes // BYTES_PER_VALUE
+    with load.turn() if len(body) > SMALL else nullcontext():
+        parsed = read(body, request_type, max_values, None if settings.is_batch else LIMITS.max_instances)
+    g.count = parsed.count
     kind = MediaType.of(response_type) or MediaType.JSON
-    return Response(write(results, kind, is_single=parsed.is_single), mimetype=response_type)
+    if settings.is_batch and not parsed.is_single:  # any number of records, so that each is sent when it is made
+        streamed = _results(recommender, load, parsed.records)
+        return Response(write(streamed, kind, is_single=False, ends_line=False), mimetype=response_type)
+    with load.work(parsed.count):
+        results = _all_results(recommender, load, parsed)
+        pieces = write(results, kind, is_single=parsed.is_single, ends_line=not settings.is_batch)
+        return Response(_within(settings.max_body_bytes, pieces, held), mimetype=response_type)
+
+
+def _all_results(recommender: Recommender, load: Load, parsed: RequestBody) -> Iterable[Result]:
+    """Return the results of a request in real time; all records are parsed before the first is computed."""
+    records = list(checked_work(_parsed_in_turns(parsed.records, load) if parsed.count > 1 else parsed.records))
+    first = records[0] if len(records) == 1 else None
+    if isinstance(first, RecommendRequest):
+        g.user_id = first.user_id
+    if not parsed.is_single:
+        return _results(recommender, load, records)
+    if not isinstance(first, RecommendRequest):  # an error of the only record is the error of the request
+        assert first is not None
+        raise first
+    return [_recommend(recommender, load, first)]
+
+
+def _parsed_in_turns(records: Iterator[Record], load: Load) -> Iterator[Record]:
+    while True:
+        with load.turn():
+            record = next(records, None)
+        if record is None:
+            return
+        yield record
+
+
+def _within(max_bytes: int, pieces: Iterable[bytes], held: Held) -> bytes:
+    """Return the body of a response in real time, which SageMaker takes up to a size (contract S7)."""
+    body = bytearray()
+    for piece in pieces:
+        if len(body) + len(piece) > max_bytes:
+            raise RequestError("", f"response: more than {max_bytes} bytes: send fewer records or a smaller top_k")
+        held.add(len(piece))
+        body += piece
+    return bytes(body)
 
 
 def _content_type() -> MediaType:
-    kind = MediaType.of(request.mimetype)
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if kind is None or charset not in ("utf-8", "utf8"):
-        got = request.headers.get("Content-Type") or "none"
-        raise UnsupportedMediaType(f"Content-Type: expected {TYPES}, in UTF-8, got {shown(got)}")
+    given = request.headers.get("Content-Type", "")
+    kind = MediaType.of(_in_utf_8(given) or "")
+    if kind is None:
+        raise UnsupportedMediaType(f"Content-Type: expected {TYPES}, in UTF-8, got {shown(given) if given else 'none'}")
     return kind
+
+
+def _in_utf_8(media_type: str) -> str | None:
+    """Return a media type without its parameters; None if its charset is not UTF-8."""
+    name, parameters = parse_options_header(media_type)
+    return name if parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8") else None
 
 
 def _accepted(default: str) -> str:
     """Return the media type of the response, by the client's name for it; `default` if the client accepts any."""
     if not request.accept_mimetypes:
         return default
+    wanted = MIMEAccept([(_in_utf_8(value) or "", quality) for value, quality in request.accept_mimetypes])
     # Of types that the client likes equally, the first one wins.
-    best = request.accept_mimetypes.best_match(dict.fromkeys([default, *MediaType, *MEDIA_TYPE_ALIASES]))
+    best = wanted.best_match(dict.fromkeys([default, *MediaType, *MEDIA_TYPE_ALIASES]))
     if best is None:
         raise NotAcceptable(f"Accept: expected {TYPES}, got {shown(request.headers['Accept'])}")
     return best
 
 
-def _recommend(recommender: Recommender, turn: Turn, record: RecommendRequest) -> Recommendations:
-    with turn():
+def _recommend(recommender: Recommender, load: Load, record: RecommendRequest) -> Recommendations:
+    with load.turn():
         return recommender.recommend(
             record.user_id,
             record.events,
@@ -124,14 +170,14 @@ def _recommend(recommender: Recommender, turn: Turn, record: RecommendRequest) -
         )
 
 
-def _results(recommender: Recommender, turn: Turn, records: Sequence[Record]) -> Iterator[Result]:
+def _results(recommender: Recommender, load: Load, records: Iterable[Record]) -> Iterator[Result]:
     """Yield one result for each record; an error of one record does not affect the others."""
     for record in records:
         if isinstance(record, RequestError):
             yield record
             continue
         try:
-            yield _recommend(recommender, turn, record)
+            yield _recommend(recommender, load, record)
         except RequestError as error:
             yield error
         except Exception as error:
@@ -139,15 +185,12 @@ def _results(recommender: Recommender, turn: Turn, records: Sequence[Record]) ->
             yield RequestError("", INTERNAL)
 
 
-def _begin() -> None:
-    g.began = time.perf_counter()
-
-
 def _end(response: Response) -> Response:
     """Return the client's custom attributes to it (contract S9); log the request when the response is sent."""
     attributes = request.headers.get(CUSTOM_ATTRIBUTES, "")
     if attributes and len(attributes) <= MAX_CUSTOM_ATTRIBUTES and attributes.isascii() and attributes.isprintable():
         response.headers[CUSTOM_ATTRIBUTES] = attributes
+    response.call_on_close(g.held.release)
     level = logging.DEBUG if request.path == "/ping" else logging.INFO  # requested every few seconds
     if log.isEnabledFor(level):
         line = {"method": request.method, "path": request.path, "status": response.status_code, **_log_fields()}
@@ -158,10 +201,9 @@ def _end(response: Response) -> Response:
 
 def _log_fields() -> dict[str, Any]:
     """Return the number of records, the user ID of a single record and the client's inference ID, for the log."""
-    records: Sequence[Record] = g.get("records", ())
-    logged: dict[str, Any] = {"records": len(records)} if records else {}
-    if len(records) == 1 and isinstance(records[0], RecommendRequest):
-        logged["user_id"] = records[0].user_id
+    logged: dict[str, Any] = {"records": g.count} if "count" in g else {}
+    if "user_id" in g:
+        logged["user_id"] = g.user_id
     inference_id = request.headers.get(INFERENCE_ID)
     return logged | ({"inference_id": inference_id[:MAX_INFERENCE_ID]} if inference_id else {})
 
@@ -170,9 +212,9 @@ def _milliseconds_since(began: float) -> float:
     return round((time.perf_counter() - began) * 1000, 2)
 
 
-def refuse(error: RequestError) -> Response:
-    """Return the response to an invalid request, with status 400."""
-    return _json(as_json(error), 400)
+def refuse(error: RequestError, status: int = 400) -> Response:
+    """Return the response to an invalid request."""
+    return _json(as_json(error), status)
 
 
 def _json(value: object, status: int = 200) -> Response:
@@ -182,6 +224,8 @@ def _json(value: object, status: int = 200) -> Response:
 def _http_error(error: HTTPException) -> Response:
     code = error.code or 500
     response = _json(as_json(RequestError("", _DESCRIPTIONS.get(code) or str(error.description))), code)
+    if code == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
     if code == 405 and error.response is None:
         response.headers.extend({"Allow": "POST" if request.path == "/invocations" else "GET"})
     return response

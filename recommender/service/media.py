@@ -1,5 +1,7 @@
 """Request bodies -> records, results -> response bodies, in the media types of SageMaker (contract S10).
 
+Records are counted before they are parsed, and parsed one at a time.
+
 | type | request | response |
 | application/json | an object, or {"instances": [...]} | an object, or {"predictions": [...]} |
 | application/jsonlines | one object per line | one object per line, in the same order |
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recommender.errors import RequestError
+from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Because, Recommendations, RecommendedItem
 from recommender.sagemaker.server_environment import MediaType
 from recommender.service.requests import RecommendRequest, decode, instances
@@ -22,43 +25,90 @@ Record = RecommendRequest | RequestError  # a record of a request, or its error
 Result = Recommendations | RequestError
 
 
+BOM = b"\xef\xbb\xbf"  # that some editors put before UTF-8
+MAX_CSV_LINE = 4 * LIMITS.max_id_length + 2  # bytes: an ID in UTF-8 and two quotes
+
+
 @dataclass(frozen=True)
 class RequestBody:
-    """A parsed request body.
+    """A request body.
 
     Attributes:
-        records: the records, in order. An invalid record among several is an error in its place.
+        records: the records, in order, parsed while they are read. An invalid record among several is an error in its
+            place.
+        count: the number of records.
         is_single: whether the body is one object and not a list of them.
     """
 
-    records: list[Record]
+    records: Iterator[Record]
+    count: int
     is_single: bool = False
 
 
-def read(body: bytes, kind: MediaType) -> RequestBody:
+def read(body: bytes, kind: MediaType, max_values: int, max_records: int | None) -> RequestBody:
     """Return the records of a request body.
 
+    Args:
+        body: the bytes.
+        kind: their media type.
+        max_values: maximum number of JSON values; see `decode`.
+        max_records: maximum number of records; None for a batch transform.
+
     Raises:
-        RequestError: the body as a whole is not of its media type, or its only record is invalid.
+        RequestError: the body as a whole is not of its media type, or it has too many records.
     """
+    body = body.removeprefix(BOM)
     if kind is MediaType.JSON:
-        value = decode(body)
+        value = decode(body, max_values)
         entries = instances(value)
         if entries is None:
-            return RequestBody([RecommendRequest.parse(value)], is_single=True)
-        return RequestBody([_record(entry) for entry in entries])
-    record_of = _record_of_json_line if kind is MediaType.JSON_LINES else _record_of_csv_line
-    return RequestBody([record_of(line) for line in _lines(body)])
-
-
-def write(results: Iterable[Result], kind: MediaType, *, is_single: bool) -> Iterator[bytes]:
-    """Return the response body, piece by piece; JSON is one piece."""
+            return RequestBody(map(_record, [value]), 1, is_single=True)
+        _check_count(len(entries), max_records)
+        return RequestBody(map(_record, entries), len(entries))
+    count = body.count(b"\n") + (not body.endswith(b"\n") and len(body) > 0)
+    _check_count(count, max_records)
     if kind is MediaType.JSON_LINES:
-        return (json.dumps(as_json(result)).encode() + b"\n" for result in results)
-    if kind is MediaType.CSV:
-        return (_as_csv(result) for result in results)
-    values = [as_json(result) for result in results]
-    return iter([json.dumps(values[0] if is_single else {"predictions": values}).encode()])
+        return RequestBody((_record_of_json_line(line, max_values) for line in _lines(body)), count)
+    return RequestBody(map(_record_of_csv_line, _lines(body)), count)
+
+
+def _check_count(count: int, max_records: int | None) -> None:
+    if max_records is not None and count > max_records:
+        raise RequestError("instances", f"expected at most {max_records} records, got {count}")
+
+
+def write(results: Iterable[Result], kind: MediaType, *, is_single: bool, ends_line: bool) -> Iterator[bytes]:
+    """Yield the response body, a piece for each result.
+
+    Args:
+        results: the results, computed while they are read.
+        kind: the media type.
+        is_single: whether JSON is one object and not a list of them.
+        ends_line: whether the last line of CSV or JSON lines ends in a line break. In a batch transform SageMaker adds
+            that line break (contract S18, AssembleWith Line).
+    """
+    if kind is MediaType.JSON and is_single:
+        yield from map(_as_json_text, results)
+    elif kind is MediaType.JSON:
+        yield b'{"predictions": ['
+        yield from _joined(map(_as_json_text, results), b", ")
+        yield b"]}"
+    else:
+        is_empty = True
+        for piece in _joined(map(_as_json_text if kind is MediaType.JSON_LINES else _as_csv, results), b"\n"):
+            is_empty = False
+            yield piece
+        if ends_line and not is_empty:
+            yield b"\n"
+
+
+def _joined(pieces: Iterable[bytes], separator: bytes) -> Iterator[bytes]:
+    for number, piece in enumerate(pieces):
+        yield separator + piece if number else piece
+
+
+def _as_json_text(result: Result) -> bytes:
+    return json.dumps(as_json(result)).encode()
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -103,25 +153,29 @@ def _as_csv(result: Result) -> bytes:
     else:
         row = [result.user_id, result.source, *(item.item_id for item in result.items)]
     # An ID with a line break would split one record into two lines.
-    csv.writer(text, lineterminator="\n").writerow(" ".join(field.splitlines()) for field in row)
+    csv.writer(text, lineterminator="").writerow(" ".join(field.splitlines()) for field in row)
     return text.getvalue().encode()
 
 
-def _lines(body: bytes) -> list[bytes]:
-    lines = body.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if not lines[-1]:  # the body ends with a line break
-        lines.pop()
-    return [line.removesuffix(b"\r") for line in lines]
+def _lines(body: bytes) -> Iterator[bytes]:
+    begin = 0
+    while begin < len(body):
+        end = body.find(b"\n", begin)
+        end = len(body) if end < 0 else end
+        yield body[begin:end].removesuffix(b"\r")
+        begin = end + 1
 
 
-def _record_of_json_line(line: bytes) -> Record:
+def _record_of_json_line(line: bytes, max_values: int) -> Record:
     try:
-        return RecommendRequest.parse(decode(line))
+        return RecommendRequest.parse(decode(line, max_values))
     except RequestError as error:
         return error
 
 
 def _record_of_csv_line(line: bytes) -> Record:
+    if len(line) > MAX_CSV_LINE:
+        return RequestError("", f"expected a line of at most {MAX_CSV_LINE} bytes, got {len(line)}")
     try:
         row = next(csv.reader([line.decode()], strict=True), [])
     except (UnicodeDecodeError, csv.Error) as error:

@@ -1,9 +1,10 @@
 """Request body -> checked values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import from_json
 
 from recommender.common.messages import MAX_SHOWN, first_problem, shown
@@ -12,7 +13,16 @@ from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Event
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-_Identifier = Annotated[str, Field(min_length=1)]
+MAX_FIELDS = 20  # of an object that are checked; no object of a request has as many
+SEVERAL_VALUES = "trailing characters"  # the JSON parser's words for more after the first value
+
+
+def _digits(value: object) -> object:
+    """Return a whole number as its digits, as IDs of the channels are read."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Identifier = Annotated[str, Field(min_length=1, max_length=LIMITS.max_id_length), BeforeValidator(_digits)]
 MAX_TIME = 1e19  # of a timestamp, if it is a number: the year 2286 in nanoseconds
 MAX_TIME_LENGTH = 40  # of a timestamp, if it is a text
 
@@ -48,7 +58,7 @@ class RecommendRequest(BaseModel):
     model_config = _STRICT
 
     user_id: _Identifier
-    history: Annotated[list[HistoryEvent], Field(max_length=LIMITS.max_history)] = []
+    history: Annotated[list[HistoryEvent], Field(max_length=LIMITS.max_history, fail_fast=True)] = []
     top_k: int = Field(LIMITS.top_k, ge=1, le=LIMITS.max_top_k)
     num_candidates: int = Field(LIMITS.num_candidates, ge=1, le=LIMITS.max_num_candidates)
     exclude_seen: bool = LIMITS.exclude_seen
@@ -76,7 +86,7 @@ class RecommendRequest(BaseModel):
         if not isinstance(value, dict):
             raise RequestError("", f'expected a JSON object like {{"user_id": "..."}}, got {shown(value)}')
         try:
-            return cls.model_validate(value)
+            return cls.model_validate(_bounded(value))
         except ValidationError as error:
             field, message = first_problem(error, cls)
             raise RequestError(_shown_name(field), message) from None
@@ -92,16 +102,40 @@ class RecommendRequest(BaseModel):
         return max(self.num_candidates, self.top_k)
 
 
-def decode(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+def _bounded(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object without what the check of its first fields and events makes needless.
+
+    Among so many fields is an unknown one, and pydantic makes an error object for each.
+    """
+    value = _first_fields(value)
+    history = value.get("history")
+    if isinstance(history, list) and any(isinstance(event, dict) and len(event) > MAX_FIELDS for event in history):
+        return {**value, "history": [_first_fields(event) if isinstance(event, dict) else event for event in history]}
+    return value
+
+
+def _first_fields(value: dict[str, Any]) -> dict[str, Any]:
+    return value if len(value) <= MAX_FIELDS else dict(islice(value.items(), MAX_FIELDS))
+
+
+def decode(body: bytes, max_values: int) -> Any:  # noqa: ANN401 - any JSON value
     """Return the JSON value of a body; depth is bounded, NaN and Infinity are refused.
 
+    Args:
+        body: the bytes.
+        max_values: maximum number of values in it, by its commas and opening brackets. Three bytes of a body can make
+            an object that takes 20 times the memory.
+
     Raises:
-        RequestError: the body is empty or not JSON.
+        RequestError: the body is empty, not JSON or has too many values.
     """
+    if len(body) > max_values and sum(map(body.count, (b",", b"{", b"["))) > max_values:
+        raise RequestError("", f"expected a JSON body with at most {max_values} values: send it in parts")
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise RequestError("", f"expected a JSON body: {error}") from None
+        hint = ": one JSON value a line is application/jsonlines" if str(error).startswith(SEVERAL_VALUES) else ""
+        raise RequestError("", f"expected a JSON body: {error}{hint}") from None
 
 
 def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value
@@ -125,16 +159,26 @@ def _shown_name(field: str) -> str:
     return field if field.isprintable() and len(field) <= MAX_SHOWN else shown(field)
 
 
-def check_work(records: Sequence[RecommendRequest | RequestError]) -> None:
-    """Bound the work of one request: it must finish in time and leave room for others.
+def checked_work(records: Iterable[RecommendRequest | RequestError]) -> Iterator[RecommendRequest | RequestError]:
+    """Yield the records of one request. Its work is bounded: it must finish in time and leave room for others.
 
     Raises:
-        RequestError: there are too many records, or too many candidates in all records together.
+        RequestError: all records together have too many candidates, items or events; the message names the limit.
     """
-    if len(records) > LIMITS.max_instances:
-        raise RequestError("instances", f"expected at most {LIMITS.max_instances} records, got {len(records)}")
-    total = sum(record.candidates for record in records if isinstance(record, RecommendRequest))
-    if total > LIMITS.max_candidates_in_all:
+    candidates = items = events = 0
+    for record in records:
+        if isinstance(record, RecommendRequest):
+            candidates += record.candidates
+            items += record.top_k
+            events += len(record.history)
+        _check_sum("num_candidates", candidates, LIMITS.max_candidates_in_all)
+        _check_sum("top_k", items, LIMITS.max_items_in_all)
+        _check_sum("events of history", events, LIMITS.max_history_in_all)
+        yield record
+
+
+def _check_sum(name: str, found: int, most: int) -> None:
+    if found > most:
         raise RequestError(
-            "instances", f"expected num_candidates of at most {LIMITS.max_candidates_in_all} in all, got {total}"
+            "instances", f"expected {name} of at most {most} in all records: send fewer records or a smaller number"
         )

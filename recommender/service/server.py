@@ -1,19 +1,16 @@
 """The app under gunicorn, as the image runs it."""
 
 import logging
+import resource
 import signal
+import tempfile
 import warnings
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from socket import SO_REUSEADDR, SOL_SOCKET, socket, socketpair
+from socket import SO_REUSEADDR, SOL_SOCKET, socket
 from typing import Any
 
 from flask import Flask, Response
-from gevent.event import Event
 from gevent.monkey import MonkeyPatchWarning
-from gevent.socket import wait_write
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import ParseException
@@ -23,8 +20,12 @@ from recommender.errors import ConfigError, RequestError
 from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.server_environment import BIND_TO_PORT, ServerSettings
 from recommender.service.app import create_app, refuse
+from recommender.service.worker import CLOSING, Connections, Worker, WorkerLoad, unreadable
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a heartbeat file on disk can stall a worker
+MAX_CONNECTIONS = 1_000  # of a worker
+OTHER_FILES = 100  # that a worker has open
+MAX_HEADERS, MAX_HEADER = 50, 4_094  # number, and bytes of each; SageMaker's longest has some 1,100
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
@@ -35,19 +36,29 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     The app and its model are loaded once, before the workers are forked, so that they share its memory.
     The server listens only then, so /ping never succeeds too early. There is one worker per core, and one
     BLAS thread per worker. Workers are cooperative (gevent): a slow client or a long batch blocks no other.
+
+    Args:
+        app: the app.
+        settings: the settings of the server.
+        load_of_worker: what a worker takes on; each worker has a copy.
     """
 
-    def __init__(self, app: Flask, settings: ServerSettings) -> None:
+    def __init__(self, app: Flask, settings: ServerSettings, load_of_worker: WorkerLoad) -> None:
         self._flask_app = app
         self._settings = settings
+        self.load_of_worker = load_of_worker
         super().__init__()
 
     def load_config(self) -> None:
         """Hand gunicorn its settings."""
         options: dict[str, Any] = {
-            "bind": f"0.0.0.0:{self._settings.port}",
+            "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": self._settings.workers,
-            "worker_class": "gevent",
+            "worker_class": f"{Worker.__module__}.{Worker.__name__}",
+            "worker_connections": self.load_of_worker.connections.most,
+            "limit_request_fields": MAX_HEADERS,
+            "limit_request_field_size": MAX_HEADER,
+            "forwarded_allow_ips": "",  # no proxy sets SCRIPT_NAME or the scheme
             "preload_app": True,
             "timeout": self._settings.timeout,
             "graceful_timeout": 25,  # a container has 30 s between SIGTERM and SIGKILL (S12)
@@ -55,8 +66,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "control_socket_disable": True,
             "loglevel": logging.getLevelName(max(logging.WARNING, self._settings.log_level)).lower(),
             "post_worker_init": _hear_stop_signals,
-            "when_ready": lambda _: print(f"serving on port {self._settings.port}", flush=True),
-            **({"worker_tmp_dir": str(SHARED_MEMORY)} if SHARED_MEMORY.is_dir() else {}),
+            "when_ready": lambda _: print(
+                f"serving on port {self._settings.port} of {self._settings.host}", flush=True
+            ),
+            **({"worker_tmp_dir": str(SHARED_MEMORY)} if _is_writable(SHARED_MEMORY) else {}),
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -95,13 +108,36 @@ def _hear_stop_signals(_worker: object) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
-def _unreadable(error: Exception) -> Response:
-    response = refuse(RequestError("", f"expected a body that can be read: {error}"))
-    response.headers["Connection"] = "close"  # the start of the next request is unknown
-    return response
+def _refused(error: ParseException) -> Response:
+    """Return the response to a body that can't be read; the worker closes its connection."""
+    status, message = unreadable(error)
+    return refuse(RequestError("", message), status)
 
 
-def check_port_is_free(port: int) -> None:
+def _is_writable(folder: Path) -> bool:
+    """Return whether files can be made in a folder; serverless endpoints have a /dev/shm without that right."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _max_connections() -> int:
+    """Return the maximum number of connections of a worker, within its maximum number of open files."""
+    wanted = MAX_CONNECTIONS + CLOSING + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return (
+        MAX_CONNECTIONS
+        if soft == resource.RLIM_INFINITY
+        else max(1, min(MAX_CONNECTIONS, soft - CLOSING - OTHER_FILES))
+    )
+
+
+def check_port_is_free(host: str, port: int) -> None:
     """Check that the port is free: gunicorn would report it ten times in five seconds.
 
     Raises:
@@ -110,42 +146,12 @@ def check_port_is_free(port: int) -> None:
     with socket() as probe:
         probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", port))  # noqa: S104 - a container is reached from outside
+            probe.bind((host, port))
         except OSError as error:
             raise ConfigError(
-                f"port {port}: the server can't listen on it: {error.strerror}. Set {BIND_TO_PORT} to another port"
+                f"port {port} of {host}: the server can't listen on it: {error.strerror}. "
+                f"Set {BIND_TO_PORT} to another port"
             ) from None
-
-
-class Turns:
-    """A queue for the CPU of a worker: one recommendation at a time, first come, first served.
-
-    Before each turn the worker handles its connections. So /ping waits for one or two recommendations, however
-    many requests wait and however long the batches are. `gevent.sleep(0)` does not suffice: gevent handles
-    connections only after 50 such switches. A semaphore of gevent does not suffice either: it is not fair.
-    """
-
-    def __init__(self) -> None:
-        self._busy = False
-        self._waiting: deque[Event] = deque()
-        self._pair = socketpair()  # one end is always writable
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """Wait for a turn, and hold it for the length of the block."""
-        if self._busy:
-            called = Event()
-            self._waiting.append(called)
-            called.wait()
-        self._busy = True
-        try:
-            wait_write(self._pair[0].fileno())  # returns after the next poll, when ready connections have been handled
-            yield
-        finally:
-            if self._waiting:
-                self._waiting.popleft().set()  # still busy: no other can get in between
-            else:
-                self._busy = False
 
 
 def run(recommender: Recommender, settings: ServerSettings) -> None:
@@ -154,11 +160,12 @@ def run(recommender: Recommender, settings: ServerSettings) -> None:
     Raises:
         ConfigError: the server cannot listen on the port.
     """
-    check_port_is_free(settings.port)
+    check_port_is_free(settings.host, settings.port)
     # Loading the model from S3 imports ssl, so gevent's workers patch it late. That is harmless: they use no TLS.
     warnings.simplefilter("ignore", MonkeyPatchWarning)
-    app = create_app(recommender, settings, Turns())
-    app.register_error_handler(ParseException, _unreadable)
+    load = WorkerLoad(settings.max_body_bytes, Connections(_max_connections()))
+    app = create_app(recommender, settings, load)
+    app.register_error_handler(ParseException, _refused)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level)
     with threadpool_limits(1, user_api="blas"):  # forked workers inherit the limit
-        Server(app, settings).run()
+        Server(app, settings, load).run()

@@ -24,10 +24,10 @@ from support.job import ROOT, Job
 from support.shared import Shared
 
 from infra.local.s3 import S3Server
+from recommender.common.cores import available_cores
 from recommender.common.processes import free_port
 from recommender.models.options import FactorizationOptions
 from recommender.pipeline.recommender import Recommender
-from recommender.sagemaker.server_environment import available_cores
 from recommender.service.process import Server
 from recommender.training.metrics import metric_definitions
 

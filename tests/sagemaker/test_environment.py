@@ -43,10 +43,12 @@ def test_the_server_is_as_the_environment_says() -> None:
             "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": "20",
             "SAGEMAKER_BATCH": "True",
+            "SERVER_HOST": "0.0.0.0",
         }
-    ) == ServerSettings(9000, 3, 120, logging.DEBUG, MediaType.CSV, 20 * 2**20, is_batch=True)
+    ) == ServerSettings("0.0.0.0", 9000, 3, 120, logging.DEBUG, MediaType.CSV, 20 * 2**20, is_batch=True)
     settings = ServerSettings.from_environment({})
-    assert (settings.port, settings.timeout, settings.log_level) == (8080, 60, logging.INFO)
+    assert (settings.host, settings.port, settings.timeout) == ("127.0.0.1", 8080, 60)
+    assert settings.log_level == logging.INFO
     assert (settings.accept, settings.max_payload_in_mb, settings.is_batch) == (None, 6, False)
     assert settings.workers >= 1
     assert ServerSettings.from_environment({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "0"}).max_payload_in_mb == 100

@@ -138,7 +138,9 @@ EVENT = {"item_id": "a", "rating": 5}
     ("value", "field", "expected"),
     [
         ({}, "user_id", "required"),
-        ({"user_id": 5}, "user_id", "expected a valid string, got 5"),
+        ({"user_id": 5.5}, "user_id", "expected a valid string, got 5.5"),
+        ({"user_id": True}, "user_id", "expected a valid string, got true"),
+        ({"user_id": "u" * 1_001}, "user_id", "expected at most 1000 characters, got 1001"),
         ({"user_id": ""}, "user_id", "a text that is not empty, got ''"),
         ({"user_id": None}, "user_id", "got null"),
         ({"user_id": "u", "top_k": 0}, "top_k", "greater than or equal to 1, got 0"),
@@ -184,7 +186,7 @@ EVENT = {"item_id": "a", "rating": 5}
         (
             {"instances": [{"user_id": "u", "num_candidates": 10_000}] * 51},
             "instances",
-            "at most 500000 in all, got 510000",
+            "num_candidates of at most 500000 in all records",
         ),
         ({"instances": [], "top_k": 3}, "top_k", "no field next to 'instances'"),
     ],

@@ -1,6 +1,7 @@
 """Media types in and out, headers given back, batch transforms and the log of requests."""
 
 import csv
+import gzip
 import json
 import logging
 from typing import Any
@@ -103,7 +104,16 @@ def test_a_bad_request_is_json_whatever_is_wanted(client: FlaskClient) -> None:
     assert response.get_json()["field"] == "user_id"
 
 
-BAD_LINES = ["", " ", "{", "[]", '{"user_id": 5}', '{"user_id": "u", "top_k": 0}', "\ufeff{}", '{"user_id": "\\ud800"}']
+BAD_LINES = [
+    "",
+    " ",
+    "{",
+    "[]",
+    '{"user_id": 5.5}',
+    '{"user_id": "u", "top_k": 0}',
+    "\ufeff{}",
+    '{"user_id": "\\ud800"}',
+]
 
 
 @pytest.mark.parametrize("accept", [LINES, CSV, JSON])
@@ -156,7 +166,8 @@ def test_records_of_a_real_time_request_are_bounded(client: FlaskClient, content
 def test_a_batch_of_10_000_lines_with_a_broken_one_keeps_count_and_order(batch: FlaskClient, user_id: str) -> None:
     lines = [json.dumps({"user_id": f"new-{number}", "top_k": 1}) for number in range(10_000)]
     lines[7_777] = '{"user_id": "broken'
-    answers = [json.loads(line) for line in lines_of(ask(batch, "\n".join(lines), LINES))]
+    response = ask(batch, "\n".join(lines), LINES)
+    answers = [json.loads(line) for line in response.text.split("\n")]
     assert len(answers) == 10_000
     assert answers[7_777]["error"].startswith("expected a JSON body")
     assert [answer.get("user_id") for answer in answers] == [
@@ -180,6 +191,82 @@ def test_execution_parameters_are_those_of_the_server(recommender: Recommender) 
     response = client.get("/execution-parameters")
     assert (response.status_code, response.mimetype) == (200, JSON)
     assert response.get_json() == {"MaxConcurrentTransforms": 3, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 20}
+
+
+def test_no_line_of_a_batch_ends_twice_where_sagemaker_ends_it(batch: FlaskClient) -> None:
+    """AssembleWith Line adds a line break to each response, whether it has one record or several."""
+    for body, media_type in (
+        ('{"user_id": "a"}\n', LINES),
+        ('{"user_id": "a"}\n{"user_id": "b"}', LINES),
+        ("a\nb\n", CSV),
+    ):
+        response = ask(batch, body, media_type)
+        assert response.status_code == 200
+        assert not response.text.endswith("\n")
+        assert response.text.count("\n") == body.removesuffix("\n").count("\n")
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["application/json; charset=utf-8", 'application/json;charset="UTF-8"', "text/html, application/json;q=0.5;v=1"],
+)
+def test_parameters_of_a_media_type_are_treated_alike_in_accept(client: FlaskClient, accept: str) -> None:
+    response = ask(client, '{"user_id": "u"}', JSON, accept)
+    assert (response.status_code, response.mimetype) == (200, JSON)
+
+
+def test_an_accept_in_another_charset_is_a_406(client: FlaskClient) -> None:
+    assert ask(client, '{"user_id": "u"}', JSON, "application/json; charset=latin-1").status_code == 406
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
+@pytest.mark.parametrize("media_type", [JSON, LINES, CSV])
+def test_a_compressed_body_is_a_415_that_names_content_encoding(
+    client: FlaskClient, media_type: str, encoding: str
+) -> None:
+    response = ask(client, gzip.compress(b"u"), media_type, **{"Content-Encoding": encoding})
+    assert response.status_code == 415
+    assert response.get_json()["error"] == f"Content-Encoding: expected none or identity, got {encoding!r}"
+
+
+def test_json_lines_sent_as_json_get_the_hint(client: FlaskClient) -> None:
+    response = ask(client, '{"user_id": "u"}\n{"user_id": "v"}\n', JSON)
+    assert response.status_code == 400
+    assert "application/jsonlines" in response.get_json()["error"]
+
+
+@pytest.mark.parametrize(("body", "media_type"), [('{"user_id": "u"}', JSON), ('{"user_id": "u"}', LINES), ("u", CSV)])
+def test_a_byte_order_mark_is_taken_in_every_media_type(client: FlaskClient, body: str, media_type: str) -> None:
+    response = ask(client, b"\xef\xbb\xbf" + body.encode(), media_type, JSON)
+    assert (response.get_json().get("predictions") or [response.get_json()])[0]["user_id"] == "u"
+
+
+@pytest.mark.parametrize("number", [0, 7, -3, 10**30])
+def test_a_whole_number_is_an_id_by_its_digits_as_in_the_channels(client: FlaskClient, number: int) -> None:
+    assert answer_of(client, {"user_id": number}) == answer_of(client, {"user_id": str(number)})
+    histories = [[{"item_id": number}], [{"item_id": str(number)}]]
+    first, second = (answer_of(client, {"user_id": "new", "history": history}) for history in histories)
+    assert first == second
+
+
+def test_a_response_above_the_largest_size_is_a_400_that_says_what_to_ask(recommender: Recommender) -> None:
+    small = create_app(recommender, ServerSettings(max_body_bytes=2_000)).test_client()
+    for body, media_type in (
+        (json.dumps({"user_id": "u", "top_k": 50}), JSON),
+        (json.dumps({"instances": [{"user_id": "u"}] * 20}), JSON),
+        ('{"user_id": "u"}\n' * 20, LINES),
+    ):
+        response = ask(small, body, media_type)
+        assert response.status_code == 400
+        assert response.get_json()["error"].startswith("response: more than 2000 bytes: send fewer records")
+
+
+def test_a_batch_is_sent_while_it_is_made(batch: FlaskClient) -> None:
+    """The next record is parsed only when the response to the one before was taken."""
+    response = ask(batch, '{"user_id": "u"}\n' * 10_000, LINES)
+    pieces = response.iter_encoded()
+    assert json.loads(next(iter(pieces)))["user_id"] == "u"
+    assert response.content_length is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 
 from recommender.service.process import Server
 
-HEADERS = {"Content-Type": "application/json", "Connection": "close"}  # or the server waits for it when it stops
+HEADERS = {"Content-Type": "application/json"}
 
 
 @contextmanager
@@ -22,7 +22,9 @@ def batch_under_way(server: Server, instances: int, user_id: str | None = None) 
         instances: how many records the batch has.
         user_id: asks for this user in each record; without it for users that the model does not know.
     """
-    records = [{"user_id": user_id or f"new-{number}", "top_k": 200} for number in range(instances)]
+    records = [
+        {"user_id": user_id or f"new-{number}", "top_k": 50, "num_candidates": 1_000} for number in range(instances)
+    ]
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=120)) as connection:
         connection.request("POST", "/invocations", json.dumps({"instances": records}), HEADERS)
         assert server.request("GET", "/ping")[0] == 200

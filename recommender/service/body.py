@@ -1,0 +1,50 @@
+"""Read the body of a request: its size, its time and the memory for it are bounded before they are spent."""
+
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
+from werkzeug.wrappers import Request
+
+from recommender.common.messages import shown
+from recommender.service.load import Held, Load
+
+BODY_SECONDS = 30  # that a client may take to send a body
+CHUNK = 64 * 2**10  # bytes
+
+
+def read_body(request: Request, max_bytes: int, load: Load, held: Held) -> bytes:
+    """Return the whole body of a request.
+
+    Args:
+        request: its body has not been read.
+        max_bytes: maximum size.
+        load: bounds the time.
+        held: counts the bytes while they arrive.
+
+    Raises:
+        UnsupportedMediaType: the body is compressed.
+        RequestEntityTooLarge: the body is too large.
+        RequestTimeout: the client is too slow.
+        BadRequest: the body is shorter than its Content-Length.
+        ServiceUnavailable: the worker has no memory left for it.
+    """
+    encoding = request.headers.get("Content-Encoding", "")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType(f"Content-Encoding: expected none or identity, got {shown(encoding)}")
+    length = request.content_length
+    if length is not None and length > max_bytes:
+        raise RequestEntityTooLarge
+    body = bytearray()
+    try:
+        with load.deadline(BODY_SECONDS):
+            while part := request.stream.read(CHUNK):
+                if len(body) + len(part) > max_bytes:  # a chunked body has no length
+                    raise RequestEntityTooLarge
+                held.add(len(part))
+                body += part
+    except TimeoutError:
+        got = f"got {len(body)} bytes" if length is None else f"got {len(body)} of {length} bytes"
+        raise RequestTimeout(f"body: expected the whole body within {BODY_SECONDS} s, {got}") from None
+    except OSError:  # gunicorn's error for a chunked body that ends too early is one, too
+        raise BadRequest(f"body: expected more after {len(body)} bytes, the client closed the connection") from None
+    if length is not None and len(body) < length:
+        raise BadRequest(f"body: expected the {length} bytes of Content-Length, got {len(body)}")
+    return bytes(body)

@@ -1,0 +1,255 @@
+"""The worker: its connections, each bounded in number, time and memory, and the turns of their requests.
+
+gunicorn parses and writes HTTP, gevent switches between connections. A connection either waits for its client or has
+a request in progress. One that waits can be closed at any time, so that a new client always finds a place.
+"""
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
+from http import HTTPStatus
+from socket import SHUT_RD, SHUT_RDWR, SHUT_WR, socketpair
+from typing import Any
+
+from gevent import Timeout, getcurrent, sleep
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gevent.socket import socket, wait_write
+from gunicorn.http import get_parser
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    NoMoreData,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.workers.ggevent import GeventWorker
+
+from recommender.common.messages import reason
+from recommender.errors import RequestError
+from recommender.sagemaker.server_environment import MediaType
+from recommender.service.app import INTERNAL
+from recommender.service.load import Load
+from recommender.service.media import as_json
+
+HEAD_SECONDS = 10  # that a new client may take to send the head of its first request
+STALL_SECONDS = 30  # that a client may neither send nor read
+LINGER_SECONDS, LINGER_BYTES = 5, 64 * 2**20  # of what a client still sends after the response, read and dropped
+CHUNK = 64 * 2**10  # bytes that are read at once
+CLOSING = 100  # connections more than allowed, while they are closed
+
+# The statuses of requests that can't be read, as gunicorn has them; 400 for the others.
+STATUSES: dict[type[ParseException], HTTPStatus] = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
+
+log = logging.getLogger("recommender.requests")
+
+
+class Connections:
+    """The connections of a worker, those that wait for their clients in the order since when.
+
+    Attributes:
+        most: maximum number. One more closes the connection that has waited for its client the longest.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._clients: dict[object, socket] = {}  # by greenlet
+        self._waiting: dict[object, socket] = {}
+
+    @contextmanager
+    def opened(self, client: socket) -> Iterator[None]:
+        """Count a connection while its block serves it."""
+        if len(self._clients) >= self.most:
+            for oldest in self._waiting:
+                self._close(oldest, SHUT_RDWR)
+                break
+        own = getcurrent()
+        self._clients[own] = self._waiting[own] = client
+        try:
+            yield
+        finally:
+            del self._clients[own]
+            self._waiting.pop(own, None)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Mark the connection of this greenlet as one with a request in progress."""
+        own = getcurrent()
+        self._waiting.pop(own, None)
+        try:
+            yield
+        finally:
+            if own in self._clients:
+                self._waiting[own] = self._clients[own]
+
+    def close_idle(self) -> None:
+        """Let the connections that wait for a request end. A request that has arrived is still read and answered."""
+        for own in list(self._waiting):
+            self._close(own, SHUT_RD)
+
+    def _close(self, own: object, how: int) -> None:
+        with suppress(OSError):  # the client was faster
+            self._waiting.pop(own).shutdown(how)
+
+
+class Turns:
+    """A queue for the CPU of a worker: one recommendation at a time, first come, first served.
+
+    Before each turn the worker handles its connections. So /ping waits for one or two recommendations, however
+    many requests wait and however long the batches are. `gevent.sleep(0)` does not suffice: gevent handles
+    connections only after 50 such switches. A semaphore of gevent does not suffice either: it is not fair.
+    """
+
+    def __init__(self) -> None:
+        self._busy = False
+        self._waiting: deque[Event] = deque()
+        self._pair = socketpair()  # one end is always writable
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Wait for a turn, and hold it for the length of the block."""
+        if self._busy:
+            called = Event()
+            self._waiting.append(called)
+            called.wait()
+        self._busy = True
+        try:
+            wait_write(self._pair[0].fileno())  # returns after the next poll, when ready connections have been handled
+            yield
+        finally:
+            if self._waiting:
+                self._waiting.popleft().set()  # still busy: no other can get in between
+            else:
+                self._busy = False
+
+
+class WorkerLoad(Load):
+    """The load of a worker with many connections."""
+
+    def __init__(self, max_body_bytes: int, connections: Connections) -> None:
+        super().__init__(max_body_bytes)
+        self.connections = connections
+        self._turns = Turns()
+
+    @contextmanager
+    def work(self, records: int) -> Iterator[None]:
+        """Count a request while it is computed; its connection stays open."""
+        with super().work(records), self.connections.at_work():
+            yield
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for a turn, and hold it for the length of the block."""
+        return self._turns()
+
+    def deadline(self, seconds: float) -> AbstractContextManager[object]:
+        """Raise TimeoutError in the block after so many seconds."""
+        return Timeout(seconds, TimeoutError)
+
+
+class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's gevent worker with bounded connections. The app is a `Server`, which has the load."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self._connections: Connections = self.app.load_of_worker.connections
+        self._stopping = Event()
+
+    def run(self) -> None:
+        """Serve until a stop signal, then finish the requests in progress."""
+        pool = Pool(self.worker_connections + CLOSING)
+        servers = [StreamServer(listener, partial(self.handle, listener), spawn=pool) for listener in self.sockets]
+        for server in servers:
+            server.max_accept = 1  # leave the next connection to another worker
+            server.start()
+        while self.alive:
+            self.notify()
+            self._stopping.wait(1.0)
+        for server in servers:
+            server.close()
+        self._connections.close_idle()
+        with Timeout(self.cfg.graceful_timeout, False):
+            while not pool.join(timeout=1.0):
+                self.notify()
+        pool.kill(timeout=1)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Stop; what waits for the next second need not."""
+        super().handle_exit(sig, frame)
+        self._stopping.set()
+
+    def handle(self, listener: Any, client: socket, addr: object) -> None:  # noqa: ANN401 - gunicorn's socket
+        """Serve one connection until it closes."""
+        client.settimeout(STALL_SECONDS)
+        with self._connections.opened(client), closing(client):
+            try:
+                self._serve(listener.getsockname(), client, addr)
+            except (StopIteration, NoMoreData, OSError):
+                pass  # the connection ends, or the client does not send or read any more
+            except ParseException as error:
+                _send_last(client, _response(*unreadable(error)))
+            except Exception as error:
+                log.error("failed to process a connection", exc_info=error)
+                _send_last(client, _response(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL))
+
+    def _serve(self, listener_name: object, client: socket, addr: object) -> None:
+        parser = get_parser(self.cfg, client, addr)
+        parser.unreader.max_body_chunk = CHUNK  # what is read ahead is not counted as held
+        seconds: float = HEAD_SECONDS
+        stays = True
+        while stays and (self.alive or not parser.req_count):  # a request that has arrived is answered
+            request = None
+            with Timeout(seconds, False):
+                request = next(parser)
+            if request is None:
+                return
+            try:
+                self.handle_request(listener_name, request, client, addr)
+            except StopIteration:  # the client wants no other request, or the server stops
+                stays = False
+            if not parser.finish_body(time.monotonic() + LINGER_SECONDS, CHUNK):
+                _send_last(client, b"")
+                return
+            seconds = self.cfg.keepalive
+
+
+def _send_last(client: socket, data: bytes) -> None:
+    """Send the end of the last response, then read and drop what the client still sends, within bounds.
+
+    A connection that is closed while its client sends is reset before the client reads the response.
+    """
+    with suppress(OSError), Timeout(LINGER_SECONDS, False):  # the client may be faster
+        client.sendall(data)
+        client.shutdown(SHUT_WR)
+        left = LINGER_BYTES
+        while left > 0 and (dropped := client.recv(CHUNK)):
+            left -= len(dropped)
+            sleep(0)
+
+
+def unreadable(error: ParseException) -> tuple[HTTPStatus, str]:
+    """Return the status and the message of a request that can't be read."""
+    return STATUSES.get(type(error), HTTPStatus.BAD_REQUEST), f"expected a request that can be read: {reason(error)}"
+
+
+def _response(status: HTTPStatus, message: str) -> bytes:
+    body = json.dumps(as_json(RequestError("", message)))
+    lines = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        f"Content-Type: {MediaType.JSON}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        "",
+        body,
+    )
+    return "\r\n".join(lines).encode()
