@@ -66,8 +66,9 @@ def question_of(event: Any, caller: Caller) -> bytes:  # noqa: ANN401 - any JSON
         )
     if "user_id" not in question:
         raise NotAnsweredError(400, f"user_id: is missing; {EXPECTED}", "user_id")
-    if not (isinstance(question["user_id"], str) and question["user_id"]):
-        raise NotAnsweredError(400, "user_id: expected a text that is not empty", "user_id")
+    user_id = question["user_id"]
+    if isinstance(user_id, bool) or not isinstance(user_id, str | int) or user_id == "":
+        raise NotAnsweredError(400, "user_id: expected a text that is not empty, or a whole number", "user_id")
     return _sized(_encode(question))
 
 

@@ -7,7 +7,7 @@ from recommender.common.messages import shown
 from recommender.service.load import Held, Load
 
 BODY_SECONDS = 30  # that a client may take to send a body
-CHUNK = 64 * 2**10  # bytes
+CHUNK = 32 * 2**10  # bytes that are read at once
 
 
 def read_body(request: Request, max_bytes: int, load: Load, held: Held) -> bytes:
@@ -41,8 +41,7 @@ def read_body(request: Request, max_bytes: int, load: Load, held: Held) -> bytes
                 held.add(len(part))
                 body += part
     except TimeoutError:
-        got = f"got {len(body)} bytes" if length is None else f"got {len(body)} of {length} bytes"
-        raise RequestTimeout(f"body: expected the whole body within {BODY_SECONDS} s, {got}") from None
+        raise RequestTimeout(f"body: expected the whole body within {BODY_SECONDS} s") from None
     except OSError:  # gunicorn's error for a chunked body that ends too early is one, too
         raise BadRequest(f"body: expected more after {len(body)} bytes, the client closed the connection") from None
     if length is not None and len(body) < length:

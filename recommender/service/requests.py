@@ -22,7 +22,8 @@ def _digits(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-_Identifier = Annotated[str, Field(min_length=1, max_length=LIMITS.max_id_length), BeforeValidator(_digits)]
+_Text = Annotated[str, Field(min_length=1, max_length=LIMITS.max_id_length)]
+_Identifier = Annotated[_Text, BeforeValidator(_digits, json_schema_input_type=_Text | int)]
 MAX_TIME = 1e19  # of a timestamp, if it is a number: the year 2286 in nanoseconds
 MAX_TIME_LENGTH = 40  # of a timestamp, if it is a text
 

@@ -35,13 +35,13 @@ from recommender.common.messages import reason
 from recommender.errors import RequestError
 from recommender.sagemaker.server_environment import MediaType
 from recommender.service.app import INTERNAL
+from recommender.service.body import CHUNK
 from recommender.service.load import Load
 from recommender.service.media import as_json
 
 HEAD_SECONDS = 10  # that a new client may take to send the head of its first request
 STALL_SECONDS = 30  # that a client may neither send nor read
 LINGER_SECONDS, LINGER_BYTES = 5, 64 * 2**20  # of what a client still sends after the response, read and dropped
-CHUNK = 64 * 2**10  # bytes that are read at once
 CLOSING = 100  # connections more than allowed, while they are closed
 
 # The statuses of requests that can't be read, as gunicorn has them; 400 for the others.

@@ -54,7 +54,7 @@ def test_every_kind_of_event_gives_the_same_question(event: object, caller: Call
         ('{"user_id": ' + "[" * 50_000 + "]" * 50_000 + "}", 400, "", "expected a JSON object"),
         ('["a"]', 400, "", "expected a JSON object"),
         ("{}", 400, "user_id", "user_id: is missing"),
-        ('{"user_id": 7}', 400, "user_id", "user_id: expected a text"),
+        ('{"user_id": 7.5}', 400, "user_id", "user_id: expected a text"),
         ('{"user_id": ""}', 400, "user_id", "user_id: expected a text"),
         ('{"user_id": null}', 400, "user_id", "user_id: expected a text"),
         ('{"user_id": "a", "top_k": NaN}', 400, "", "NaN and Infinity are no JSON"),

@@ -17,6 +17,7 @@ from support.job import Job
 
 from recommender.pipeline.limits import LIMITS
 from recommender.sagemaker.server_environment import DEFAULT_PAYLOAD_IN_MB, MODEL_SERVER_WORKERS
+from recommender.service.body import BODY_SECONDS
 from recommender.service.load import MAX_BODIES
 from recommender.service.process import Server, running_server
 from recommender.service.server import MAX_CONNECTIONS
@@ -281,6 +282,16 @@ def test_a_body_that_is_shorter_than_announced_is_a_400(server: Server, data: by
     status, answer = send(server, data, half_closes=True)
     assert status == 400
     assert answer["error"].startswith("body: expected")
+
+
+@pytest.mark.slow
+def test_a_body_that_does_not_arrive_in_time_is_a_408(server: Server) -> None:
+    with connected(server, head(100) + b"{") as client:
+        status, answer = response_of(client)
+    assert (status, answer["error"]) == (
+        408,
+        f"body: expected the whole body within {BODY_SECONDS} s",
+    )
 
 
 def test_a_client_that_resets_its_connection_leaves_no_stack_trace(
