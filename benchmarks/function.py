@@ -15,7 +15,7 @@ from benchmarks.common import ROOT, report, table
 from benchmarks.serve import train
 from infra.local.endpoint import running_endpoint
 from infra.local.function import Function, running_function
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.sagemaker.server_environment import CONTAINER_LOG_LEVEL
 from recommender.service.process import running_server
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.common import ROOT, report, table
 from benchmarks.serve import train
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.sagemaker.server_environment import BIND_TO_PORT
 from recommender.service.process import running_server
 

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 
 from benchmarks.common import ROOT, report, table
 from benchmarks.prepare_peers import PEERS
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE
 
 SIZES = [(20_000, 8_260, 25_000), (200_000, 82_600, 250_000), (2_000_000, 826_000, 2_500_000)]  # users, items, reviews

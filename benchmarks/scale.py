@@ -16,7 +16,8 @@ from benchmarks.common import report, table
 from recommender.artifacts import model_folder
 from recommender.candidates.factorization import Factorization
 from recommender.candidates.popularity import Popularity, PopularityOptions
-from recommender.common.progress import progress, say
+from recommender.common.output import say
+from recommender.common.progress import progress
 from recommender.components.fit_context import FitContext
 from recommender.data.interactions import Interactions
 from recommender.data.vocabulary import StringTable, Vocabulary

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.common import ROOT, report, table
 from benchmarks.load import measure, require_wrk
 from benchmarks.serve import ON_CORE_0, ONE_WORKER, SECONDS, train, write_users
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.service.process import running_server
 
 RUNS = 3

@@ -19,7 +19,8 @@ import pandas as pd
 
 from benchmarks.common import ROOT, paper_split, real_data, report, table
 from benchmarks.load import Load, measure, require_wrk
-from recommender.common.progress import progress, say
+from recommender.common.output import say
+from recommender.common.progress import progress
 from recommender.sagemaker.environment import BASE_DIR
 from recommender.sagemaker.server_environment import BIND_TO_PORT, MODEL_SERVER_WORKERS
 from recommender.service.process import Server, running_server

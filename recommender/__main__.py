@@ -7,6 +7,7 @@ import click
 
 from recommender import __version__
 from recommender.common.extras import missing_package
+from recommender.common.output import complain
 
 COMMANDS = {
     "prepare": "Make the channels of a training job from raw reviews.",
@@ -40,7 +41,7 @@ class Commands(click.Group):
                 missing = missing_package(error)
                 if missing is None:
                     raise
-                print(f"error: {missing}", file=sys.stderr)
+                complain(f"error: {missing}")
                 code = 1
             context.exit(code)
 

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from recommender.common.messages import first_problem, shown
 from recommender.errors import ConfigError
 
+PYTHON_WORDS = {"True": True, "False": False, "None": None}  # as the SageMaker SDK writes them
 # Keys of the SageMaker toolkits and of hyper-parameter tuning; they are not for this project.
 RESERVED_PREFIXES = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
 
@@ -104,6 +105,8 @@ def as_written(value: object) -> str:
 def _decode(value: object) -> object:
     if not isinstance(value, str):
         return value
+    if value in PYTHON_WORDS:
+        return PYTHON_WORDS[value]
     try:
         decoded = json.loads(value)
     except (ValueError, RecursionError):

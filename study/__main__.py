@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import click
 
 from recommender.cli.options import run as run_command
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.errors import EngineError
 from study import user_day
 from study.cache import Cache

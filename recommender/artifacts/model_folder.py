@@ -5,8 +5,11 @@ workers share one copy. The folder's own arrays are IDs, histories and titles; e
 `<component>.<array>.npy`. The same model gives the same bytes.
 """
 
+import fcntl
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,15 +82,21 @@ ARRAYS: dict[str, Callable[[Model], np.ndarray]] = {
 
 
 def save(model: Model, folder: Path) -> None:
-    """Write the model folder.
+    """Write the model folder; an earlier model stays until the new one is whole.
 
     Raises:
         ArtifactError: a file cannot be written.
     """
-    try:
-        clear(folder)
-    except OSError as error:
-        raise ArtifactError(f"{folder}: can't be written ({error}): expected a folder for the model") from None
+    stage(model, folder)
+    array_folder.publish(folder)
+
+
+def stage(model: Model, folder: Path) -> Path:
+    """Write a model next to the one that is in the folder; return where it can be loaded, see `replacing`.
+
+    Raises:
+        ArtifactError: a file cannot be written.
+    """
     arrays = {name: array_of(model) for name, array_of in ARRAYS.items()}
     values: dict[str, dict[str, float]] = {}
     for name, component in model.components.items():
@@ -102,7 +111,51 @@ def save(model: Model, folder: Path) -> None:
         "newest_event": model.histories.newest,
         "ranking": None if model.ranking is None else dict(vars(model.ranking)),
     }
-    array_folder.save(folder, config, arrays)
+    return array_folder.stage(folder, config, arrays)
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[None]:
+    """Publish the model that the block stages, if any; an earlier model stays until then.
+
+    If the block fails, nothing is published. After a stop signal a model that is whole is published: it can be served.
+
+    Raises:
+        ArtifactError: the folder can't be written, or another process is in such a block for it.
+    """
+    with _only_job(folder):
+        try:
+            yield
+        except Exception:
+            array_folder.discard(folder)
+            raise
+        finally:
+            if array_folder.is_staged(folder):
+                array_folder.publish(folder)
+            array_folder.discard(folder)
+
+
+@contextmanager
+def _only_job(folder: Path) -> Iterator[None]:
+    """Hold a lock on the folder. The kernel releases it however the process ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise ArtifactError(f"{folder}: can't be written ({error}): expected a folder for the model") from None
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(number)
+        raise ArtifactError(
+            f"{folder}: another job is at work on this model folder: wait for it, or give this job another --base-dir"
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(number)
 
 
 def file_of(component: str, array: str) -> str:
@@ -121,19 +174,32 @@ def clear(folder: Path) -> None:
     array_folder.clear(folder, {*array_names(COMPONENTS), *array_folder.listed(folder, FORMAT)})
 
 
-def is_complete(folder: Path) -> bool:
-    """Return whether `save` finished."""
-    return (folder / array_folder.CONFIG_FILE).exists()
-
-
 def load(folder: Path) -> Model:
     """Load a model: verify every file by its checksum and map the arrays into memory.
 
-    Each file is read once from end to end; O(bytes of the folder).
+    Each file is read once from end to end; O(bytes of the folder). If another model replaces this one meanwhile, that
+    one is loaded.
 
     Raises:
         ArtifactError: a file is missing, truncated, altered or of another version; the message names it.
     """
+    while True:
+        before = _configs(folder)
+        try:
+            return _loaded(folder)
+        except ArtifactError:
+            if _configs(folder) == before:
+                raise
+
+
+def _configs(folder: Path) -> list[tuple[int, int] | None]:
+    """Return what identifies the config.json of the folder, and of the model that replaces it."""
+    paths = (folder / array_folder.CONFIG_FILE, folder / array_folder.NEW / array_folder.CONFIG_FILE)
+    found = [path.stat() if path.is_file() else None for path in paths]
+    return [None if status is None else (status.st_ino, status.st_mtime_ns) for status in found]
+
+
+def _loaded(folder: Path) -> Model:
     hint = (
         "expected a model folder that train.py has written. "
         f"For a local run set {BASE_DIR} to the folder that contains model/"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from recommender.candidates.base import Candidates, Role, Source
 from recommender.candidates.exact_search import ExactSearch
+from recommender.common.output import say
 from recommender.components.base import Array, Arrays, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import Query
+from recommender.data.interactions import Interactions
 from recommender.errors import DataError, FitError
 from recommender.models.factors import Factors, Floats, fold_in
 from recommender.models.options import FactorizationOptions
 
 TRAINED, FOLDED_IN = "model", "fold_in"
+SLIGHTLY = 1e-5  # of a rating: orders items that have equal scores, and changes no prediction that is shown
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,10 @@ class Factorization(Source):
         )
         context.metrics["num_iterations"] = choice.num_iterations
         context.metrics["num_validation_ratings"] = choice.num_validation
-        if choice.rmse:
+        if _are_equal(context.data.ratings):
+            say(f"all ratings are {context.data.ratings[0]:g}: nothing tells items apart, so the popular ones come first")
+            factors = _by_popularity(factors, context.data)
+        elif choice.rmse:
             context.metrics["validation_rmse"] = min(choice.rmse)
             context.metrics["validation_rmse_by_iteration"] = choice.rmse
         return cls(factors, options, _is_rated(context), choice.num_iterations)
@@ -118,6 +124,8 @@ class Factorization(Source):
         """Return the least validation RMSE of any iteration."""
         from recommender.models.fit import choose_iterations  # torch
 
+        if _are_equal(context.data.ratings):
+            raise DataError(f"all ratings are {context.data.ratings[0]:g}: expected different ones to validate on")
         choice = choose_iterations(context.data, options, context.validation)
         if not choice.num_validation:
             raise DataError("channel validation: there is nothing to validate on: give the job this channel")
@@ -216,3 +224,13 @@ class Factorization(Source):
 
 def _is_rated(context: FitContext) -> NDArray[np.bool_]:
     return np.bincount(context.data.item_num, minlength=len(context.data.items)) > 0
+
+
+def _are_equal(ratings: NDArray[np.float32]) -> bool:
+    return len(ratings) > 1 and bool((ratings == ratings[0]).all())
+
+
+def _by_popularity(factors: Factors, data: Interactions) -> Factors:
+    """Return factors of equal ratings that order items by their number of ratings, and predict what they did."""
+    count = np.bincount(data.item_num, minlength=len(data.items))
+    return replace(factors, item_bias=factors.item_bias + (SLIGHTLY * count / count.max()).astype(np.float32))

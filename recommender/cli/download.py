@@ -14,7 +14,7 @@ import click
 
 from recommender.cli.options import run
 from recommender.common.messages import printable
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.errors import DataError
 from recommender.prepare.download import CATEGORIES, FILES, SOURCE, fetch, size_on_server
 

@@ -1,6 +1,5 @@
 """Command lines: a configuration and the locations of a job as options, and the exit code of a command."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from recommender.common.extras import missing_package
+from recommender.common.output import accept_all_text, complain
 from recommender.config import Config, as_written, words_of
 from recommender.errors import RecommenderError
 from recommender.sagemaker.environment import BASE_DIR, CHANNELS, Container
@@ -66,6 +66,7 @@ def run(command: click.Command, arguments: list[str] | None, program: str, stopp
     Returns:
         The exit code: 0, 1 after one line on stderr, or 130 after Ctrl-C.
     """
+    accept_all_text()
     try:
         return command.main(arguments, prog_name=program, standalone_mode=False) or 0
     except click.UsageError as error:
@@ -81,7 +82,7 @@ def run(command: click.Command, arguments: list[str] | None, program: str, stopp
         problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (KeyboardInterrupt, click.Abort):
         if stopped:
-            print(stopped, file=sys.stderr)
+            complain(stopped)
         return 130
-    print(f"error: {problem}", file=sys.stderr)
+    complain(f"error: {problem}")
     return 1

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from recommender.cli.options import options_of, run
+from recommender.common.output import say
 from recommender.errors import ConfigError
 from recommender.prepare.config import PREPARE_MEMORY, PrepareConfig
 from recommender.prepare.engine import Engine
@@ -90,7 +91,7 @@ def prepare(
     start = engine_starter(engine, memory_limit)
     with opened(output, engine_writes_s3=engine == "spark") as place, start(place.staging) as started:
         preparation.run(reviews, metadata, config, started, place)
-        print(f"the channels are in {output}; see {output.rstrip('/')}/summary.html for a summary")
+        say(f"the channels are in {output}; see {output.rstrip('/')}/summary.html for a summary")
 
 
 def engine_starter(name: str, memory_limit: str) -> "Callable[[Path], AbstractContextManager[Engine]]":

@@ -12,7 +12,7 @@ import click
 
 from recommender.cli.options import run
 from recommender.common.cores import available_cores
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.errors import ConfigError
 from recommender.pipeline.batch import score_all
 from recommender.pipeline.limits import LIMITS

@@ -7,11 +7,10 @@ r"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and 
 See README.md for requests, responses and variables.
 """
 
-import sys
-
 import click
 
 from recommender.artifacts.model_archive import unpacked
+from recommender.common.output import accept_all_text, complain
 from recommender.errors import RecommenderError
 from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.environment import Container
@@ -36,12 +35,13 @@ def command(model: str | None) -> None:
 
 def main(arguments: list[str] | None = None, program: str = "serve.py") -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code: 1 if there is no model to serve."""
+    accept_all_text()
     try:
         command.main(arguments, prog_name=program, standalone_mode=False)
     except click.UsageError as error:
-        print(f"error: command line: {error.format_message()} See {program} --help", file=sys.stderr)
+        complain(f"error: command line: {error.format_message()} See {program} --help")
         return 1
     except RecommenderError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return 1
     return 0

@@ -9,7 +9,6 @@ See README.md for the channels, the hyper-parameters and the metrics.
 
 import contextlib
 import signal
-import sys
 import traceback
 from collections.abc import Iterator
 from types import FrameType
@@ -17,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recommender.artifacts import model_archive, model_folder
+from recommender.artifacts import model_archive
 from recommender.cli.options import container_from, location_options, options_of
 from recommender.common.extras import missing_package
-from recommender.common.progress import say
+from recommender.common.output import accept_all_text, complain, say
 from recommender.errors import ConfigError, RecommenderError
 from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker.environment import Container
@@ -43,6 +42,7 @@ def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
     It is 0 after success, 1 after a failure, and 128 + the number of the signal after SIGTERM or Ctrl-C. After a
     signal the last checkpoint is kept, and the same command resumes from it.
     """
+    accept_all_text()
     container = Container.from_environment()
     # Before the slow imports: SageMaker may stop a job at any time, and process 1 has no default.
     with signals_raise() as received:
@@ -59,10 +59,10 @@ def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
             if finished is not None and config.report:
                 write_report(finished)
             if output is not None:
-                print(f"the model is in {model_archive.upload(container.model_dir, output)}")
+                say(f"the model is in {model_archive.upload(container.model_dir, output)}")
         except (Stopped, Exception) as error:  # noqa: BLE001 - the one place where any failure becomes the job's failure
             if received:  # also if a library converted the exception: numpy does so during a write
-                return stopped(container, received[0])
+                return stopped(received[0])
             return failed(container, error)
     return 0
 
@@ -78,24 +78,20 @@ def write_report(finished: "TrainingRun") -> None:
         say("the report can't be written, see above; model and metrics are complete")
 
 
-def stopped(container: Container, number: int) -> int:
-    """Print the signal and remove an incomplete model; return the exit code."""
-    print(f"stopped by {signal.Signals(number).name}: run the same command to resume from the last checkpoint")
-    if not model_folder.is_complete(container.model_dir):  # a complete one can be served
-        clear_model(container)
+def stopped(number: int) -> int:
+    """Print the signal; return the exit code."""
+    say(f"stopped by {signal.Signals(number).name}: run the same command to resume from the last checkpoint")
     return 128 + number
 
 
 def failed(container: Container, error: BaseException) -> int:
-    """Report the failure and remove the model; return the exit code."""
+    """Report the failure; return the exit code."""
     if isinstance(error, ModuleNotFoundError):
         error = missing_package(error) or error
     message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
     if not isinstance(error, RecommenderError | OSError | MemoryError):
-        traceback.print_exc()  # a bug: the log needs the traceback, the failure file does not
+        complain(traceback.format_exc())  # a bug: the log needs the traceback, the failure file does not
     fail(container, message)
-    if not isinstance(error, UsageError):  # else it is unknown which job's model would be removed
-        clear_model(container)
     return 1
 
 
@@ -105,13 +101,7 @@ def fail(container: Container, message: str) -> None:
         container.write_failure(message)
     except OSError as error:
         message += f" ({container.failure_file}: can't be written: {error})"
-    print(f"error: {message}", file=sys.stderr)
-
-
-def clear_model(container: Container) -> None:
-    """Remove the files of a model."""
-    with contextlib.suppress(OSError):  # files that can't be removed could not be written either
-        model_folder.clear(container.model_dir)
+    complain(f"error: {message}")
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ more. The search never reads the test channel.
 import click
 
 from recommender.cli.options import container_from, location_options, options_of, run
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.hyperparameters import TrainConfig
 from recommender.training.objectives import OBJECTIVES
 from recommender.training.search import search, tuning_dir, write

@@ -8,6 +8,8 @@ from typing import BinaryIO, TypeVar, cast
 
 from tqdm import tqdm
 
+from recommender.common.output import say
+
 T = TypeVar("T")
 
 
@@ -27,9 +29,3 @@ def reading(path: Path, description: str) -> Iterator[BinaryIO]:
         say(f"{description}: {size / 1e6:,.0f} MB ...")
     with path.open("rb") as file, tqdm.wrapattr(file, "read", size, desc=description, disable=None) as watched:
         yield cast(BinaryIO, watched)
-
-
-def say(line: str) -> None:
-    """Print a line on stdout at once, above the bar if there is one."""
-    tqdm.write(line)
-    sys.stdout.flush()

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import types
 
-from recommender.common.progress import say
+from recommender.common.output import say
+from recommender.data.clock import seconds_per_unit, unit_name
 from recommender.data.column_names import as_option
 from recommender.data.columns import MAX_TITLE_CHARACTERS, Chunk, Chunks, Columns, Id, Number, Time, Title
 from recommender.data.event_types import MAX_WEIGHT, weigh
@@ -39,7 +42,19 @@ def read_events(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFr
             invalid, or there is no row at all.
     """
     source = _named(files)
-    return weigh(frame_of(_chunks(files, event_columns(options)), source), options.type_weights, source)
+    events = frame_of(_chunks(files, event_columns(options)), source)
+    if "timestamp" in events:
+        _say_mixed_units(events["timestamp"].to_numpy(), source)
+    return weigh(events, options.type_weights, source)
+
+
+def _say_mixed_units(times: NDArray[np.int64], source: str) -> None:
+    """Print if some times look like seconds and others like milliseconds, say: one unit is taken for all."""
+    largest = np.abs(times[times != 0]).astype(float)
+    units = [seconds_per_unit(bound) for bound in (largest.min(initial=np.inf), largest.max(initial=0.0))]
+    if len(largest) and units[0] != units[1]:
+        few, most = map(unit_name, units)
+        say(f"{source}: the smallest timestamps look like {few}, the largest like {most}: all are taken as {most}")
 
 
 def event_columns(options: EventOptions) -> Columns:
@@ -52,7 +67,8 @@ def event_columns(options: EventOptions) -> Columns:
             expected=f"a number from {low:g} to {high:g}",
             lowest=low,
             highest=high,
-            options="rating_min and rating_max",
+            lowest_option="rating_min",
+            highest_option="rating_max",
             required=False,
         ),
         "timestamp": Time(required=False),

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from recommender.common.messages import shown
 from recommender.data.clock import TIME_EXAMPLES
 from recommender.data.iso_times import Times
+from recommender.data.vocabulary import MAX_ID_CHARACTERS
 from recommender.errors import DataError
 
-MAX_ID_CHARACTERS = 1_000
 MAX_TITLE_CHARACTERS = 2_000
 MAX_TIME = 2**62
 
@@ -62,20 +62,22 @@ class Number(Column):
 
     Attributes:
         lowest, highest: the range.
-        options: the options that set the range; "" for none.
+        lowest_option, highest_option: the options that set them; "" for none.
     """
 
     lowest: float
     highest: float
-    options: str = ""
+    lowest_option: str = ""
+    highest_option: str = ""
 
     def advice(self, value: object) -> str:
-        """Return which options allow this number."""
+        """Return which option allows this number."""
         try:
-            is_number = math.isfinite(float(value))  # type: ignore[arg-type]  # anything; the errors say what it isn't
+            number = float(value)  # type: ignore[arg-type]  # anything; the errors say what it isn't
         except (TypeError, ValueError, OverflowError):
             return ""
-        return f"; to allow it, set {self.options}" if is_number and self.options else ""
+        option = self.lowest_option if number < self.lowest else self.highest_option
+        return f"; to allow it, set --{option}" if math.isfinite(number) and option else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.common.messages import shown
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.errors import DataError
 
 if TYPE_CHECKING:  # the server imports this module

@@ -8,6 +8,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_ID_CHARACTERS = 1_000
+
 
 @dataclass(frozen=True)
 class StringTable(Sequence[bytes]):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from recommender.common import array_folder
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.data.interactions import Interactions
 from recommender.errors import ArtifactError
 from recommender.models.distributed import ALONE, Hosts

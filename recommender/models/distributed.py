@@ -5,6 +5,7 @@ consecutive rows of about equal cost, one share for each host. The tables are on
 """
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # not re-exported, but documented
 
+from recommender.common.messages import reason, shown
+from recommender.common.output import say
 from recommender.common.processes import NotReadyError, listens, wait_until
 from recommender.errors import DataError, FitError
 from recommender.sagemaker.environment import Cluster
@@ -46,8 +49,7 @@ class Hosts:
         if self.size == 1:
             yield
             return
-        if self._cluster.network_interface:
-            os.environ.setdefault("GLOO_SOCKET_IFNAME", self._cluster.network_interface)
+        self._choose_interface()
         first = self._cluster.hosts[0]
         with self._explain_lost_host():
             store = self._meet(first, self._cluster.port)
@@ -56,6 +58,14 @@ class Hosts:
             yield
         finally:
             dist.destroy_process_group()
+
+    def _choose_interface(self) -> None:
+        """Name the network interface of the job to gloo; if this host does not have it, gloo chooses one."""
+        wanted, own = self._cluster.network_interface, [name for _, name in socket.if_nameindex()]
+        if wanted in own:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", wanted)
+        elif wanted:
+            say(f"network interface {shown(wanted)}: this host has {', '.join(own)}; one of them is chosen")
 
     def _meet(self, first: str, port: int) -> TCPStore:
         """Wait for all hosts, in short steps, so that a stop signal is handled in between."""
@@ -119,7 +129,7 @@ class Hosts:
             others = ", ".join(host for host in self._cluster.hosts if host != self._cluster.current_host)
             raise FitError(
                 f"{self._cluster.current_host}: another host ({others}) was lost or cannot be reached; "
-                f"its own failure or log says why ({type(error).__name__} here)"
+                f"its own failure or log says why; here: {reason(error)}"
             ) from None
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.common.stopwatch import Stopwatch
 from recommender.data.interactions import Interactions
 from recommender.models.checkpoints import Checkpoints, Phase, fingerprint

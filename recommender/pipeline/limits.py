@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from recommender.data.vocabulary import MAX_ID_CHARACTERS
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -28,7 +30,7 @@ class Limits:
     exclude_seen: bool = True
     max_top_k: int = 1_000
     max_num_candidates: int = 10_000
-    max_id_length: int = 1_000
+    max_id_length: int = MAX_ID_CHARACTERS
     max_history: int = 1_000
     max_instances: int = 1_000
     max_candidates_in_all: int = 500_000

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from recommender.common.messages import printable, reason
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.errors import DataError
 
 # From the data set's page, amazon-reviews-2023.github.io.

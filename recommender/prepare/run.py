@@ -8,7 +8,7 @@ from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.data.sources import Format, names_in_channel
 from recommender.errors import DataError
 from recommender.prepare import records

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recommender.common.files import write_text
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.report.build import build
 from recommender.training.training_run import TrainingRun
 

@@ -106,8 +106,21 @@ class Container:
 
     @property
     def checkpoint_dir(self) -> Path:
-        """The folder that SageMaker copies to S3 while the job runs, and back before it resumes (contract T10)."""
-        return self.base_dir / "checkpoints"
+        """The folder that SageMaker copies to S3 while the job runs, and back before it resumes (contract T10).
+
+        checkpointconfig.json names it; by default it is checkpoints. A path below /opt/ml moves with the root.
+
+        Raises:
+            ConfigError: the file can't be read, or names no folder.
+        """
+        path = self._config_dir / "checkpointconfig.json"
+        named = read_json_object(path).get("LocalPath", f"{DEFAULT_BASE_DIR}/checkpoints")
+        if not isinstance(named, str) or not Path(named).is_absolute():
+            raise ConfigError(f"{path}: LocalPath: expected the absolute path of a folder, got {shown(named)}")
+        folder = Path(named)
+        return (
+            self.base_dir / folder.relative_to(DEFAULT_BASE_DIR) if folder.is_relative_to(DEFAULT_BASE_DIR) else folder
+        )
 
     def channel_dir(self, name: str) -> Path:
         """Return input/data/<name>, the folder with the files of a channel."""
@@ -141,11 +154,19 @@ class Container:
         """
         channel = self.channel(name)
         if channel is None:
+            others = self.channels_found()
+            found = f", found only {', '.join(map(shown, others))}" if others else ""
             raise DataError(
-                f"channel {name!r} is missing: expected a folder {self.channel_dir(name)} with files. Give the job an "
-                f"input channel of that name; for a local run set {BASE_DIR} or --{name}"
+                f"channel {name!r} is missing: expected a folder {self.channel_dir(name)} with files{found}. Give the "
+                f"job an input channel of that name; for a local run set {BASE_DIR} or --{name}"
             )
         return channel
+
+    def channels_found(self) -> list[str]:
+        """Return the names of the job's channels: those of inputdataconfig.json and the folders in input/data."""
+        folder = self.base_dir / "input" / "data"
+        folders = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+        return sorted({*self._input_data_config(), *folders})
 
     def unused_channels(self) -> list[str]:
         """Return the names of the job's channels that are never read."""

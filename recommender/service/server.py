@@ -16,6 +16,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import ParseException
 from threadpoolctl import threadpool_limits
 
+from recommender.common.output import say
 from recommender.errors import ConfigError, RequestError
 from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.server_environment import BIND_TO_PORT, ServerSettings
@@ -66,9 +67,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "control_socket_disable": True,
             "loglevel": logging.getLevelName(max(logging.WARNING, self._settings.log_level)).lower(),
             "post_worker_init": _hear_stop_signals,
-            "when_ready": lambda _: print(
-                f"serving on port {self._settings.port} of {self._settings.host}", flush=True
-            ),
+            "when_ready": lambda _: say(f"serving on port {self._settings.port} of {self._settings.host}"),
             **({"worker_tmp_dir": str(SHARED_MEMORY)} if _is_writable(SHARED_MEMORY) else {}),
         }
         for name, value in options.items():

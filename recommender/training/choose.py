@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recommender.candidates.base import Axis, Source
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.components.fit_context import FitContext
 from recommender.data.options import SharedOptions
 from recommender.errors import DataError

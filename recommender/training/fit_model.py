@@ -8,7 +8,7 @@ import pandas as pd
 
 from recommender.artifacts.model_folder import Model
 from recommender.candidates.base import Source
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.components.base import Component
 from recommender.components.fit_context import FitContext
 from recommender.data.interactions import Interactions

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.data.channels import read_events, read_titles
 from recommender.data.interactions import Interactions
 from recommender.data.sources import open_channel

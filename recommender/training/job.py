@@ -4,7 +4,7 @@ import json
 
 from recommender.artifacts import model_folder
 from recommender.common.files import write_text
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.common.stopwatch import Stopwatch
 from recommender.components.fit_context import FitContext, Metrics
 from recommender.hyperparameters import TrainConfig
@@ -27,9 +27,16 @@ def run(config: TrainConfig, container: Container) -> TrainingRun | None:
     Raises:
         RecommenderError: a channel, the fit or the writing failed.
     """
-    model_folder.clear(container.model_dir)  # so that an older model never passes for this job's
     container.failure_file.unlink(missing_ok=True)
-    container.report_file.unlink(missing_ok=True)
+    with model_folder.replacing(container.model_dir):
+        finished = _trained(config, container)
+    if finished is not None:
+        say(f"the model is in {container.model_dir}")
+    return finished
+
+
+def _trained(config: TrainConfig, container: Container) -> TrainingRun | None:
+    """Return the run whose model is staged and measured."""
     watch = Stopwatch()
     announce(config, container)
     titled = item_titles(config, container)
@@ -49,18 +56,18 @@ def run(config: TrainConfig, container: Container) -> TrainingRun | None:
     if hosts.rank > 0:
         say(f"done; {cluster.hosts[0]} writes the model")
         return None
-    model_folder.save(model, container.model_dir)
+    staged = model_folder.stage(model, container.model_dir)
     watch.lap("save")
-    say(f"the model is in {container.model_dir}")
 
-    recommender = Recommender.load(container.model_dir)
+    recommender = Recommender.load(staged)
     watch.lap("load")
     rows = measure(recommender, held_out, data)
     metrics = context.metrics | ({} if rows is None else rows.metrics())
     if rows is not None:
         watch.lap("evaluate")
     metrics |= {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
-    metrics |= {"model_bytes": model_folder.num_bytes(container.model_dir), **watch.seconds}
+    metrics |= {"model_bytes": model_folder.num_bytes(staged), **watch.seconds}
+    container.report_file.unlink(missing_ok=True)  # of an earlier model
     keep(metrics, container)
     if rows is not None and rows.warning is not None:
         say(rows.warning)

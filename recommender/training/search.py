@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommender.common.files import write_text
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.components.fit_context import FitContext
 from recommender.config import Range
 from recommender.errors import ConfigError, DataError, FitError

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import recommender
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.evaluation.ranking import Rankings
 from study.cache import Cache, code_digest, digest_of_sources, packed, unpacked
 from study.data import Data, digest

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from recommender.common.progress import say
+from recommender.common.output import say
 from recommender.data.interactions import Interactions
 from recommender.data.splits import split_leave_one_out
 from recommender.models.patience import Patience

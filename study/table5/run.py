@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recommender.common.files import write_text
-from recommender.common.progress import say
+from recommender.common.output import say
 from study.cache import Cache
 from study.common import machine
 from study.data import DATA

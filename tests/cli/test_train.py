@@ -265,11 +265,14 @@ def unknown_hyperparameter(job: Job) -> None:
         (unknown_hyperparameter, ["hyperparameters.json", "'epochs'", "unknown name"]),
     ],
 )
-def test_a_failure_is_one_clear_line_and_leaves_no_model(
-    job: Job, capfd: pytest.CaptureFixture[str], spoil: object, expected: list[str]
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_failure_is_one_clear_line_and_leaves_the_folder_as_it_was(
+    job: Job, capfd: pytest.CaptureFixture[str], spoil: object, expected: list[str], is_first: bool
 ) -> None:
     job.write("train/a.csv", RATINGS)
-    assert train.main([]) == 0  # an older model, which must not outlive the failure
+    if not is_first:
+        assert train.main([]) == 0
+    before = job.model_bytes
     assert callable(spoil)
     spoil(job)
     capfd.readouterr()
@@ -280,7 +283,8 @@ def test_a_failure_is_one_clear_line_and_leaves_no_model(
     assert len(failure) <= 1024
     assert "\n" not in failure
     assert f"error: {failure}" in capfd.readouterr().err
-    assert job.model_files == []
+    assert job.model_bytes == before
+    assert bool(before) != is_first
 
 
 def test_a_process_that_fails_has_an_exit_code_and_no_stack_trace(job: Job) -> None:

@@ -81,6 +81,12 @@ class Job:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
 
+    def write_config(self, name: str, content: str) -> None:
+        """Write a file of input/config."""
+        file = self.container.hyperparameters_file.with_name(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+
     def start_training(
         self, *arguments: str, prefix: Sequence[str] = (), **environment: str
     ) -> "subprocess.Popen[str]":
@@ -139,6 +145,12 @@ class Job:
     def model_files(self) -> list[str]:
         folder = self.container.model_dir
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    @property
+    def model_bytes(self) -> dict[str, bytes]:
+        """The content of the model folder by file."""
+        folder = self.container.model_dir
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     @property
     def metrics(self) -> dict[str, Any]:
