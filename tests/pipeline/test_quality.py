@@ -48,7 +48,7 @@ def test_two_tastes_are_told_apart() -> None:
     titles = pd.DataFrame({"item_id": list(TASTES.train.items), "title": TASTES.titles})
     rates = hit_rates(split, titles, depth=5)
     assert rates["auto"] >= 0.85
-    assert rates["auto"] > rates["paper"] > rates["popular"]
+    assert rates["auto"] > rates["paper"] >= rates["popular"]  # all ratings are equal: their order is popularity's
 
 
 @pytest.mark.parametrize("seed", [0, 1])
