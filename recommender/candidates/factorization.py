@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recommender.candidates.base import Candidates, Role, Source
 from recommender.candidates.exact_search import ExactSearch
-from recommender.components.base import Array, Arrays, Values
+from recommender.components.base import LARGEST, UNIT, Array, Arrays, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import Query
 from recommender.errors import DataError, FitError
@@ -48,12 +48,12 @@ class Factorization(Source):
     }
     metrics = ("validation_rmse",)
     arrays = {
-        "user_embedding": Array(np.float32, ("users", "embedding_dim")),
-        "user_bias": Array(np.float32, ("users",)),
-        "item_direction": Array(np.float32, ("", "embedding_dim")),
-        "item_direction_num": Array(np.int32, ("items",)),
-        "item_scale": Array(np.float32, ("items",)),
-        "item_bias": Array(np.float32, ("items",)),
+        "user_embedding": Array(np.float32, ("users", "embedding_dim"), -LARGEST, LARGEST),
+        "user_bias": Array(np.float32, ("users",), -LARGEST, LARGEST),
+        "item_direction": Array(np.float32, ("directions", "embedding_dim"), -UNIT, UNIT),
+        "item_direction_num": Array(np.int32, ("items",), below="directions"),
+        "item_scale": Array(np.float32, ("items",), -LARGEST, LARGEST),
+        "item_bias": Array(np.float32, ("items",), -LARGEST, LARGEST),
         "is_rated": Array(np.bool_, ("items",)),
     }
     values = ("global_mean",)
@@ -204,14 +204,17 @@ class Factorization(Source):
         item_num, rating = query.item_num[is_rated], query.rating[is_rated]
         if not len(item_num) or not query.has_new_events or not self.options.has_closed_form:
             return None
-        embedding, bias = fold_in(
-            self.factors.item_embedding(item_num),
-            self.factors.item_bias[item_num].astype(np.float64),
-            rating.astype(np.float64) - self.factors.global_mean,
-            self.options.regularization,
-            self.options.bias_regularizations[0],
-        )
-        return UserVector(embedding, bias, FOLDED_IN)
+        try:
+            embedding, bias = fold_in(
+                self.factors.item_embedding(item_num),
+                self.factors.item_bias[item_num].astype(np.float64),
+                rating.astype(np.float64) - self.factors.global_mean,
+                self.options.regularization,
+                self.options.bias_regularizations[0],
+            )
+        except np.linalg.LinAlgError:  # the embeddings are so large that the penalty is lost
+            return None
+        return UserVector(embedding, bias, FOLDED_IN) if np.isfinite([*embedding, bias]).all() else None
 
 
 def _is_rated(context: FitContext) -> NDArray[np.bool_]:

@@ -1,7 +1,10 @@
-"""Files that are complete or absent: this project writes all its results so."""
+"""Files that are complete or absent: this project writes all its results so. Files that are read without waiting."""
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 
@@ -21,3 +24,19 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8 that appears under its name only when it is complete."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading; a FIFO, a device or a folder is refused at once.
+
+    Raises:
+        OSError: the file is missing, can't be read or is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # else a FIFO waits for a writer
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("expected a regular file, got a folder, a FIFO or a device")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise

@@ -46,13 +46,13 @@ class Recommender:
             self._ranker = LearnedRanker(model, model.ranking, scored)
 
     @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Load a model folder.
+    def load(cls, folder: Path | str, sha256: str | None = None) -> Self:
+        """Load a model folder; see `model_folder.load`.
 
         Raises:
             ArtifactError: see `model_folder.load`.
         """
-        return cls(model_folder.load(Path(folder)))
+        return cls(model_folder.load(Path(folder), sha256))
 
     def save(self, folder: Path | str) -> None:
         """Write the model folder, for `load` and for the server.
