@@ -44,7 +44,8 @@ def test_arrays_are_read_only_and_none_is_copied_again(trained: Job) -> None:
     empty = {"history_weight"}  # every event counts 1
     assert {name for name, array in arrays.items() if not array.size} == empty
     for name in arrays.keys() - empty:
-        array = base = arrays[name]
+        array = arrays[name]
+        base: object = array
         while isinstance(base, np.ndarray):
             base = base.base
         assert isinstance(base, memoryview), f"{name} is a copy of the memory that workers share"
