@@ -129,7 +129,7 @@ def _listed_file(folder: Path, name: str, config: Mapping[str, Any]) -> tuple[in
         num_bytes, sha256 = config["files"][file]["bytes"], config["files"][file]["sha256"]
     except (KeyError, TypeError):
         num_bytes, sha256 = None, None
-    if type(num_bytes) is not int or num_bytes < 0 or not isinstance(sha256, str):
+    if type(num_bytes) is not int or not 0 <= num_bytes < 2**63 or not isinstance(sha256, str):
         raise ArtifactError(f"{folder / CONFIG_FILE}: 'files' has no size and sha256 of {file}")
     return num_bytes, sha256
 

@@ -3,7 +3,7 @@
 No Flask and no torch here: the same object serves HTTP requests and is measured by `evaluation`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -165,7 +165,8 @@ class Recommender:
             source predicts one.
         """
         queries = [Query.of_known(self.model.histories, int(number)) for number in user_num]
-        tops = zip(*(source.top_of_each(queries, num_candidates) for source in self._sources.values()), strict=True)
+        of_each = [source.top_of_each(queries, num_candidates) for source in self._sources.values()]
+        tops: Iterable[Sequence[Candidates | None]] = zip(*of_each, strict=True) if of_each else [()] * len(queries)
         for query, of_sources in zip(queries, tops, strict=True):
             found = zip(self._sources, of_sources, strict=True)
             proposed = {name: one for name, one in found if one is not None}
