@@ -1,12 +1,11 @@
 """The model folder: everything the server needs, and nothing else.
 
-It has arrays, and config.json with the hyper-parameters. Arrays are memory-mapped when they are loaded, so that
-workers share one copy. The folder's own arrays are IDs, histories and titles; each component adds
-`<component>.<array>.npy`. The same model gives the same bytes.
+It has arrays, and config.json with the hyper-parameters. Loading copies the arrays into memory, which forked workers
+share, and checks every value that could make a response fail. The folder's own arrays are IDs, histories and titles;
+each component adds `<component>.<array>.npy`. The same model gives the same bytes.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,9 +19,10 @@ from recommender.candidates import SOURCES
 from recommender.candidates.base import Source
 from recommender.common import array_folder
 from recommender.common.messages import shown
-from recommender.components.base import Component
-from recommender.data.histories import Histories
-from recommender.data.vocabulary import StringTable, Vocabulary
+from recommender.components.base import Array, ArrayError, Component, check_arrays
+from recommender.data.event_types import MAX_WEIGHT
+from recommender.data.histories import OLDEST, Histories
+from recommender.data.vocabulary import MAX_ID_CHARACTERS, MAX_TITLE_CHARACTERS, StringTable, Vocabulary
 from recommender.errors import ArtifactError, ConfigError
 from recommender.hyperparameters import COMPONENTS, TrainConfig
 from recommender.ranking.base import Feature
@@ -79,6 +79,7 @@ ARRAYS: dict[str, Callable[[Model], np.ndarray]] = {
     "titles": lambda model: model.titles.blob,
     "title_offsets": lambda model: model.titles.offsets,
 }
+MAY_BE_EMPTY = {"history_rating", "history_weight"}  # without ratings; if every event counts 1
 
 
 def save(model: Model, folder: Path) -> None:
@@ -174,19 +175,25 @@ def clear(folder: Path) -> None:
     array_folder.clear(folder, {*array_names(COMPONENTS), *array_folder.listed(folder, FORMAT)})
 
 
-def load(folder: Path) -> Model:
-    """Load a model: verify every file by its checksum and map the arrays into memory.
+def load(folder: Path, sha256: str | None = None) -> Model:
+    """Load a model: copy the arrays into memory, verify each by its checksum, and check it against the configuration.
 
     Each file is read once from end to end; O(bytes of the folder). If another model replaces this one meanwhile, that
-    one is loaded.
+    one is loaded. A checksum finds damage only, since it is in the folder itself; so the checks do not rely on it.
+    `sha256` refuses any other model.
+
+    Args:
+        folder: the model folder.
+        sha256: the SHA-256 of config.json, which has the checksums of all other files; None: any.
 
     Raises:
-        ArtifactError: a file is missing, truncated, altered or of another version; the message names it.
+        ArtifactError: a file is missing, truncated, altered, of another version or not as declared; the message names
+            it.
     """
     while True:
         before = _configs(folder)
         try:
-            return _loaded(folder)
+            return _loaded(folder, sha256)
         except ArtifactError:
             if _configs(folder) == before:
                 raise
@@ -199,12 +206,12 @@ def _configs(folder: Path) -> list[tuple[int, int] | None]:
     return [None if status is None else (status.st_ino, status.st_mtime_ns) for status in found]
 
 
-def _loaded(folder: Path) -> Model:
+def _loaded(folder: Path, sha256: str | None) -> Model:
     hint = (
         "expected a model folder that train.py has written. "
         f"For a local run set {BASE_DIR} to the folder that contains model/"
     )
-    config = array_folder.load_config(folder, FORMAT, FORMAT_VERSION, hint)
+    config = array_folder.load_config(folder, FORMAT, FORMAT_VERSION, hint, sha256)
     path = folder / array_folder.CONFIG_FILE
     try:
         values = {name: _object(own, name) for name, own in _object(config["components"], "components").items()}
@@ -217,9 +224,11 @@ def _loaded(folder: Path) -> Model:
         newest, ranking = _newest_event(config["newest_event"]), _ranking(config["ranking"])
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
-    arrays = {name: array_folder.load_array(folder, name, config) for name in array_names(components)}
+    arrays = array_folder.load_arrays(folder, array_names(components), config)
     try:
         return _assembled(hyperparameters, components, arrays, values, newest, ranking)
+    except ArrayError as error:
+        raise ArtifactError(f"{array_folder.array_file(folder, error.array)}: {error.problem}") from None
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
 
@@ -241,10 +250,8 @@ def _check_installed(path: Path, names: Iterable[str]) -> None:
 
 def num_bytes(folder: Path) -> int:
     """Return the size of the model folder in bytes."""
-    config = json.loads((folder / array_folder.CONFIG_FILE).read_text(encoding="utf-8"))
-    return sum(
-        path.stat().st_size for path in [folder / array_folder.CONFIG_FILE, *(folder / n for n in config["files"])]
-    )
+    arrays = [array_folder.array_file(folder, name) for name in array_folder.listed(folder, FORMAT)]
+    return sum(path.stat().st_size for path in [folder / array_folder.CONFIG_FILE, *arrays])
 
 
 def _assembled(
@@ -255,14 +262,20 @@ def _assembled(
     newest: int | None,
     ranking: LearnedRanking | None,
 ) -> Model:
-    users = Vocabulary(StringTable(arrays["user_ids"], arrays["user_id_offsets"]))
-    items = Vocabulary(StringTable(arrays["item_ids"], arrays["item_id_offsets"]))
-    histories = _histories(arrays, newest)
+    declared = _declared(config, newest)
+    kept = {name: array for name, array in declared.items() if arrays[name].size or name not in MAY_BE_EMPTY}
+    check_arrays(kept, arrays, {})
+    users, items = _vocabulary("user_id", arrays), _vocabulary("item_id", arrays)
     titles = StringTable(arrays["titles"], arrays["title_offsets"])
-    if len(titles) != len(items):
-        raise ValueError(f"the item tables do not all have {len(items)} rows")
-    if len(histories.offsets) != len(users) + 1:
-        raise ValueError(f"the user tables do not all have {len(users)} rows")
+    with _naming("titles"):
+        titles.check(MAX_TITLE_CHARACTERS)
+    rating, weight = (arrays[name] if name in kept else None for name in ("history_rating", "history_weight"))
+    events = arrays["history_item_num"], rating, arrays["history_time"], weight
+    histories = Histories(arrays["history_offsets"], *events, newest)
+    with _naming("history_time"):
+        histories.check()
+    if not len(items):
+        raise ArrayError("item_id_offsets", "expected at least one item")
 
     def loaded(names: Mapping[str, type[Component]]) -> Iterator[tuple[str, Any]]:
         for name, component in names.items():
@@ -288,12 +301,39 @@ def _or_empty(column: np.ndarray | None) -> np.ndarray:
     return np.empty(0, np.float32) if column is None else column
 
 
-def _histories(arrays: Mapping[str, np.ndarray], newest: int | None) -> Histories:
-    item_num, time = arrays["history_item_num"], arrays["history_time"]
-    rating, weight = (array if len(array := arrays[f"history_{name}"]) else None for name in ("rating", "weight"))
-    if any(len(column) != len(item_num) for column in (time, rating, weight) if column is not None):
-        raise ValueError(f"the columns of the histories do not all have {len(item_num)} rows")
-    return Histories(arrays["history_offsets"], item_num, rating, time, weight, newest)
+def _declared(config: TrainConfig, newest: int | None) -> dict[str, Array]:
+    """Return what the arrays that belong to no component must be."""
+    low, high = (float(np.float32(rating)) for rating in (config.rating_min, config.rating_max))
+    times = Array(np.int32, ("events",), below="events") if newest is None else Array(np.int32, ("events",), OLDEST, 0)
+    return {
+        "user_ids": Array(np.uint8, ("user_bytes",)),
+        "user_id_offsets": Array(np.int64, ("users+1",), offsets_of="user_bytes"),
+        "item_ids": Array(np.uint8, ("item_bytes",)),
+        "item_id_offsets": Array(np.int64, ("items+1",), offsets_of="item_bytes"),
+        "history_offsets": Array(np.int64, ("users+1",), offsets_of="events"),
+        "history_item_num": Array(np.int32, ("events",), below="items"),
+        "history_rating": Array(np.float32, ("events",), low, high),
+        "history_time": times,
+        "history_weight": Array(np.float32, ("events",), 0, MAX_WEIGHT**2),  # of the event times that of its type
+        "titles": Array(np.uint8, ("title_bytes",)),
+        "title_offsets": Array(np.int64, ("items+1",), offsets_of="title_bytes"),
+    }
+
+
+def _vocabulary(name: str, arrays: Mapping[str, np.ndarray]) -> Vocabulary:
+    found = Vocabulary(StringTable(arrays[f"{name}s"], arrays[f"{name}_offsets"]))
+    with _naming(f"{name}s"):
+        found.table.check(MAX_ID_CHARACTERS)
+        found.check()
+    return found
+
+
+@contextmanager
+def _naming(array: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ArrayError(array, str(error)) from None
 
 
 def _newest_event(value: object) -> int | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from recommender.candidates.base import Candidates, Role, Source
 from recommender.candidates.exact_search import ExactSearch
 from recommender.common.output import say
-from recommender.components.base import Array, Arrays, Values
+from recommender.components.base import LARGEST, UNIT, Array, Arrays, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import Query
-from recommender.data.interactions import Interactions
 from recommender.errors import DataError, FitError
 from recommender.models.factors import Factors, Floats, fold_in
 from recommender.models.options import FactorizationOptions
+
+if TYPE_CHECKING:
+    from recommender.data.interactions import Interactions  # pandas
 
 TRAINED, FOLDED_IN = "model", "fold_in"
 SLIGHTLY = 1e-5  # of a rating: orders items that have equal scores, and changes no prediction that is shown
@@ -51,12 +53,12 @@ class Factorization(Source):
     }
     metrics = ("validation_rmse",)
     arrays = {
-        "user_embedding": Array(np.float32, ("users", "embedding_dim")),
-        "user_bias": Array(np.float32, ("users",)),
-        "item_direction": Array(np.float32, ("", "embedding_dim")),
-        "item_direction_num": Array(np.int32, ("items",)),
-        "item_scale": Array(np.float32, ("items",)),
-        "item_bias": Array(np.float32, ("items",)),
+        "user_embedding": Array(np.float32, ("users", "embedding_dim"), -LARGEST, LARGEST),
+        "user_bias": Array(np.float32, ("users",), -LARGEST, LARGEST),
+        "item_direction": Array(np.float32, ("directions", "embedding_dim"), -UNIT, UNIT),
+        "item_direction_num": Array(np.int32, ("items",), below="directions"),
+        "item_scale": Array(np.float32, ("items",), -LARGEST, LARGEST),
+        "item_bias": Array(np.float32, ("items",), -LARGEST, LARGEST),
         "is_rated": Array(np.bool_, ("items",)),
     }
     values = ("global_mean",)
@@ -104,7 +106,8 @@ class Factorization(Source):
         context.metrics["num_iterations"] = choice.num_iterations
         context.metrics["num_validation_ratings"] = choice.num_validation
         if _are_equal(context.data.ratings):
-            say(f"all ratings are {context.data.ratings[0]:g}: nothing tells items apart, so the popular ones come first")
+            rating = context.data.ratings[0]
+            say(f"all ratings are {rating:g}: nothing tells items apart, so the popular ones come first")
             factors = _by_popularity(factors, context.data)
         elif choice.rmse:
             context.metrics["validation_rmse"] = min(choice.rmse)
@@ -212,14 +215,17 @@ class Factorization(Source):
         item_num, rating = query.item_num[is_rated], query.rating[is_rated]
         if not len(item_num) or not query.has_new_events or not self.options.has_closed_form:
             return None
-        embedding, bias = fold_in(
-            self.factors.item_embedding(item_num),
-            self.factors.item_bias[item_num].astype(np.float64),
-            rating.astype(np.float64) - self.factors.global_mean,
-            self.options.regularization,
-            self.options.bias_regularizations[0],
-        )
-        return UserVector(embedding, bias, FOLDED_IN)
+        try:
+            embedding, bias = fold_in(
+                self.factors.item_embedding(item_num),
+                self.factors.item_bias[item_num].astype(np.float64),
+                rating.astype(np.float64) - self.factors.global_mean,
+                self.options.regularization,
+                self.options.bias_regularizations[0],
+            )
+        except np.linalg.LinAlgError:  # the embeddings are so large that the penalty is lost
+            return None
+        return UserVector(embedding, bias, FOLDED_IN) if np.isfinite([*embedding, bias]).all() else None
 
 
 def _is_rated(context: FitContext) -> NDArray[np.bool_]:
@@ -230,7 +236,7 @@ def _are_equal(ratings: NDArray[np.float32]) -> bool:
     return len(ratings) > 1 and bool((ratings == ratings[0]).all())
 
 
-def _by_popularity(factors: Factors, data: Interactions) -> Factors:
+def _by_popularity(factors: Factors, data: "Interactions") -> Factors:
     """Return factors of equal ratings that order items by their number of ratings, and predict what they did."""
     count = np.bincount(data.item_num, minlength=len(data.items))
     return replace(factors, item_bias=factors.item_bias + (SLIGHTLY * count / count.max()).astype(np.float32))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from recommender.candidates.base import Axis, Candidates, Role, Source
 from recommender.candidates.topk import top_k
-from recommender.components.base import Array, Arrays, Reason, Values
+from recommender.components.base import LARGEST, Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import Query
 from recommender.components.recency import RecencyOptions
@@ -50,8 +50,8 @@ class ImplicitMF(Source):
     default_roles = (Role.CANDIDATES,)
     Options = ImplicitMFOptions
     arrays = {
-        "item_embedding": Array(np.float32, ("items", "embedding_dim")),
-        "inverse_gram": Array(np.float32, ("embedding_dim", "embedding_dim")),
+        "item_embedding": Array(np.float32, ("items", "embedding_dim"), -LARGEST, LARGEST),
+        "inverse_gram": Array(np.float32, ("embedding_dim", "embedding_dim"), -LARGEST, LARGEST),
     }
 
     def __init__(
@@ -155,14 +155,21 @@ class ImplicitMF(Source):
         The equations are those of `models.implicit_als.solve`.
         """
         found: NDArray[np.float64] | None = query.memo.get(self.name)
-        if found is not None:
-            return found
+        if found is None:
+            found = query.memo[self.name] = self._solve(query)
+        return found
+
+    def _solve(self, query: Query) -> NDArray[np.float64]:
+        """Return the shares; zeros if the equations have no finite solution, because the embeddings are too large."""
         Y = self._items[query.visits.item_num].astype(np.float64)
         extra = self._options.confidence * self._options.history_weights(query)
         M = Y @ self._inverse
-        if len(Y) <= Y.shape[1]:  # (A + Y'DY)^-1 Y' = A^-1 Y' (I + D S)^-1, each column times 1 + extra
-            spread = np.linalg.solve(np.eye(len(Y)) + (M @ Y.T) * extra, M)
-        else:  # M (I + ...) in the space of the embedding: A^-1 (A + Y'DY) = I + A^-1 Y'DY
-            spread = np.linalg.solve(np.eye(Y.shape[1]) + M.T @ (extra[:, None] * Y), M.T).T
-        found = query.memo[self.name] = spread * (1 + extra)[:, None]
-        return found
+        try:
+            if len(Y) <= Y.shape[1]:  # (A + Y'DY)^-1 Y' = A^-1 Y' (I + D S)^-1, each column times 1 + extra
+                spread = np.linalg.solve(np.eye(len(Y)) + (M @ Y.T) * extra, M)
+            else:  # M (I + ...) in the space of the embedding: A^-1 (A + Y'DY) = I + A^-1 Y'DY
+                spread = np.linalg.solve(np.eye(Y.shape[1]) + M.T @ (extra[:, None] * Y), M.T).T
+        except np.linalg.LinAlgError:
+            return np.zeros_like(Y)
+        shares = spread * (1 + extra)[:, None]
+        return shares if np.isfinite(shares.sum()) else np.zeros_like(Y)

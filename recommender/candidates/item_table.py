@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recommender.candidates.base import Candidates, Source
 from recommender.candidates.topk import top_k, without
-from recommender.components.base import Array, Arrays, Reason, Values
+from recommender.components.base import LARGEST_SUM, Array, Arrays, Reason, Values
 from recommender.components.query import Query
 from recommender.components.recency import RecencyOptions
 from recommender.models.table import Table
@@ -41,9 +41,9 @@ class ItemTable(Source):
     """
 
     arrays: ClassVar = {
-        "offsets": Array(np.int64, ("items+1",)),
-        "item_num": Array(np.int32, ("",)),
-        "score": Array(np.float32, ("",)),
+        "offsets": Array(np.int64, ("items+1",), offsets_of="entries"),
+        "item_num": Array(np.int32, ("entries",), below="items"),
+        "score": Array(np.float32, ("entries",), -LARGEST_SUM, LARGEST_SUM),
     }
 
     def __init__(self, table: Table, options: RecencyOptions) -> None:
@@ -57,9 +57,7 @@ class ItemTable(Source):
     @classmethod
     def load(cls, arrays: Arrays, values: Values, options: RecencyOptions) -> Self:
         """Return the source with this table."""
-        table = Table(**arrays)
-        table.check(cls.name)
-        return cls(table, options)
+        return cls(Table(**arrays), options)
 
     def top(self, query: Query, count: int) -> Candidates | None:
         """Return the items with the highest sums above 0; None for an empty history."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from recommender.candidates.base import Axis, Candidates, Role, Source
 from recommender.candidates.topk import first_allowed, top_k
-from recommender.components.base import Array, Arrays, Reason, Values
+from recommender.components.base import LARGEST_SUM, Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import SECONDS_PER_DAY, Query
 from recommender.data.options import SharedOptions
@@ -42,10 +42,10 @@ class Popularity(Source):
     Options = PopularityOptions
     origins = {POPULAR: "the popular items, for a user of whom nothing is known"}
     arrays = {
-        "item_count": Array(np.float64, ("items",)),
-        "period_offsets": Array(np.int64, ("",)),
-        "period_item_num": Array(np.int32, ("",)),
-        "period_count": Array(np.float32, ("",)),
+        "item_count": Array(np.float64, ("items",), 0, LARGEST_SUM),
+        "period_offsets": Array(np.int64, ("periods+1",), offsets_of="counts"),
+        "period_item_num": Array(np.int32, ("counts",), below="items"),
+        "period_count": Array(np.float32, ("counts",), 0, LARGEST_SUM),
     }
     values = ("period_days",)
 
@@ -99,16 +99,11 @@ class Popularity(Source):
     def load(cls, arrays: Arrays, values: Values, options: PopularityOptions) -> Self:
         """Return the source with these counts."""
         offsets, item_num, count = (arrays[f"period_{name}"] for name in ("offsets", "item_num", "count"))
-        num_entries = len(item_num)
-        if len(count) != num_entries or not len(offsets) or offsets[0] != 0 or offsets[-1] != num_entries:
-            raise ValueError(f"popularity.period_offsets do not end at the {num_entries:,} entries of the periods")
-        if (np.diff(offsets) < 0).any():
-            raise ValueError("popularity.period_offsets descend")
-        if num_entries and not 0 <= int(item_num.min()) <= int(item_num.max()) < len(arrays["item_count"]):
-            raise ValueError("popularity.period_item_num has items that the model does not have")
-        days = float(values["period_days"])
-        if days < 0 or (len(offsets) > 1 and days == 0):
-            raise ValueError(f"popularity.period_days: expected the length of the periods, got {days:g}")
+        days, num_periods = float(values["period_days"]), len(offsets) - 1
+        if days < (1 if num_periods else 0):
+            raise ValueError(f"popularity.period_days: expected the length of the periods, at least 1, got {days:g}")
+        if num_periods > MAX_PERIODS + 1:
+            raise ValueError(f"popularity.period_offsets: expected at most {MAX_PERIODS + 1:,} periods")
         return cls(arrays["item_count"], offsets, item_num, count, days, options)
 
     def top(self, query: Query, count: int) -> Candidates:

@@ -12,7 +12,7 @@ from pydantic import Field
 from recommender.candidates.base import Axis, Candidates, Role, Source
 from recommender.candidates.item_table import DENSE
 from recommender.candidates.topk import lower_bound_of_kth_largest, top_k, without
-from recommender.components.base import Array, Arrays, Reason, Values
+from recommender.components.base import UNIT, Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import NO_ITEMS, Query
 from recommender.components.recency import RecencyOptions
@@ -68,12 +68,12 @@ class Titles(Source):
     shown_as = "similarity"
     shown_description = "Cosine of the item's title and those of the history; null if either is unknown."
     arrays = {
-        "offsets": Array(np.int64, ("items+1",)),
-        "term": Array(np.int32, ("",)),
-        "tfidf": Array(np.float32, ("",)),
-        "term_offsets": Array(np.int64, ("",)),
-        "term_item_num": Array(np.int32, ("",)),
-        "term_tfidf": Array(np.float32, ("",)),
+        "offsets": Array(np.int64, ("items+1",), offsets_of="entries"),
+        "term": Array(np.int32, ("entries",), below="terms"),
+        "tfidf": Array(np.float32, ("entries",), 0, UNIT),
+        "term_offsets": Array(np.int64, ("terms+1",), offsets_of="postings"),
+        "term_item_num": Array(np.int32, ("postings",), below="items"),
+        "term_tfidf": Array(np.float32, ("postings",), 0, UNIT),
     }
 
     def __init__(
@@ -119,10 +119,8 @@ class Titles(Source):
     @classmethod
     def load(cls, arrays: Arrays, values: Values, options: TitlesOptions) -> Self:
         """Return the source with these vectors."""
-        num_terms, num_items = len(arrays["term_offsets"]) - 1, len(arrays["offsets"]) - 1
-        _check(arrays["offsets"], arrays["term"], arrays["tfidf"], num_terms, "titles.offsets")
+        num_terms = len(arrays["term_offsets"]) - 1
         postings = arrays["term_offsets"], arrays["term_item_num"], arrays["term_tfidf"]
-        _check(*postings, num_items, "titles.term_offsets")
         return cls(TitleVectors(arrays["offsets"], arrays["term"], arrays["tfidf"], num_terms), *postings, options)
 
     def top(self, query: Query, count: int) -> Candidates | None:
@@ -196,14 +194,3 @@ class Titles(Source):
             query.memo[self.name] = None if found is None else Profile(*found, self.vectors.num_terms)
         profile: Profile | None = query.memo[self.name]
         return profile
-
-
-def _check(
-    offsets: NDArray[np.int64], number: NDArray[np.int32], value: NDArray[np.float32], size: int, name: str
-) -> None:
-    if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(number) or len(value) != len(number):
-        raise ValueError(f"{name} do not end at the {len(number):,} entries")
-    if (np.diff(offsets) < 0).any():
-        raise ValueError(f"{name} descend")
-    if len(number) and not 0 <= int(number.min()) <= int(number.max()) < size:
-        raise ValueError(f"{name}: an entry is not below {size:,}")

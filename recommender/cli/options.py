@@ -11,6 +11,15 @@ from recommender.common.output import accept_all_text, complain
 from recommender.config import Config, as_written, words_of
 from recommender.errors import RecommenderError
 from recommender.sagemaker.environment import BASE_DIR, CHANNELS, Container
+from recommender.sagemaker.server_environment import MODEL_SHA256
+
+sha256_option = click.option(
+    "--model-sha256",
+    "sha256",
+    metavar="SHA256",
+    help="Refuse any other model: the SHA-256 of its config.json, which has the SHA-256 of all other files (sha256sum "
+    f"model/config.json).  [default: ${MODEL_SHA256}; else any model]",
+)
 
 
 def options_of(config: type[Config]) -> list[click.Parameter]:

@@ -10,11 +10,12 @@ See README.md for requests, responses and variables.
 import click
 
 from recommender.artifacts.model_archive import unpacked
+from recommender.cli.options import sha256_option
 from recommender.common.output import accept_all_text, complain
 from recommender.errors import RecommenderError
 from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.environment import Container
-from recommender.sagemaker.server_environment import ServerSettings
+from recommender.sagemaker.server_environment import ServerSettings, model_sha256
 from recommender.service.server import run
 
 
@@ -22,14 +23,15 @@ from recommender.service.server import run
 @click.option(
     "--model", metavar="PLACE", help="Model folder, model.tar.gz or s3:// URI of one; by default the container's."
 )
-def command(model: str | None) -> None:
+@sha256_option
+def command(model: str | None, sha256: str | None) -> None:
     """Load the model and serve it."""
-    settings = ServerSettings.from_environment()
+    settings, sha256 = ServerSettings.from_environment(), model_sha256(sha256)
     if model is None:
-        recommender = Recommender.load(Container.from_environment().model_dir)
+        recommender = Recommender.load(Container.from_environment().model_dir, sha256)
     else:
-        with unpacked(model) as folder:  # its arrays stay mapped after the files are removed
-            recommender = Recommender.load(folder)
+        with unpacked(model) as folder:
+            recommender = Recommender.load(folder, sha256)
     run(recommender, settings)
 
 

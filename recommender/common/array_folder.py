@@ -3,6 +3,9 @@
 There is one .npy file per array, and config.json with size and SHA-256 of each file and its own checksum. Nothing is
 unpickled. The same arrays give the same bytes.
 
+The checksums find damage. They are no signature: whoever can alter the folder can compute them anew. So what is
+loaded is bounded and checked in any case. It is copied, so that files that change later change nothing.
+
 A new content replaces an older one in three steps, so that a reader finds one of them whole at any time, also after a
 kill or a power cut:
 
@@ -13,23 +16,39 @@ kill or a power cut:
 """
 
 import hashlib
+import io
 import json
+import math
+import mmap
+import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from recommender.common.files import sync, write_text
-from recommender.common.messages import shown
+from recommender.common.files import open_regular, sync, write_text
+from recommender.common.memory import memory_bytes
+from recommender.common.messages import reason, shown
 from recommender.errors import ArtifactError
 
 CONFIG_FILE = "config.json"
 STAGED, NEW = ".staged", ".new"
 MAX_CONFIG_BYTES = 1_000_000
-PLAIN_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)?\.npy")
+MAX_HEADER_BYTES = 256  # of a .npy file; a table has 128
+BYTES_AT_ONCE = 2**20
+PLAIN_NAME = re.compile(r"[a-z0-9_]{1,100}(\.[a-z0-9_]{1,100})?\.npy")
+
+
+class Header(NamedTuple):
+    """The beginning of a .npy file: its bytes, and the dtype and shape that they state."""
+
+    content: bytes
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
 
 
 def save(folder: Path, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -56,7 +75,7 @@ def stage(folder: Path, config: Mapping[str, Any], arrays: Mapping[str, np.ndarr
         files = {}
         for name, array in arrays.items():
             path = array_file(staged, name)
-            np.save(path, array, allow_pickle=False)
+            np.save(path, np.asarray(array, order="C"), allow_pickle=False)
             sync(path)
             files[path.name] = fingerprint(path)
         path = staged / CONFIG_FILE
@@ -109,13 +128,14 @@ def _finish(folder: Path) -> None:
     sync(folder)
 
 
-def place_of(folder: Path, file: str) -> Path:
-    """Return where a file of the folder is, also while its content is replaced."""
-    new = folder / NEW
-    return new / file if (new / CONFIG_FILE).exists() and (new / file).exists() else folder / file
+def _places(folder: Path, file: str) -> Iterator[Path]:
+    """Yield where a file of the folder can be: while its content is replaced, files move from the first place."""
+    if (folder / NEW / CONFIG_FILE).exists():
+        yield folder / NEW / file
+    yield folder / file
 
 
-def load_config(folder: Path, form: str, version: int, hint: str) -> dict[str, Any]:
+def load_config(folder: Path, form: str, version: int, hint: str, sha256: str | None = None) -> dict[str, Any]:
     """Return the `config` that `save` wrote, after checking it.
 
     Args:
@@ -123,19 +143,24 @@ def load_config(folder: Path, form: str, version: int, hint: str) -> dict[str, A
         form: the `format` expected.
         version: the `format_version` expected.
         hint: the advice of the message if there is no folder.
+        sha256: the SHA-256 that config.json must have; None: any.
 
     Raises:
-        ArtifactError: config.json is missing, damaged or of another format or version.
+        ArtifactError: config.json is missing, damaged, of another format or version, or not the one meant.
     """
-    path = place_of(folder, CONFIG_FILE)
+    path = folder / CONFIG_FILE
     try:
-        with path.open("rb") as file:
-            config = json.loads(file.read(MAX_CONFIG_BYTES))
+        content = _read_config(*_places(folder, CONFIG_FILE))
+        found = hashlib.sha256(content).hexdigest()
+        if sha256 is not None and found != sha256.lower():
+            raise ArtifactError(f"{path}: its SHA-256 is {found}, expected {sha256.lower()}: this is another model")
+        config = _parsed(content)
+        is_unaltered = config == signed(config)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: is missing; {hint}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path}: can't be read as JSON: {error}") from None
-    if not isinstance(config, dict) or config.get("format") != form:
+        raise ArtifactError(f"{path}: can't be read as JSON: {reason(error)}") from None
+    if config.get("format") != form:
         raise ArtifactError(f"{path}: expected format {form!r}, as train.py writes it")
     if config.get("format_version") != version:
         found = shown(config.get("format_version"))
@@ -143,34 +168,126 @@ def load_config(folder: Path, form: str, version: int, hint: str) -> dict[str, A
             f"{path}: format_version is {found}, this version reads {version}: "
             "train again, or use the version of the project that wrote it"
         )
-    if config != signed(config):
+    if not is_unaltered:
         raise ArtifactError(f"{path}: its checksum is not that of its content: the file was altered")
     return config
 
 
-def load_array(folder: Path, name: str, config: Mapping[str, Any]) -> np.ndarray:
-    """Map an array into memory after verifying its checksum, which reads the whole file once.
+def load_arrays(folder: Path, names: Iterable[str], config: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Load arrays of plain numbers into memory that forked processes share; O(bytes), each file is read once.
+
+    The checksum is that of the copy, which nothing can alter. So files may be overwritten, truncated or removed later.
+
+    Returns:
+        The arrays, read-only. Their dtypes, shapes and values are whatever the files hold.
 
     Raises:
-        ArtifactError: the file is missing, truncated or altered.
+        ArtifactError: a file is missing, truncated, altered or no such array, or all of them do not fit into memory.
     """
-    path = place_of(folder, array_file(folder, name).name)
+    listed = {name: _listed_file(folder, name, config) for name in names}
+    total, most = sum(num_bytes for num_bytes, _ in listed.values()), memory_bytes()
+    if total > most:
+        raise ArtifactError(f"{folder / CONFIG_FILE}: its files take {total:,} bytes of memory, there are {most:,}")
+    return {name: _load_array(folder, name, *expected) for name, expected in listed.items()}
+
+
+def _listed_file(folder: Path, name: str, config: Mapping[str, Any]) -> tuple[int, str]:
+    """Return the size and the SHA-256 that config.json states of the file of an array."""
+    file = array_file(folder, name).name
     try:
-        expected = config["files"][path.name]
-        found = fingerprint(path)
-        if found["bytes"] != expected["bytes"]:
-            raise ArtifactError(
-                f"{path}: has {found['bytes']} bytes, expected {expected['bytes']}: truncated or altered"
-            )
-        if found["sha256"] != expected["sha256"]:
+        num_bytes, sha256 = config["files"][file]["bytes"], config["files"][file]["sha256"]
+    except (KeyError, TypeError):
+        num_bytes, sha256 = None, None
+    if type(num_bytes) is not int or not 0 <= num_bytes < 2**63 or not isinstance(sha256, str):
+        raise ArtifactError(f"{folder / CONFIG_FILE}: 'files' has no size and sha256 of {file}")
+    return num_bytes, sha256
+
+
+def _load_array(folder: Path, name: str, num_bytes: int, sha256: str) -> np.ndarray:
+    path = array_file(folder, name)
+    try:
+        with _opened(*_places(folder, path.name)) as file:
+            found = os.fstat(file.fileno()).st_size
+            if found != num_bytes:
+                raise ArtifactError(f"{path}: has {found} bytes, expected {num_bytes}: truncated or altered")
+            header = _read_header(file)
+            data_bytes = num_bytes - len(header.content)
+            if data_bytes != math.prod(header.shape) * header.dtype.itemsize:
+                raise ValueError(f"its header does not state the size of its data, {data_bytes:,} bytes")
+            copied, digest = _copied(file, data_bytes, header.content)
+        if digest != sha256:
             raise ArtifactError(f"{path}: its SHA-256 is not the one in {CONFIG_FILE}: the file was altered")
-        return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        return np.frombuffer(copied, header.dtype).reshape(header.shape)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: is missing") from None
-    except (KeyError, TypeError):
-        raise ArtifactError(f"{folder / CONFIG_FILE}: 'files' has no size and sha256 of {path.name}") from None
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: can't be loaded: {type(error).__name__}: {error}") from None
+    except (OSError, ValueError, MemoryError) as error:
+        raise ArtifactError(f"{path}: can't be loaded: {type(error).__name__}: {reason(error)}") from None
+
+
+def _read_header(file: io.BufferedReader) -> Header:
+    """Read the header of a .npy file; the file is then at its data."""
+    begin = io.BytesIO(file.read(MAX_HEADER_BYTES))
+    try:
+        if np.lib.format.read_magic(begin) != (1, 0):
+            raise ValueError("expected version 1.0 of the .npy format")
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(begin, max_header_size=MAX_HEADER_BYTES)
+    except Exception as error:  # noqa: BLE001 - numpy evaluates the text as a literal, which has many ways to fail
+        raise ValueError(f"expected the header of a .npy file, damaged or altered: {reason(error)}") from None
+    if is_fortran or dtype.kind not in "biuf" or not dtype.isnative or min(shape, default=0) < 0:
+        raise ValueError(f"expected a table of plain numbers, row by row, got {shown(str(dtype))}")
+    file.seek(begin.tell())
+    return Header(begin.getvalue()[: begin.tell()], dtype, shape)
+
+
+def _copied(file: io.BufferedReader, num_bytes: int, header: bytes) -> tuple[memoryview, str]:
+    """Copy the rest of a file; return the copy, which can't be written to, and the SHA-256 of header and copy.
+
+    No file is behind the memory. Processes that are forked share its pages, since nothing is written to them.
+    """
+    digest = hashlib.sha256(header)
+    memory = mmap.mmap(-1, max(num_bytes, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    copied = memoryview(memory)[:num_bytes]
+    begin = 0
+    while begin < num_bytes:
+        count = file.readinto(copied[begin : begin + BYTES_AT_ONCE])
+        if not count:
+            raise ValueError("it became shorter while it was read")
+        digest.update(copied[begin : begin + count])
+        begin += count
+    return copied.toreadonly(), digest.hexdigest()
+
+
+def _opened(*places: Path) -> io.BufferedReader:
+    """Open the first regular file that exists; a link out of its folder is refused."""
+    for path in places[:-1]:
+        with suppress(FileNotFoundError):
+            return _opened(path)
+    target = Path(os.path.realpath(places[-1]))
+    if target.parent != Path(os.path.realpath(places[-1].parent)):
+        raise OSError("it is a link out of its folder")
+    return open_regular(target)
+
+
+def _read_config(*places: Path) -> bytes:
+    with _opened(*places) as file:
+        content = file.read(MAX_CONFIG_BYTES + 1)
+    if len(content) > MAX_CONFIG_BYTES:
+        raise ValueError(f"it has more than {MAX_CONFIG_BYTES:,} bytes")
+    return content
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    config = json.loads(content, object_pairs_hook=_object)
+    if not isinstance(config, dict):
+        raise ValueError(f"expected an object, got {shown(config)}")
+    return config
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name occurs twice in one object")
+    return found
 
 
 def clear(folder: Path, names: Iterable[str]) -> None:
@@ -191,12 +308,13 @@ def listed(folder: Path, form: str) -> list[str]:
 def _files_of(path: Path, form: str | None = None) -> list[str]:
     """Return the plain names of files that a config.json lists, never a path out of the folder."""
     try:
-        with path.open("rb") as file:
-            config = json.loads(file.read(MAX_CONFIG_BYTES))
-        names = list(config["files"]) if form in (None, config["format"]) else []
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        config = _parsed(_read_config(path))
+    except (OSError, ValueError, RecursionError):
         return []
-    return [name for name in names if PLAIN_NAME.fullmatch(name)]
+    files = config.get("files")
+    if form not in (None, config.get("format")) or not isinstance(files, dict):
+        return []
+    return [name for name in files if PLAIN_NAME.fullmatch(name)]
 
 
 def array_file(folder: Path, name: str) -> Path:

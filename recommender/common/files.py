@@ -1,8 +1,13 @@
-"""Files that are complete or absent, also after a power cut: this project writes all its results so."""
+"""Files that are complete or absent, also after a power cut: this project writes all its results so.
+
+Files that are read without waiting.
+"""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 
@@ -43,3 +48,19 @@ def sync_tree(folder: Path) -> None:
     for path in (*folder.rglob("*"), folder):
         if path.is_dir() or path.is_file():
             sync(path)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading; a FIFO, a device or a folder is refused at once.
+
+    Raises:
+        OSError: the file is missing, can't be read or is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # else a FIFO waits for a writer
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("expected a regular file, got a folder, a FIFO or a device")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise

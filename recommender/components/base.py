@@ -1,5 +1,6 @@
 """The contract of a component: options, fit, saving and loading."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,42 +9,131 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
+from recommender.common.messages import shown
 from recommender.components.fit_context import FitContext
 from recommender.data.options import SharedOptions
 
-LARGEST = 1e300  # of a number that a component keeps; larger whole numbers of JSON are no float
+LARGEST = 1e15  # of a number or factor that a component keeps: products of several stay finite, also in float32
+LARGEST_SUM = 1e30  # of a sum over many events
+UNIT = 1.001  # of an entry of a row of length 1; float32 exceeds 1 slightly
+AT_ONCE = 2**18  # numbers that are checked together; they stay in the cache
 Arrays = Mapping[str, np.ndarray]
 Values = Mapping[str, float]
+Sizes = dict[str, int]
+
+
+class ArrayError(ValueError):
+    """An array is not as declared; `array` is its name, `problem` what was expected."""
+
+    def __init__(self, array: str, problem: str) -> None:
+        super().__init__(f"{array}: {problem}")
+        self.array = array
+        self.problem = problem
 
 
 @dataclass(frozen=True)
 class Array:
-    """The dtype and shape of an array that a component keeps.
+    """What an array that a component keeps must be: its dtype, its shape and the range of its values.
 
     Attributes:
         dtype: exactly this one.
-        shape: a size for each axis: "users", "items", "users+1", "items+1", the name of an option that is a whole
-            number, or "" for any size.
+        shape: a size for each axis: "users", "items", the name of an option or value that is a whole number, or any
+            other name for a size that the arrays of the component share. "+1" adds one. "" is any size.
+        low, high: the range of the values, both included. NaN is never in it.
+        below: a size, if the values are numbers from 0 to below it.
+        offsets_of: a size, if the values are offsets: they begin at 0, never descend and end at it.
     """
 
     dtype: DTypeLike
     shape: tuple[str, ...]
+    low: float = -math.inf
+    high: float = math.inf
+    below: str = ""
+    offsets_of: str = ""
 
-    def check(self, name: str, array: np.ndarray, sizes: Mapping[str, int]) -> None:
-        """Check that an array has this dtype and shape.
+    def check_shape(self, array: np.ndarray, sizes: Mapping[str, int]) -> dict[str, int]:
+        """Check dtype and shape; return `sizes` and those that the shape of this array sets.
 
         Raises:
             ValueError: the dtype or the shape differs.
         """
         if array.dtype != np.dtype(self.dtype):
-            raise ValueError(f"{name}: expected {np.dtype(self.dtype)}, got {array.dtype}")
-        expected = tuple(sizes.get(size) for size in self.shape)
-        fits = len(array.shape) == len(expected) and all(
-            size is None or size == found for size, found in zip(expected, array.shape, strict=True)
-        )
+            raise ValueError(f"expected {np.dtype(self.dtype)}, got {array.dtype}")
+        found = dict(sizes)
+        fits = len(array.shape) == len(self.shape)
+        for name, length in zip(self.shape, array.shape, strict=False):
+            base, plus, _ = name.partition("+1")
+            fits = fits and length >= bool(plus)
+            if base:
+                fits = fits and found.setdefault(base, length - bool(plus)) == length - bool(plus)
         if not fits:
-            names = " x ".join(f"{size} ({sizes[size]:,})" if size in sizes else "any" for size in self.shape)
-            raise ValueError(f"{name}: expected the shape {names}, got {' x '.join(map(str, array.shape))}")
+            names = " x ".join(_with_size(name, sizes) for name in self.shape)
+            raise ValueError(f"expected the shape {names}, got {' x '.join(map(str, array.shape)) or 'no axis'}")
+        return found
+
+    def check_values(self, array: np.ndarray, sizes: Mapping[str, int]) -> None:
+        """Check the range and the order of the values; O(values), in parts of `AT_ONCE`.
+
+        Raises:
+            ValueError: a value is out of range or out of order.
+        """
+        flat = array.reshape(-1)
+        if flat.dtype == bool:
+            self._check_range(flat.view(np.uint8), 0, 1)
+        elif self.below:
+            self._check_range(flat, 0, sizes[self.below] - 1)
+        elif self.offsets_of:
+            _check_offsets(flat, sizes[self.offsets_of])
+        elif flat.dtype.kind == "f" or (self.low, self.high) != (-math.inf, math.inf):
+            self._check_range(flat, self.low, self.high)
+
+    @staticmethod
+    def _check_range(values: np.ndarray, low: float, high: float) -> None:
+        for begin in range(0, len(values), AT_ONCE):
+            part = values[begin : begin + AT_ONCE]
+            least, most = part.min(), part.max()
+            if not (low <= least and most <= high):  # NaN is neither
+                raise ValueError(f"expected numbers from {low:g} to {high:g}, got {least:g} to {most:g}")
+
+
+def _with_size(name: str, sizes: Mapping[str, int]) -> str:
+    base, plus, _ = name.partition("+1")
+    return f"{name} ({sizes[base] + bool(plus):,})" if base in sizes else "any"
+
+
+def _check_offsets(offsets: np.ndarray, end: int) -> None:
+    if not len(offsets) or offsets[0] != 0 or offsets[-1] != end:
+        raise ValueError(f"expected offsets from 0 to the {end:,} entries that they divide")
+    for begin in range(0, len(offsets), AT_ONCE):
+        part = offsets[begin : begin + AT_ONCE + 1]
+        if (part[1:] < part[:-1]).any():
+            raise ValueError("expected offsets that do not descend")
+
+
+def check_arrays(declared: Mapping[str, Array], arrays: Arrays, sizes: Mapping[str, int], prefix: str = "") -> Sizes:
+    """Check that arrays are as declared; return `sizes` and those that the shapes set.
+
+    Args:
+        declared: by name.
+        arrays: by name; at least those declared.
+        sizes: known sizes.
+        prefix: before the names in errors.
+
+    Raises:
+        ArrayError: an array is not as declared.
+    """
+    known = dict(sizes)
+    for name, array in declared.items():
+        try:
+            known = array.check_shape(arrays[name], known)
+        except ValueError as error:
+            raise ArrayError(prefix + name, str(error)) from None
+    for name, array in declared.items():
+        try:
+            array.check_values(arrays[name], known)
+        except ValueError as error:
+            raise ArrayError(prefix + name, str(error)) from None
+    return known
 
 
 @dataclass(frozen=True)
@@ -111,8 +201,8 @@ class Component(ABC):
         """Return the component that `save` stored.
 
         Args:
-            arrays: memory-mapped, of the dtypes and shapes that `arrays` names.
-            values: finite numbers.
+            arrays: read-only, of the dtypes, shapes and values that `arrays` declares.
+            values: numbers of at most `LARGEST`.
             options: the options of the fit.
 
         Raises:
@@ -135,16 +225,18 @@ class Component(ABC):
 
     @classmethod
     def checked(cls, arrays: Arrays, values: Values, options: SharedOptions, num_users: int, num_items: int) -> Self:
-        """Return the component that `save` stored, after checking dtypes, shapes and numbers.
+        """Return the component that `save` stored, after checking arrays and numbers.
 
         Raises:
-            ValueError: an array or a number is invalid; the message names it.
+            ArrayError: an array is not as declared.
+            ValueError: a number is invalid, or arrays and numbers do not belong together; the message says which.
         """
-        sizes = {"users": num_users, "users+1": num_users + 1, "items": num_items, "items+1": num_items + 1}
-        sizes |= {name: value for name, value in options.model_dump().items() if isinstance(value, int)}
-        for name, array in cls.arrays.items():
-            array.check(f"{cls.name}.{name}", arrays[name], sizes)
         for name in cls.values:
-            if not isinstance(values[name], int | float) or not abs(values[name]) < LARGEST:
-                raise ValueError(f"{cls.name}.{name} is not a finite number")
+            value = values[name]
+            if type(value) not in (int, float) or not abs(value) <= LARGEST:
+                raise ValueError(f"{cls.name}.{name}: expected a number up to {LARGEST:g}, got {shown(value)}")
+        whole = {**options.model_dump(), **{name: values[name] for name in cls.values}}
+        sizes = {name: value for name, value in whole.items() if type(value) is int}
+        sizes |= {"users": num_users, "items": num_items}
+        check_arrays(cls.arrays, arrays, sizes, f"{cls.name}.")
         return cls.load(arrays, values, options)

@@ -11,7 +11,7 @@ from pyarrow import types
 from recommender.common.output import say
 from recommender.data.clock import seconds_per_unit, unit_name
 from recommender.data.column_names import as_option
-from recommender.data.columns import MAX_TITLE_CHARACTERS, Chunk, Chunks, Columns, Id, Number, Time, Title
+from recommender.data.columns import Chunk, Chunks, Columns, Id, Number, Time, Title
 from recommender.data.event_types import MAX_WEIGHT, weigh
 from recommender.data.formats.csv_text import read_csv
 from recommender.data.formats.json_lines import read_json_lines
@@ -19,6 +19,7 @@ from recommender.data.formats.parquet import read_parquet
 from recommender.data.headers import likely, named_columns
 from recommender.data.options import EventOptions
 from recommender.data.sources import Format, SourceFile
+from recommender.data.vocabulary import MAX_TITLE_CHARACTERS
 from recommender.errors import DataError
 
 READERS: dict[Format, Callable[[SourceFile, Columns], Chunks]] = {

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from recommender.common.messages import shown
 from recommender.data.clock import TIME_EXAMPLES
 from recommender.data.iso_times import Times
-from recommender.data.vocabulary import MAX_ID_CHARACTERS
+from recommender.data.vocabulary import MAX_ID_CHARACTERS, MAX_TITLE_CHARACTERS
 from recommender.errors import DataError
 
-MAX_TITLE_CHARACTERS = 2_000
 MAX_TIME = 2**62
 
 ValueAt = Callable[[int], object]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from recommender.data.interactions import Interactions
 
 OLDEST = -(2**31)  # seconds: 68 years before the newest event
+AT_ONCE = 2**18  # events that are checked together
 
 
 class History(NamedTuple):
@@ -75,6 +76,18 @@ class Histories:
             return [None] * len(time)
         found: list[int | None] = (np.floor(time * unit).astype(np.int64) - self.newest).tolist()
         return found
+
+    def check(self) -> None:
+        """Check that the times of each user ascend; O(events), in parts.
+
+        Raises:
+            ValueError: a time is earlier than the one before.
+        """
+        for begin in range(0, len(self.time), AT_ONCE):
+            time = self.time[begin : begin + AT_ONCE + 1]
+            earlier = np.flatnonzero(time[1:] < time[:-1]) + begin + 1
+            if (self.offsets[np.searchsorted(self.offsets, earlier)] != earlier).any():  # it is not a user's first
+                raise ValueError("expected the events of each user from the oldest to the newest")
 
     def of(self, user_num: int) -> History:
         """Return the history of one user."""

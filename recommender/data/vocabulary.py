@@ -1,14 +1,19 @@
-"""Millions of strings in two memory-mappable arrays, and a numbering of IDs by them."""
+"""Millions of strings in two arrays, and a numbering of IDs by them."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import lt
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_ID_CHARACTERS = 1_000
+MAX_TITLE_CHARACTERS = 2_000
+MOST_BYTES = 4  # of a character in UTF-8
+AT_ONCE = 10_000  # strings that are checked together
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,42 @@ class StringTable(Sequence[bytes]):
         """Return a string."""
         return self[index].decode()
 
+    def check(self, longest: int) -> None:
+        """Check that the strings are UTF-8 and not longer than so many characters; O(bytes), in parts.
+
+        Args:
+            longest: characters.
+
+        Raises:
+            ValueError: a string is longer, or its bytes are no UTF-8.
+        """
+        for begin in range(0, len(self), AT_ONCE):
+            offsets = self.offsets[begin : begin + AT_ONCE + 1]
+            lengths = np.diff(offsets)
+            if lengths.max() > longest * MOST_BYTES:
+                raise ValueError(f"expected texts of at most {longest:,} characters, got {lengths.max():,} bytes")
+            blob = self.blob[offsets[0] : offsets[-1]]
+            first_bytes = self.blob[offsets[:-1][lengths > 0]]
+            try:
+                blob.tobytes().decode()
+            except UnicodeDecodeError as error:
+                raise ValueError(f"expected texts in UTF-8: {error.reason}") from None
+            if ((first_bytes & 0xC0) == 0x80).any():
+                raise ValueError("expected texts in UTF-8: one begins within a character")
+
+    def part(self, begin: int) -> list[bytes]:
+        """Return `AT_ONCE` strings from this one on, or those that are left."""
+        offsets = self.offsets[begin : begin + AT_ONCE + 1]
+        blob = self.blob[offsets[0] : offsets[-1]].tobytes()
+        return [blob[start:end] for start, end in pairwise((offsets - offsets[0]).tolist())]
+
 
 @dataclass(frozen=True)
 class Vocabulary:
     """IDs of users or of items and their row numbers.
 
     An ID's number is its rank in the order of code points. So numbers, and all ties that they break, do not
-    depend on the order of the input. A look-up is a binary search in the mapped table, O(log n). It needs no
+    depend on the order of the input. A look-up is a binary search in the table, O(log n). It needs no
     dictionary in memory: a dictionary of 2 million IDs would cost every worker 330 MB.
 
     Attributes:
@@ -73,6 +107,19 @@ class Vocabulary:
 
     def __iter__(self) -> Iterator[str]:
         return map(self.id, range(len(self)))
+
+    def check(self) -> None:
+        """Check that the IDs ascend, each once; O(bytes), in parts.
+
+        Raises:
+            ValueError: they do not: a look-up would not find them.
+        """
+        last: list[bytes] = []
+        for begin in range(0, len(self.table), AT_ONCE):
+            ids = [*last, *self.table.part(begin)]
+            if not all(map(lt, ids, ids[1:])):
+                raise ValueError("expected IDs that ascend, each once")
+            last = ids[-1:]
 
     def id(self, number: int) -> str:
         """Return the ID with this row number."""

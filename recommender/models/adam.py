@@ -94,8 +94,7 @@ def epochs(
     tables = {name: AdamTable.of(_rows(parameter.data)) for name, parameter in model.named_parameters()}
     arrays = {f"{name}.{part}": tensor for name, table in tables.items() for part, tensor in vars(table).items()}
     if start is not None:
-        for name, array in start.arrays.items():
-            arrays[name][:] = array
+        start.copy_into(arrays)
     user, item, rating = map(torch.tensor, (data.user_num, data.item_num, data.ratings))
     for number in count(1 if start is None else start.number + 1):
         order = torch.from_numpy(np.random.default_rng([config.seed, number]).permutation(len(data)))

@@ -78,17 +78,18 @@ def sweeps(
     user_shares = hosts.shares(row_costs(data.user_num, len(data.users), config.embedding_dim))
     by_item = batches(data.item_num, data.user_num, rating, item_shares[hosts.rank], config.embedding_dim)
     by_user = batches(data.user_num, data.item_num, rating, user_shares[hosts.rank], config.embedding_dim)
+    arrays = {"user_embedding": users.embedding, "user_bias": users.bias}
     if start is None:
         initialize(users, data, config.seed)
     else:
-        users.embedding[:], users.bias[:] = start.arrays["user_embedding"], start.arrays["user_bias"]
+        start.copy_into(arrays)
     user_bias_reg, item_bias_reg = config.bias_regularizations
     for number in count(1 if start is None else start.number + 1):
         half_step(items, users, by_item, config.regularization, item_bias_reg)
         all_gather(hosts, items, item_shares)
         half_step(users, items, by_user, config.regularization, user_bias_reg)
         all_gather(hosts, users, user_shares)
-        yield Iteration(number, model, {"user_embedding": users.embedding, "user_bias": users.bias})
+        yield Iteration(number, model, arrays)
 
 
 def initialize(users: Side, data: Interactions, seed: int) -> None:

@@ -127,8 +127,22 @@ class Checkpoints:
 
 def _load(path: Path) -> Checkpoint:
     config = array_folder.load_config(path, FORMAT, FORMAT_VERSION, "expected a checkpoint that train.py has written")
-    arrays = {name: torch.from_numpy(array_folder.load_array(path, name, config).copy()) for name in config["arrays"]}
-    return Checkpoint(Phase(config["phase"]), Start(config["number"], arrays), config["errors"])
+    names = array_folder.listed(path, FORMAT)
+    arrays = array_folder.load_arrays(path, names, config)
+    try:
+        tensors = {name: torch.from_numpy(arrays.pop(name).copy()) for name in names}  # one copy at a time
+        number, errors = config["number"], config["errors"]
+        if type(number) is not int or number < 1 or not isinstance(errors, list) or not all(map(_is_number, errors)):
+            raise ValueError("expected the number of iterations, and the error after each")
+        if config["arrays"] != sorted(names):
+            raise ValueError(f"expected the arrays {', '.join(names)}")
+        return Checkpoint(Phase(config["phase"]), Start(number, tensors), errors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{path / array_folder.CONFIG_FILE}: does not describe a checkpoint: {error}") from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _sent(own: Checkpoint | None, hosts: Hosts) -> Checkpoint | None:

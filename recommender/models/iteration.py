@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from recommender.errors import FitError
 from recommender.models.networks import BasicMF
 
 
@@ -19,6 +20,19 @@ class Start:
 
     number: int
     arrays: Mapping[str, Tensor]
+
+    def copy_into(self, tables: Mapping[str, Tensor]) -> None:
+        """Copy the arrays into the tables of a solver.
+
+        Raises:
+            FitError: they have other names or shapes: the checkpoint was altered.
+        """
+        if {name: array.shape for name, array in self.arrays.items()} != {
+            name: of.shape for name, of in tables.items()
+        }:
+            raise FitError("the checkpoint has other tables than this job: remove the folder with the checkpoints")
+        for name, array in self.arrays.items():
+            tables[name].copy_(array)
 
 
 @dataclass(frozen=True)

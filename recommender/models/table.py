@@ -37,17 +37,3 @@ class Table:
         row = np.repeat(np.arange(len(rows)), length)
         where = np.arange(len(row)) + (begin - np.cumsum(length) + length)[row]
         return row, self.item_num[where], self.score[where]
-
-    def check(self, name: str) -> None:
-        """Check that offsets and items belong together.
-
-        Raises:
-            ValueError: they do not; the message begins with `name`.
-        """
-        offsets, num_entries = self.offsets, len(self.item_num)
-        if len(self.score) != num_entries or offsets[0] != 0 or offsets[-1] != num_entries:
-            raise ValueError(f"{name}.offsets do not end at the {num_entries:,} entries of the table")
-        if (np.diff(offsets) < 0).any():
-            raise ValueError(f"{name}.offsets descend")
-        if num_entries and not 0 <= int(self.item_num.min()) <= int(self.item_num.max()) < self.num_items:
-            raise ValueError(f"{name}.item_num has items that the model does not have")

@@ -1,6 +1,7 @@
 """Batch scoring: recommendations for all users of a model in one Parquet file, one matrix product per block."""
 
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -53,22 +54,23 @@ def _numbers(values: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
-def score_all(folder: Path, path: Path, top_k: int, num_candidates: int, workers: int) -> int:
-    """Write the recommendations for all users of a model folder; the file appears when it is complete.
+def score_all(recommender: Recommender, path: Path, top_k: int, num_candidates: int, workers: int) -> int:
+    """Write the recommendations for all users of a model; the file appears when it is complete.
+
+    The processes are forked, so that they share the memory of the model.
 
     Returns:
         The number of users.
 
     Raises:
-        ArtifactError: see `model_folder.load`.
         OSError: the file can't be written.
     """
-    num_users = len(Recommender.load(folder).model.users)
+    num_users = len(recommender.model.users)
     blocks = [range(begin, min(begin + BLOCK, num_users)) for begin in range(0, num_users, BLOCK)]
     with (
         atomic(path) as unfinished,
         pq.ParquetWriter(unfinished, SCHEMA) as writer,
-        ProcessPoolExecutor(workers, initializer=_load, initargs=(folder,)) as pool,
+        ProcessPoolExecutor(workers, get_context("fork"), _begin, (recommender,)) as pool,
     ):
         batches = pool.map(_score, blocks, *([value] * len(blocks) for value in (top_k, num_candidates)))
         for batch, _ in zip(batches, progress(blocks, "scoring blocks of users"), strict=True):
@@ -76,13 +78,13 @@ def score_all(folder: Path, path: Path, top_k: int, num_candidates: int, workers
     return num_users
 
 
-_loaded: list[Recommender] = []  # in a worker process
+_inherited: list[Recommender] = []  # in a worker process
 
 
-def _load(folder: Path) -> None:
+def _begin(recommender: Recommender) -> None:
     threadpool_limits(1, user_api="blas")  # each core has a worker
-    _loaded.append(Recommender.load(folder))
+    _inherited.append(recommender)
 
 
 def _score(block: range, top_k: int, num_candidates: int) -> pa.RecordBatch:
-    return score(_loaded[0], block, top_k, num_candidates)
+    return score(_inherited[0], block, top_k, num_candidates)

@@ -3,7 +3,7 @@
 No Flask and no torch here: the same object serves HTTP requests and is measured by `evaluation`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -46,13 +46,13 @@ class Recommender:
             self._ranker = LearnedRanker(model, model.ranking, scored)
 
     @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Load a model folder.
+    def load(cls, folder: Path | str, sha256: str | None = None) -> Self:
+        """Load a model folder; see `model_folder.load`.
 
         Raises:
             ArtifactError: see `model_folder.load`.
         """
-        return cls(model_folder.load(Path(folder)))
+        return cls(model_folder.load(Path(folder), sha256))
 
     def save(self, folder: Path | str) -> None:
         """Write the model folder, for `load` and for the server.
@@ -165,7 +165,8 @@ class Recommender:
             source predicts one.
         """
         queries = [Query.of_known(self.model.histories, int(number)) for number in user_num]
-        tops = zip(*(source.top_of_each(queries, num_candidates) for source in self._sources.values()), strict=True)
+        of_each = [source.top_of_each(queries, num_candidates) for source in self._sources.values()]
+        tops: Iterable[Sequence[Candidates | None]] = zip(*of_each, strict=True) if of_each else [()] * len(queries)
         for query, of_sources in zip(queries, tops, strict=True):
             found = zip(self._sources, of_sources, strict=True)
             proposed = {name: one for name, one in found if one is not None}

@@ -6,7 +6,7 @@ are sorted by a seeded hash, as in `recommender.data.splits`; those of one item 
 
 from dataclasses import dataclass
 
-from recommender.data.columns import MAX_TITLE_CHARACTERS
+from recommender.data.vocabulary import MAX_TITLE_CHARACTERS
 from recommender.prepare.config import PrepareConfig
 
 REVIEW = "user_id, item_id, rating, timestamp"

@@ -6,6 +6,7 @@ Transform". This module has every environment name of the server. It is read onc
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,7 @@ DEFAULT_INVOCATIONS_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 MAX_PAYLOAD_IN_MB = "SAGEMAKER_MAX_PAYLOAD_IN_MB"
 HOST = "SERVER_HOST"  # not SageMaker's: the image sets it
 BATCH = "SAGEMAKER_BATCH"  # "true" in a batch transform job (contract S18)
+MODEL_SHA256 = "RECOMMENDER_MODEL_SHA256"  # our own
 # The same names without SAGEMAKER_, as in Amazon's bring-your-own-container sample (S14).
 SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOUT: "MODEL_SERVER_TIMEOUT"}
 
@@ -130,3 +132,22 @@ def _log_level(environ: Mapping[str, str]) -> int:
 def _by_either_name(environ: Mapping[str, str], name: str, default: int, highest: int) -> int:
     short = SHORT_NAMES[name]
     return whole_number(environ, short if environ.get(short) and not environ.get(name) else name, default, highest)
+
+
+def model_sha256(given: str | None = None, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the SHA-256 that config.json of the model must have; None: any.
+
+    Args:
+        given: that of the command line, which takes precedence over the variable.
+        environ: the environment.
+
+    Raises:
+        ConfigError: it is no SHA-256.
+    """
+    source, text = (MODEL_SHA256, environ.get(MODEL_SHA256) or None) if given is None else ("--model-sha256", given)
+    if text is not None and not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise ConfigError(
+            f"{source}: expected 64 hexadecimal digits, as sha256sum prints them for config.json of the model folder, "
+            f"got {shown(text)}"
+        )
+    return text

@@ -1,15 +1,21 @@
 """model.tar.gz: to S3, from S3, and what is none."""
 
+import gzip
 import io
+import os
 import sys
 import tarfile
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.job import ROOT, Job
 
 from infra.local.s3 import S3Server
-from recommender.artifacts.model_archive import unpacked, upload
+from recommender.artifacts import model_archive
+from recommender.artifacts.model_archive import MAX_MEMBERS, unpacked, upload
 from recommender.cli import serve, train
 from recommender.errors import ArtifactError, DataError
 from recommender.pipeline.recommender import Recommender
@@ -77,6 +83,180 @@ def test_a_damaged_archive_is_named(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"model\.tar\.gz: expected a model\.tar\.gz: "), unpacked(str(path)):
         pass
+
+
+GIGABYTE = 2**30
+CONFIG = ("config.json", b"{}")
+
+
+def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
+    """The 512 bytes before a member, whatever follows them."""
+    member = tarfile.TarInfo(name)
+    member.type, member.size, member.linkname = kind, size, "config.json"
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def pax(fields: dict[str, str], name: str = "config.json", kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """A PAX header with these fields, and a file of no bytes."""
+    text = b"".join(record(key, value) for key, value in fields.items())
+    return header("pax", kind, len(text)) + padded(text) + header(name)
+
+
+def record(key: str, value: str) -> bytes:
+    rest = f" {key}={value}\n".encode()
+    length = len(rest) + len(str(len(rest) + 3))
+    return str(length).encode() + rest
+
+
+def padded(content: bytes) -> bytes:
+    return content + bytes(-len(content) % 512)
+
+
+def zeros(count: int) -> bytes:
+    """So many bytes of 0, compressed: they can be appended to a compressed archive."""
+    compressor = zlib.compressobj(1, wbits=31)
+    parts = [compressor.compress(bytes(2**20)) for _ in range(count // 2**20)]
+    return b"".join([*parts, compressor.flush()])
+
+
+def refused(path: Path, most_bytes: int = 2**20) -> str:
+    """The error of an archive; nothing of it stays, and little memory is taken."""
+    tracemalloc.start()
+    with pytest.raises(ArtifactError) as error, unpacked(str(path)):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < most_bytes
+    message = str(error.value).removeprefix(f"{path}: ")
+    assert message.isprintable()
+    assert len(message) < 400
+    return message
+
+
+HEADERS: dict[str, tuple[bytes, str]] = {
+    "a long name of 2 GiB": (header("x", tarfile.GNUTYPE_LONGNAME, 2 * GIGABYTE), "the header of a member has more"),
+    "a long link of 2 GiB": (header("x", tarfile.GNUTYPE_LONGLINK, 2 * GIGABYTE), "the header of a member has more"),
+    "a PAX header of 2 GiB": (header("x", tarfile.XHDTYPE, 2 * GIGABYTE), "the header of a member has more"),
+    "a global PAX header of 2 GiB": (header("x", tarfile.XGLTYPE, 2 * GIGABYTE), "the header of a member has more"),
+    "a name of negative length": (header("x", tarfile.GNUTYPE_LONGNAME, -512), "the header of a member has more"),
+    "a hundred long names": (100 * (header("x", tarfile.GNUTYPE_LONGNAME, 9) + padded(b"y")), "the header of a"),
+    "a sparse file of 2 GiB": (
+        pax({"GNU.sparse.map": "0,0", "GNU.sparse.size": str(2 * GIGABYTE)}), "'config.json': expected only the files"
+    ),
+    "a sparse file of version 0.0": (
+        pax({"GNU.sparse.size": str(2 * GIGABYTE), "GNU.sparse.numblocks": "1"}), "'config.json': expected only"
+    ),
+    "a sparse file with an endless map": (
+        pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(2 * GIGABYTE)})
+        + padded(b"999999999\n" + b"0\n" * 200_000), "the header of a member has more"
+    ),
+    "a sparse file of GNU": (header("config.json", tarfile.GNUTYPE_SPARSE), "'config.json': expected only the files"),
+    "a size of 1 EiB": (header("config.json", size=2**60), "'config.json': has 1,152,921,504,606,846,976 bytes"),
+    "a size of 1 EiB in PAX": (pax({"size": str(2**60)}), "'config.json': has 1,152,921,504,606,846,976 bytes"),
+    "a negative size": (header("config.json", size=-512), "'config.json': has -512 bytes"),
+    "a negative size in PAX": (pax({"size": "-1024"}), "'config.json': has -1,024 bytes"),
+    "a size that is no number": (pax({"size": "x" * 9, "GNU.sparse.size": "x"}), "expected a model.tar.gz: "),
+    "a path in PAX": (pax({"path": "../../escaped.npy"}), "'../../escaped.npy': expected only the files"),
+    "a path of control characters": (pax({"path": "\x1b[2J\n.npy"}), "expected only the files"),
+    "a path of 9,000 characters": (pax({"path": "a" * 9_000 + ".npy"}), "expected only the files"),
+    "a character set that is none": (
+        header("x", tarfile.XHDTYPE, 20) + padded(b"20 hdrcharset=\xff\xff\xff\xff\n") + header("config.json"),
+        "expected a model.tar.gz: ",
+    ),
+    "a hard link": (header("titles.npy", tarfile.LNKTYPE), "'titles.npy': expected only the files"),
+    "a symbolic link": (header("titles.npy", tarfile.SYMTYPE), "'titles.npy': expected only the files"),
+    "a FIFO": (header("titles.npy", tarfile.FIFOTYPE), "'titles.npy': expected only the files"),
+    "a device": (header("titles.npy", tarfile.CHRTYPE), "'titles.npy': expected only the files"),
+    "a disk": (header("titles.npy", tarfile.BLKTYPE), "'titles.npy': expected only the files"),
+    "a folder": (header("titles.npy", tarfile.DIRTYPE), "'titles.npy': expected only the files"),
+    "a kind of file that no one knows": (header("titles.npy", b"Z"), "'titles.npy': expected only the files"),
+    "no name": (header(""), "'': expected only the files"),
+    "an absolute name": (header("/titles.npy"), "'/titles.npy': expected only the files"),
+    "a name above": (header("../titles.npy"), "'../titles.npy': expected only the files"),
+    "a name above itself": (header("./../titles.npy"), "'./../titles.npy': expected only the files"),
+    "a name in a folder": (header("code/titles.npy"), "'code/titles.npy': expected only the files"),
+    "other JSON": (header("package.json"), "'package.json': expected only the files"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_a_header_is_refused_before_what_it_claims_is_read_or_written(tmp_path: Path, case: str) -> None:
+    content, expected = HEADERS[case]
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(gzip.compress(content + bytes(1_024)))
+    assert expected in refused(path)
+    assert [found.name for found in tmp_path.rglob("*")] == ["model.tar.gz"]
+
+
+def test_a_long_name_of_256_mb_takes_no_memory_before_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(gzip.compress(header("x", tarfile.GNUTYPE_LONGNAME, 2**28)) + zeros(2**28))
+    assert "the header of a member has more than 16,384 bytes" in refused(path)
+
+
+def test_decompressed_bytes_are_bounded_by_the_memory_also_those_that_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_archive, "memory_bytes", lambda: 2**20)
+    for name in ("titles.npy", "other.bin"):
+        path = tmp_path / f"{name}.tar.gz"
+        path.write_bytes(gzip.compress(header(name, size=2**28)) + zeros(2**28))
+        message = refused(path)
+        assert message.startswith(f"'{name}': has 268,435,456 bytes" if name == "titles.npy" else f"'{name}': expected")
+
+
+def test_the_files_together_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_archive, "memory_bytes", lambda: 1_500)
+    path = archive(tmp_path / "model.tar.gz", ("a.npy", bytes(1_000)), ("b.npy", bytes(1_000)))
+    assert refused(path) == "'b.npy': has 1,000 bytes, memory and disk have room for 500"
+
+
+def test_100_000_empty_members_are_refused_after_256(tmp_path: Path) -> None:
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(
+        gzip.compress(b"".join(header(f"a{number}.npy") for number in range(300)) + header("b.npy") * 99_700)
+    )
+    assert refused(path) == f"expected a model.tar.gz: it has more than {MAX_MEMBERS} members"
+    path.write_bytes(gzip.compress(header(".", tarfile.DIRTYPE) * 100_000))
+    assert refused(path) == f"expected a model.tar.gz: it has more than {MAX_MEMBERS} members"
+
+
+def test_a_file_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path / "model.tar.gz", CONFIG, ("./config.json", b"[]"))
+    assert refused(path) == "'./config.json': expected each file once"
+
+
+def as_python(folder: Path, path: Path) -> None:
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        tar.add(folder, arcname=".")
+
+
+def as_macos(folder: Path, path: Path) -> None:
+    """What macOS says of each file lies next to it."""
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        for file in sorted(folder.iterdir()):
+            beside = tarfile.TarInfo(f"./._{file.name}")
+            beside.size = 4
+            tar.addfile(beside, io.BytesIO(b"\0\5\x16\7"))
+            tar.add(file, arcname=f"./{file.name}")
+
+
+def as_gnu(folder: Path, path: Path) -> None:
+    with tarfile.open(path, "w:gz", format=tarfile.GNU_FORMAT) as tar:
+        tar.add(folder, arcname=".")
+
+
+@pytest.mark.parametrize("pack", [as_python, as_gnu, as_macos])
+def test_archives_as_tar_writes_them_are_read(trained: Job, tmp_path: Path, pack: Callable[[Path, Path], None]) -> None:
+    pack(trained.container.model_dir, tmp_path / "model.tar.gz")
+    with unpacked(str(tmp_path / "model.tar.gz")) as folder:
+        for file in trained.container.model_dir.iterdir():
+            assert (folder / file.name).read_bytes() == file.read_bytes()
+
+
+def test_an_archive_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.tar.gz")
+    assert "expected a regular file" in refused(tmp_path / "model.tar.gz")
 
 
 def test_places_that_can_not_be_are_one_line(

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from recommender.candidates.ease import Ease
+from recommender.components.base import check_arrays
 from recommender.models.ease import ease_table, inverse
 from recommender.models.groups import Groups
 from recommender.models.table import Table
@@ -48,7 +50,7 @@ def test_the_weights_are_those_of_the_dense_inverse(
     X = random_groups(num_groups, num_items, seed)
     table = ease_table(groups_of(X), num_items, regularization, num_items, None)
     assert np.allclose(dense(table), dense_weights(X, regularization), atol=1e-6)
-    table.check("ease")
+    check_arrays(Ease.arrays, vars(table), {"items": num_items})
 
 
 @settings(max_examples=50)

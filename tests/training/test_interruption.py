@@ -156,7 +156,7 @@ def newest_iteration(job: Job) -> int:
         try:
             config = array_folder.load_config(path, "two-stage-recommender-checkpoint", 1, "")
             for name in config["arrays"]:
-                array_folder.load_array(path, name, config)
+                array_folder.load_arrays(path, [name], config)
         except ArtifactError:
             continue
         numbers.append(config["number"] + (10_000 if config["phase"] == "fit" else 0))

@@ -102,14 +102,9 @@ def staged_of(model: model_folder.Model, tmp_path: Path) -> tuple[dict[str, obje
     folder = tmp_path / "saved"
     model_folder.save(model, folder)
     config = json.loads((folder / array_folder.CONFIG_FILE).read_text())
-    names = [name.removesuffix(".npy") for name in config.pop("files")]
-    return config, {
-        name: array_folder.load_array(folder, name, {**config, "files": files_of(folder)}) for name in names
-    }
-
-
-def files_of(folder: Path) -> dict[str, object]:
-    return dict(json.loads((folder / array_folder.CONFIG_FILE).read_text())["files"])
+    names = [name.removesuffix(".npy") for name in config["files"]]
+    arrays = array_folder.load_arrays(folder, names, config)
+    return {name: value for name, value in config.items() if name != "files"}, arrays
 
 
 def test_of_two_jobs_in_one_folder_the_second_is_refused_by_name(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from recommender.candidates.base import Candidates
-from recommender.components.base import Array, Arrays, Reason, Values
+from recommender.components.base import UNIT, Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import Query
 from recommender.data.options import SharedOptions
@@ -35,9 +35,9 @@ class TitleSimilarity(Feature):
     shown_as = "similarity"
     shown_description = "Cosine of the title and the user's profile; null if either is unknown."
     arrays = {
-        "offsets": Array(np.int64, ("items+1",)),
-        "term": Array(np.int32, ("",)),
-        "tfidf": Array(np.float32, ("",)),
+        "offsets": Array(np.int64, ("items+1",), offsets_of="entries"),
+        "term": Array(np.int32, ("entries",), below="num_terms"),
+        "tfidf": Array(np.float32, ("entries",), 0, UNIT),
     }
     values = ("num_terms",)
 
@@ -59,10 +59,10 @@ class TitleSimilarity(Feature):
     @classmethod
     def load(cls, arrays: Arrays, values: Values, options: TitleSimilarityOptions) -> Self:
         """Return the feature with these vectors."""
-        term, num_terms = arrays["term"], int(values["num_terms"])
-        if len(term) and int(term.max()) >= num_terms:
-            raise ValueError("title_similarity.num_terms is smaller than the terms of the titles")
-        return cls(TitleVectors(arrays["offsets"], term, arrays["tfidf"], num_terms), options.rating_max)
+        num_terms = int(values["num_terms"])
+        if not 0 <= num_terms <= len(arrays["term"]):  # each term is in a title
+            raise ValueError(f"title_similarity.num_terms: expected the number of terms of the titles, got {num_terms}")
+        return cls(TitleVectors(arrays["offsets"], arrays["term"], arrays["tfidf"], num_terms), options.rating_max)
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float64] | None:
         """Return the cosines; None if no title of the history is known."""
