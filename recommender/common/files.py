@@ -1,17 +1,26 @@
-"""Files that are complete or absent: this project writes all its results so."""
+"""Files that are complete or absent, also after a power cut: this project writes all its results so."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # a file system that can't sync a folder, or read it
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary file next to `path`; rename it to `path` when the block ends, remove it after an error."""
+    """Yield a temporary file next to `path`; rename it to `path` when the block ends, remove it after an error.
+
+    The file is on the disk before it has its name, and the name is on the disk when the block has ended.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
+        sync(temporary)
         temporary.replace(path)
+        sync(path.parent)
     finally:
         if temporary.is_file():
             temporary.unlink()
@@ -21,3 +30,37 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8 that appears under its name only when it is complete."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def sync(path: Path) -> None:
+    """Write the bytes of a file, or the names in a folder, to the disk: they survive a power cut from then on.
+
+    A folder on a file system that syncs no folders is left as it is.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    is_folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if not (is_folder and error.errno in NO_SYNC):
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync all files and folders below a folder, then the folder itself; its own name is up to its parent.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            sync_folder(path)
+        elif path.is_file():
+            sync(path)
+    sync(folder)
