@@ -14,8 +14,8 @@ import msgspec
 import pyarrow as pa
 from msgspec import Meta
 
+from recommender.data.bounds import MAX_LINE_BYTES
 from recommender.data.columns import MAX_ID_CHARACTERS
-from recommender.data.formats.lines import MAX_LINE_BYTES
 
 FIRST_MS, END_MS = 788_918_400_000, 4_102_444_800_000  # 1995 to 2100
 MIN_RATING, MAX_RATING = 1, 5

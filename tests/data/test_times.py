@@ -186,8 +186,8 @@ def test_numbers_and_times_in_two_files_are_refused(job: Job, suffix: str) -> No
 
 
 def test_numbers_and_times_in_two_chunks_are_refused(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("csv_text", "json_lines"):
-        monkeypatch.setattr(f"recommender.data.formats.{module}.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("recommender.data.formats.csv_text.BYTES_AT_ONCE", 20)
+    monkeypatch.setattr("recommender.data.formats.json_lines.ROWS_AT_ONCE", 2)
     for suffix, where in ((".csv", "row 3 below the header"), (".jsonl", "line 3")):
         job.base_dir.joinpath("input/data/train/a.csv").unlink(missing_ok=True)
         message = job.problem(f"a{suffix}", encoded(events(["2018-09-20", "2018-09-21", 3]), suffix))
