@@ -8,5 +8,4 @@ MAX_FILE_BYTES = 64 * 2**30  # decompressed; the largest file of Amazon Reviews 
 MAX_ROWS = 2**27  # in a file; lines in a text file; Netflix's ratings are 100 million
 MAX_COLUMNS = 10_000  # in a file
 MAX_KEPT_BYTES = 8 * 2**30  # what memory keeps of a file: the wanted columns, with each ID once
-MAX_CELL_BYTES = 4 * 2**10  # of a Parquet cell on average, beyond a first MAX_LINE_BYTES of its column chunk
-MAX_COLUMN_CHUNK_BYTES = 2 * 2**30  # decoded, of one column in one row group of Parquet
+MAX_ROW_BYTES = 2**20  # of a Parquet row on average, with all its columns, beyond a first MAX_LINE_BYTES

@@ -62,20 +62,22 @@ class Number(Column):
 
     Attributes:
         lowest, highest: the range.
-        options: the options that set the range; "" for none.
+        options: the options that set its two ends; None if there are none.
     """
 
     lowest: float
     highest: float
-    options: str = ""
+    options: tuple[str, str] | None = None
 
     def advice(self, value: object) -> str:
-        """Return which options allow this number."""
+        """Return which option allows this number."""
         try:
-            is_number = math.isfinite(float(value))  # type: ignore[arg-type]  # anything; the errors say what it isn't
+            number = float(value)  # type: ignore[arg-type]  # anything; the errors say what it isn't
         except (TypeError, ValueError, OverflowError):
             return ""
-        return f"; to allow it, set {self.options}" if is_number and self.options else ""
+        if self.options is None or not math.isfinite(number) or self.lowest <= number <= self.highest:
+            return ""
+        return f"; to allow it, set the hyper-parameter --{self.options[number > self.highest]} to {number:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,5 +225,11 @@ def is_time_number(numbers: NDArray[np.number]) -> NDArray[np.bool_]:
 
 
 def kept_title(titles: pa.Array) -> pa.Array:
-    """Return titles without nulls, cut to one character more than allowed: enough to see which are too long."""
-    return pc.utf8_slice_codeunits(titles.cast(pa.large_string()).fill_null(""), 0, MAX_TITLE_CHARACTERS + 1)
+    """Return titles without nulls, cut to one character more than allowed: enough to see which are too long.
+
+    Args:
+        titles: large_string, or a dictionary of it, which is cut before the titles are written out.
+    """
+    distinct = titles.dictionary if isinstance(titles, pa.DictionaryArray) else titles
+    cut = pc.utf8_slice_codeunits(distinct, 0, MAX_TITLE_CHARACTERS + 1)
+    return (cut.take(titles.indices) if isinstance(titles, pa.DictionaryArray) else cut).fill_null("")

@@ -32,7 +32,8 @@ def read_blocks(source: SourceFile, bytes_at_once: int, *, show: bool = False) -
                     _check_encoding(source.name, block)
                 num_bytes += len(block)
                 num_lines += block.count(b"\n")
-                check_size(source.name, num_bytes, num_lines, "lines")
+                check_bytes(source.name, num_bytes)
+                check_rows(source.name, num_lines, "lines")
                 yield block.removeprefix(BYTE_ORDER_MARK) if num_bytes == len(block) else block
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{source.name}: can't be read: {reason(error)}") from None
@@ -43,16 +44,24 @@ def _check_encoding(name: str, block: bytes) -> None:
         raise DataError(f"{name}: expected UTF-8 text, got UTF-16 or UTF-32: save it as UTF-8")
 
 
-def check_size(name: str, num_bytes: int, num_rows: int, called: str = "rows") -> None:
-    """Check the decompressed size of a file and its number of rows or lines.
+def check_rows(name: str, num_rows: int, called: str = "rows") -> None:
+    """Check the number of rows or lines of a file.
 
     Raises:
         DataError: there are too many.
     """
-    if num_bytes > MAX_FILE_BYTES:
-        raise DataError(f"{name}: expected at most {MAX_FILE_BYTES:,} decompressed bytes, got more: split the file")
     if num_rows > MAX_ROWS:
         raise DataError(f"{name}: expected at most {MAX_ROWS:,} {called}, got more: split the file")
+
+
+def check_bytes(name: str, num_bytes: int) -> None:
+    """Check the decompressed size of a file.
+
+    Raises:
+        DataError: it is too large.
+    """
+    if num_bytes > MAX_FILE_BYTES:
+        raise DataError(f"{name}: expected at most {MAX_FILE_BYTES:,} decompressed bytes, got more: split the file")
 
 
 def read_lines(source: SourceFile, *, show: bool = False) -> Iterator[list[bytes]]:
