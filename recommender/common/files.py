@@ -3,6 +3,7 @@
 Files that are read without waiting.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -10,10 +11,15 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
+NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # a file system that can't sync a folder, or read it
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary file next to `path`; rename it to `path` when the block ends, remove it after an error."""
+    """Yield a temporary file next to `path`; rename it to `path` when the block ends, remove it after an error.
+
+    The file is on the disk before it has its name, and the name is on the disk when the block has ended.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
@@ -32,22 +38,37 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    number = os.open(path, os.O_RDONLY)
+    """Write the bytes of a file, or the names in a folder, to the disk: they survive a power cut from then on.
+
+    A folder on a file system that syncs no folders is left as it is.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    is_folder = path.is_dir()
     try:
-        os.fsync(number)
-    except OSError:
-        if not path.is_dir():  # some file systems do not sync folders
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if not (is_folder and error.errno in NO_SYNC):
             raise
-    finally:
-        os.close(number)
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until a folder and all below it are on the disk."""
-    for path in (*folder.rglob("*"), folder):
-        if path.is_dir() or path.is_file():
+    """Sync a folder and all files and folders below it; its own name is up to its parent.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            sync_tree(path)
+        elif path.is_file():
             sync(path)
+    sync(folder)
 
 
 def open_regular(path: Path) -> BufferedReader:

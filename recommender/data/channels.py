@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow import types
 
 from recommender.common.output import say
-from recommender.data.clock import seconds_per_unit, unit_name
+from recommender.data.bounds import MAX_KEPT_BYTES
 from recommender.data.column_names import as_option
 from recommender.data.columns import Chunk, Chunks, Columns, Id, Number, Time, Title
 from recommender.data.event_types import MAX_WEIGHT, weigh
 from recommender.data.formats.csv_text import read_csv
 from recommender.data.formats.json_lines import read_json_lines
+from recommender.data.formats.lines import check_rows
 from recommender.data.formats.parquet import read_parquet
 from recommender.data.headers import likely, named_columns
+from recommender.data.listing import named
 from recommender.data.options import EventOptions
 from recommender.data.sources import Format, SourceFile
+from recommender.data.time_units import TimeUnits
 from recommender.data.vocabulary import MAX_TITLE_CHARACTERS
 from recommender.errors import DataError
 
@@ -44,18 +45,7 @@ def read_events(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFr
     """
     source = _named(files)
     events = frame_of(_chunks(files, event_columns(options)), source)
-    if "timestamp" in events:
-        _say_mixed_units(events["timestamp"].to_numpy(), source)
     return weigh(events, options.type_weights, source)
-
-
-def _say_mixed_units(times: NDArray[np.int64], source: str) -> None:
-    """Print if some times look like seconds and others like milliseconds, say: one unit is taken for all."""
-    largest = np.abs(times[times != 0]).astype(float)
-    units = [seconds_per_unit(bound) for bound in (largest.min(initial=np.inf), largest.max(initial=0.0))]
-    if len(largest) and units[0] != units[1]:
-        few, most = map(unit_name, units)
-        say(f"{source}: the smallest timestamps look like {few}, the largest like {most}: all are taken as {most}")
 
 
 def event_columns(options: EventOptions) -> Columns:
@@ -68,8 +58,7 @@ def event_columns(options: EventOptions) -> Columns:
             expected=f"a number from {low:g} to {high:g}",
             lowest=low,
             highest=high,
-            lowest_option="rating_min",
-            highest_option="rating_max",
+            options=("rating_min", "rating_max"),
             required=False,
         ),
         "timestamp": Time(required=False),
@@ -126,18 +115,47 @@ def frame_of(chunks: Chunks, source: str) -> pd.DataFrame:
 
 
 def _chunks(files: Iterable[SourceFile], columns: Columns) -> Chunks:
-    return alike((chunk for file in files for chunk in READERS[file.format](file, columns)), columns)
+    empty: list[str] = []
+    yield from alike((chunk for file in files for chunk in _of_file(file, columns, empty)), columns)
+    if empty:
+        say(f"{len(empty):,} files without rows are skipped: {named(empty)}")
+
+
+def _of_file(file: SourceFile, columns: Columns, empty: list[str]) -> Chunks:
+    """Yield the chunks of a file; append its name to `empty` if it has no rows.
+
+    Raises:
+        DataError: the rows, or what memory keeps of them, are too many; or see `read_events`.
+    """
+    num_rows, num_bytes = 0, 0
+    for chunk in READERS[file.format](file, columns):
+        num_rows += len(chunk)
+        num_bytes += sum(_kept(values).nbytes for values in chunk.values.values())
+        check_rows(file.name, num_rows)
+        if num_bytes > MAX_KEPT_BYTES:
+            raise DataError(
+                f"{file.name}: expected at most {MAX_KEPT_BYTES:,} bytes of IDs, numbers and titles, got more"
+            )
+        yield chunk
+    if not num_rows:
+        empty.append(file.name)
+
+
+def _kept(values: pa.Array) -> pa.Array:
+    """Return the part of a column that memory keeps for each row."""
+    return values.indices if isinstance(values, pa.DictionaryArray) else values
 
 
 def alike(chunks: Chunks, columns: Columns) -> Chunks:
     """Yield the chunks with rows; check that all have the same columns and the same kind of times.
 
-    Print which columns the first one probably has under another name.
+    Print which columns the first one probably has under another name, and how many times have another unit.
 
     Raises:
         DataError: a chunk differs from the first one.
     """
     first: Chunk | None = None
+    units = TimeUnits()
     for chunk in chunks:
         if not len(chunk):
             continue
@@ -146,7 +164,10 @@ def alike(chunks: Chunks, columns: Columns) -> Chunks:
             _say_likely(chunk, columns)
         _check_same_columns(first, chunk)
         _check_same_times(first, chunk, columns)
+        if "timestamp" in chunk.values and chunk.values["timestamp"].type == pa.int64():
+            units.add(chunk.values["timestamp"].to_numpy(), chunk.rows)
         yield chunk
+    units.say_mixed()
 
 
 def _say_likely(chunk: Chunk, columns: Columns) -> None:
@@ -195,8 +216,11 @@ class Parts:
                 return pd.Series(column, dtype="str")
             return pd.Series((column.cast(pa.int64()) if types.is_timestamp(column.type) else column).to_numpy())
         self._unify()
-        distinct = pd.Index(self._parts[0].dictionary, dtype="str")
-        return pd.Series(pd.Categorical.from_codes(self._parts[0].indices.to_numpy(), distinct))
+        codes, distinct = self._parts[0].indices.to_numpy(), pd.Index(self._parts[0].dictionary, dtype="str")
+        if not distinct.is_unique:  # the dictionary of a Parquet file may have a text twice
+            numbers, distinct = pd.factorize(distinct)
+            codes = numbers[codes]
+        return pd.Series(pd.Categorical.from_codes(codes, distinct))
 
     def _unify(self) -> None:
         """Merge the dictionaries of the chunks, each time the IDs have doubled: O(rows log rows) in all."""

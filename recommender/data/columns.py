@@ -61,13 +61,12 @@ class Number(Column):
 
     Attributes:
         lowest, highest: the range.
-        lowest_option, highest_option: the options that set them; "" for none.
+        options: the options that set its two ends; None if there are none.
     """
 
     lowest: float
     highest: float
-    lowest_option: str = ""
-    highest_option: str = ""
+    options: tuple[str, str] | None = None
 
     def advice(self, value: object) -> str:
         """Return which option allows this number."""
@@ -75,8 +74,9 @@ class Number(Column):
             number = float(value)  # type: ignore[arg-type]  # anything; the errors say what it isn't
         except (TypeError, ValueError, OverflowError):
             return ""
-        option = self.lowest_option if number < self.lowest else self.highest_option
-        return f"; to allow it, set --{option}" if math.isfinite(number) and option else ""
+        if self.options is None or not math.isfinite(number) or self.lowest <= number <= self.highest:
+            return ""
+        return f"; to allow it, set the hyper-parameter --{self.options[number > self.highest]} to {number:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,5 +224,11 @@ def is_time_number(numbers: NDArray[np.number]) -> NDArray[np.bool_]:
 
 
 def kept_title(titles: pa.Array) -> pa.Array:
-    """Return titles without nulls, cut to one character more than allowed: enough to see which are too long."""
-    return pc.utf8_slice_codeunits(titles.cast(pa.large_string()).fill_null(""), 0, MAX_TITLE_CHARACTERS + 1)
+    """Return titles without nulls, cut to one character more than allowed: enough to see which are too long.
+
+    Args:
+        titles: large_string, or a dictionary of it, which is cut before the titles are written out.
+    """
+    distinct = titles.dictionary if isinstance(titles, pa.DictionaryArray) else titles
+    cut = pc.utf8_slice_codeunits(distinct, 0, MAX_TITLE_CHARACTERS + 1)
+    return (cut.take(titles.indices) if isinstance(titles, pa.DictionaryArray) else cut).fill_null("")

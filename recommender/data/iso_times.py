@@ -15,7 +15,7 @@ def milliseconds_of(text: pa.Array) -> Times:
     """Return the milliseconds of each text, and which texts are a date or time; the others have 0.
 
     Args:
-        text: large_string; null is no time.
+        text: large_string, or a dictionary of it; null is no time.
     """
     encoded = text.dictionary_encode()  # dates repeat
     time, good = _parsed(encoded.dictionary)

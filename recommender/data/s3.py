@@ -65,6 +65,12 @@ class Bucket:
         same = [found["Key"] for found in first if found["Key"] == prefix]
         return [key for key in dict.fromkeys(same + below) if not key.endswith("/")]  # "x/" marks a folder
 
+    def first_keys(self, prefix: str) -> list[str]:
+        """Return the first keys that begin with `prefix`, at most a thousand."""
+        with _named_problems(self.uri(prefix)):
+            found = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
+        return [entry["Key"] for entry in found]
+
     def download(self, key: str, path: Path) -> None:
         """Write an object to a file."""
         with _named_problems(self.uri(key)):

@@ -4,7 +4,7 @@ import gzip
 import stat
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -15,6 +15,14 @@ from typing import BinaryIO
 
 from recommender.common.messages import printable
 from recommender.common.progress import progress, reading
+from recommender.data.listing import (
+    LOG_FOLDERS,
+    is_hidden,
+    is_side_file,
+    refusal,
+    say_left_out,
+    table_format,
+)
 from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import DataError
 
@@ -52,6 +60,14 @@ FILE_KINDS = {
 
 
 @dataclass(frozen=True)
+class Listing:
+    """The paths or keys of the files of a channel, sorted, and the names of those that are left out."""
+
+    names: list[str]
+    left_out: list[str]
+
+
+@dataclass(frozen=True)
 class SourceFile:
     """One file of a channel.
 
@@ -80,7 +96,8 @@ def open_channel(
 ) -> Iterator[list[SourceFile]]:
     """Yield the files of a channel, at least one, sorted by name.
 
-    Files and folders with names that begin with "." or "_" are ignored (markers of S3 tools and Spark).
+    Files and folders with names that begin with "." or "_" are left out (markers of S3 tools and Spark), and so are
+    checksums, manifests and the like. One line says so.
     Objects in S3 are downloaded into a temporary folder, which is removed at the end of the block.
 
     Args:
@@ -90,12 +107,17 @@ def open_channel(
         formats: the allowed formats.
 
     Raises:
-        DataError: there is no file, a file has another format or is not a regular file, or S3 refuses.
+        DataError: there is no file, a file has another format or is not a regular file, the files belong to a table
+            format that has a log of them, or S3 refuses.
     """
     if not _is_s3(location):
-        yield [_source_file(str(path), path, content_type, formats) for path in _local_files(Path(location), formats)]
+        found = _local_files(Path(location), formats)
+        say_left_out(str(location), found.left_out)
+        yield [_source_file(name, Path(name), content_type, formats) for name in found.names]
         return
-    bucket, keys = _keys(str(location))
+    bucket, listed = _keys(str(location))
+    say_left_out(str(location), listed.left_out)
+    keys = listed.names
     with tempfile.TemporaryDirectory(prefix="channel-") as folder:
         # Numbers as names: a key is not a path, and a key such as "../x" must not become one.
         paths = {key: Path(folder, str(number)) for number, key in enumerate(keys)}
@@ -112,10 +134,10 @@ def names_in_channel(location: str, formats: Collection[Format]) -> list[str]:
         DataError: as `open_channel`.
     """
     if _is_s3(location):
-        bucket, keys = _keys(location)
-        names = [bucket.uri(key) for key in keys]
+        bucket, listed = _keys(location)
+        names = [bucket.uri(key) for key in listed.names]
     else:
-        names = [str(path) for path in _local_files(Path(location), formats)]
+        names = _local_files(Path(location), formats).names
     return [_source_file(name, Path(name), None, formats).name for name in names]
 
 
@@ -125,15 +147,40 @@ def _is_s3(location: str | Path) -> bool:
     return str(location).startswith(SCHEME)
 
 
-def _keys(location: str) -> tuple[Bucket, list[str]]:
+def _keys(location: str) -> tuple[Bucket, Listing]:
     bucket, prefix = Bucket.parse(location)
-    below = {key: key.removeprefix(prefix).strip("/").split("/") for key in bucket.keys(prefix)}
-    keys = sorted((key for key in below if not _is_hidden(below[key])), key=below.__getitem__)
+    below = {key: key.removeprefix(prefix).strip("/") for key in bucket.keys(prefix)}
+    _check_no_table(location, [prefix + "/", *below.values()])
+    left_out = {key for key, path in below.items() if _is_left_out(path)}
+    keys = sorted(below.keys() - left_out, key=lambda key: below[key].split("/"))
     if not keys and has_magic(prefix):
-        keys = sorted(key for key in bucket.keys(_fixed_folder(prefix)) if _matches(key, prefix))
+        matching = [key for key in bucket.keys(_fixed_folder(prefix)) if _matches(key, prefix)]
+        left_out = {key for key in matching if is_side_file(key.rpartition("/")[2])}
+        keys, prefix = sorted(set(matching) - left_out), _fixed_folder(prefix)
     if not keys:
         raise DataError(f"{printable(location)}: no objects found at this key or prefix")
-    return bucket, keys
+    _check_no_table(location, _logs_above(bucket, prefix))
+    return bucket, Listing(keys, sorted(below.get(key, key) for key in left_out))
+
+
+def _logs_above(bucket: Bucket, prefix: str) -> Iterator[str]:
+    """Yield keys of folders that are named as the log of a table, next to a prefix or to a folder that it is in."""
+    parts = prefix.rstrip("/").split("/")
+    for depth in range(len(parts) + 1):
+        for log in LOG_FOLDERS:
+            with suppress(DataError):  # a role may not be allowed to list more than its own prefix
+                yield from bucket.first_keys("/".join([*parts[:depth], log, ""]))
+
+
+def _check_no_table(location: str, paths: Iterable[str]) -> None:
+    for path in paths:
+        if table := table_format(path):
+            raise DataError(refusal(location, table))
+
+
+def _is_left_out(path: str) -> bool:
+    parts = path.split("/")
+    return any(map(is_hidden, parts)) or is_side_file(parts[-1])
 
 
 def _fixed_folder(pattern: str) -> str:
@@ -147,9 +194,19 @@ def _matches(key: str, pattern: str) -> bool:
     return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
-def _local_files(location: Path, formats: Collection[Format]) -> list[Path]:
+def _local_files(location: Path, formats: Collection[Format]) -> Listing:
+    files: list[Path] = []
+    left_out: list[str] = []
     try:
-        files = [file for path in _expanded(location) for file in (_files_below(path) if path.is_dir() else [path])]
+        given = _expanded(location)
+        _check_no_table(str(location), _logs_around(given[0]))
+        for path in given:
+            if path.is_dir():
+                _add_files_below(path, files, left_out)
+            elif given != [location] and is_side_file(path.name):
+                left_out.append(path.name)
+            else:
+                files.append(path)
         for path in files:
             _check_regular(path)
     except FileNotFoundError as error:
@@ -159,7 +216,18 @@ def _local_files(location: Path, formats: Collection[Format]) -> list[Path]:
         raise DataError(f"{printable(str(error.filename))}: can't be read: {error.strerror}") from None
     if not files:
         raise DataError(f"{printable(str(location))}: expected at least one file ({_suffixes(formats)}), got none")
-    return sorted(files)
+    return Listing([str(path) for path in sorted(files)], sorted(left_out))
+
+
+def _logs_around(path: Path) -> Iterator[str]:
+    """Yield paths named as the log of a table, in a folder or in one that it is in."""
+    path = path.absolute()
+    for folder in (path, *path.parents):
+        for log in LOG_FOLDERS:
+            with suppress(PermissionError):
+                if (folder / log).is_dir():
+                    yield f"{log}/"
+                    yield from (f"{log}/{found.name}" for found in (folder / log).iterdir())
 
 
 def _expanded(location: Path) -> list[Path]:
@@ -169,15 +237,18 @@ def _expanded(location: Path) -> list[Path]:
     return [Path(path) for path in glob(str(location))] or [location]  # noqa: PTH207 - Path.glob takes no absolute ones
 
 
-def _files_below(folder: Path) -> list[Path]:
-    files: list[Path] = []
+def _add_files_below(folder: Path, files: list[Path], left_out: list[str]) -> None:
+    """Append the files below a folder, and the names of files and folders that are left out."""
     folders = [folder]
     while folders:
         for path in folders.pop().iterdir():
-            if _is_hidden([path.name]):
-                continue
-            (folders if path.is_dir() and not path.is_symlink() else files).append(path)
-    return files
+            is_folder = path.is_dir() and not path.is_symlink()
+            name = str(path.relative_to(folder)) + "/" * is_folder
+            _check_no_table(str(folder), [name])
+            if is_hidden(path.name) or (not is_folder and is_side_file(path.name)):
+                left_out.append(name)
+            else:
+                (folders if is_folder else files).append(path)
 
 
 def _check_regular(path: Path) -> None:
@@ -188,10 +259,6 @@ def _check_regular(path: Path) -> None:
 
 def _suffixes(formats: Collection[Format]) -> str:
     return ", ".join(suffix for suffix, (kind, _) in SUFFIXES.items() if kind in formats)
-
-
-def _is_hidden(parts: Iterable[str]) -> bool:
-    return any(part.startswith((".", "_")) for part in parts)
 
 
 def _source_file(name: str, path: Path, content_type: str | None, formats: Collection[Format]) -> SourceFile:

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Meta
 
-from recommender.data.formats.lines import MAX_LINE_BYTES
+from recommender.data.bounds import MAX_LINE_BYTES
 from recommender.data.vocabulary import MAX_ID_CHARACTERS
 
 FIRST_MS, END_MS = 788_918_400_000, 4_102_444_800_000  # 1995 to 2100

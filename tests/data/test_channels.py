@@ -66,13 +66,13 @@ def test_titles_may_be_empty(job: Job) -> None:
         ("user_id,item_id,rating,rating\nu,i,3,4\n", ["'rating'", "2 times"]),
         (HEADER + "u,i,3,yesterday\n", ["row 1", "'timestamp'", "'yesterday'"]),
         (HEADER + "u,i,3,1e300\n", ["row 1", "'timestamp'", "'1e300'"]),
-        (HEADER + "row,u,i,3,1\nrow,u,i,3,1\n", ["as many fields in a row as in the header"]),
-        (HEADER + "u,i,3,1\nu,i,3,1,surplus\n", ["line 3", "saw 5"]),
+        (HEADER + "row,u,i,3,1\nrow,u,i,3,1\n", ["row 1 below the header (line 2)", "got 5"]),
+        (HEADER + "u,i,3,1\nu,i,3,1,surplus\n", ["row 2 below the header (line 3)", "at most 4 fields", "got 5"]),
         (HEADER + "u,i\n", ["row 1", "'rating'"]),
-        (HEADER + '"u,i,3,1\n', ["expected CSV"]),
+        (HEADER + '"u,i,3,1\n', ["row 1 below", "(line 2)", "got a quote that is never closed"]),
         (HEADER, ["at least one row"]),
-        ("", ["the file is empty"]),
-        (b"user_id,item_id,rating\n\xff\xfe,i,3\n", ["UTF-8"]),
+        ("", ["at least one row"]),
+        (b"user_id,item_id,rating\n\xff\xfe,i,3\n", ["row 1", "column 'user_id'", "UTF-8", "\\xff"]),
     ],
 )
 def test_an_error_names_file_row_column_value_and_what_was_expected(

@@ -69,7 +69,7 @@ def test_chunks_do_not_show(module: ModuleType, job: Job, monkeypatch: pytest.Mo
     table = [(f"u{row % 7}", f"i{row * 5 % 11}", 1 + row % 5, row) for row in range(100)]
     for suffix in SUFFIXES:
         job.write(f"train/a{suffix}", encoded(columns_of(table), suffix))
-    monkeypatch.setattr(module, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(module, *(("BYTES_AT_ONCE", 150) if module is csv_text else ("ROWS_AT_ONCE", 7)))
     monkeypatch.setattr("recommender.data.channels.MIN_NEW", 3)
     assert job.ratings().to_numpy().tolist() == [list(row) for row in table] * len(SUFFIXES)
     for suffix in SUFFIXES:

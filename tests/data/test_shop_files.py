@@ -63,7 +63,7 @@ def test_ratings_have_half_stars() -> None:
     with pytest.raises(
         DataError,
         match=r"row 3 below the header, column 'rating': expected a number from 1 to 5, got '0\.5'; to allow it, set "
-        "rating_min and rating_max$",
+        "the hyper-parameter --rating_min to 0.5$",
     ):
         read("movielens_ratings.csv", columns=columns)
 

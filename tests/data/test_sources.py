@@ -11,7 +11,7 @@ from support.job import Job
 from infra.local.s3 import S3Server
 from recommender.data.channels import read_events
 from recommender.data.options import EventOptions
-from recommender.data.sources import CONTENT_TYPES, Format, open_channel
+from recommender.data.sources import CONTENT_TYPES, Format, names_in_channel, open_channel
 from recommender.errors import DataError
 
 CSV = b"user_id,item_id,rating\nu,i,3\n"
@@ -44,6 +44,133 @@ def write(folder: Path, *names: str) -> None:
 def test_a_folder_is_its_files_at_any_depth_in_order_without_those_that_are_hidden(tmp_path: Path) -> None:
     write(tmp_path, "b.csv", "a/z.csv", "a-b/y.csv", "_SUCCESS", ".hidden.csv", "_temporary/x.csv", "a/.git/c.csv")
     assert names_of(tmp_path) == [str(tmp_path / name) for name in ("a/z.csv", "a-b/y.csv", "b.csv")]
+
+
+# Table format -> a file of its log.
+LOGS = {
+    "Delta Lake": "_delta_log/00000000000000000000.json",
+    "Apache Hudi": ".hoodie/hoodie.properties",
+    "Apache Iceberg": "metadata/00000-1b.metadata.json",
+    "Apache Paimon": "snapshot/snapshot-1",
+}
+OTHER_LOGS = {
+    "data/_delta_log/00000000000000000010.checkpoint.parquet": "Delta Lake",
+    "metadata/v3.gz.metadata.json": "Apache Iceberg",
+    "metadata/version-hint.text": "Apache Iceberg",
+    "a/b/metadata/v1.metadata.json": "Apache Iceberg",
+    "part=1/.hoodie_partition_metadata": "Apache Hudi",
+}
+REFUSED = (
+    "expected files that all count, got a table of {}, in which only its log says which ones do: export the current "
+    "snapshot as plain Parquet or CSV into a folder of its own"
+)
+
+
+@pytest.mark.parametrize(("log", "table"), [*((log, table) for table, log in LOGS.items()), *OTHER_LOGS.items()])
+def test_a_table_whose_log_decides_which_files_count_is_refused_by_name(tmp_path: Path, log: str, table: str) -> None:
+    write(tmp_path, "data/a.csv", "data/part=1/b.csv", log)
+    assert problem_of(tmp_path) == f"{tmp_path}: {REFUSED.format(table)}"
+
+
+@pytest.mark.parametrize(("table", "log"), LOGS.items())
+@pytest.mark.parametrize("part", ["data", "data/part=1", "data/a.csv", "data/*.csv", "*/part=*/*.csv"])
+def test_a_part_of_a_table_is_refused_as_the_table_is(
+    tmp_path: Path, s3: S3Server, table: str, log: str, part: str
+) -> None:
+    names = ("data/a.csv", "data/part=1/b.csv", log)
+    write(tmp_path, *names)
+    assert problem_of(tmp_path / part) == f"{tmp_path / part}: {REFUSED.format(table)}"
+    s3.put("lake", {f"{table}/t/{name}": CSV for name in names})
+    for location in (f"s3://lake/{table}/t/{part}", f"s3://lake/{table}/t", f"s3://lake/{table}"):
+        assert problem_of(location) == f"{location}: {REFUSED.format(table)}"
+
+
+def test_folders_that_are_named_as_a_log_and_hold_something_else_are_read(tmp_path: Path, s3: S3Server) -> None:
+    names = ("metadata/a.csv", "snapshot/b.csv", "data/c.csv")
+    write(tmp_path, *names)
+    assert len(rows_of(tmp_path)) == 3
+    assert len(rows_of(tmp_path / "data")) == 1
+    s3.put("plain", dict.fromkeys(names, CSV))
+    assert len(rows_of("s3://plain/")) == 3
+    assert len(rows_of("s3://plain/data/c.csv")) == 1
+
+
+def test_an_empty_log_of_delta_lake_is_refused_too(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv")
+    (tmp_path / "_delta_log").mkdir()
+    assert "a table of Delta Lake" in problem_of(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["_delta_log/0.json", ".hoodie/x", "metadata/v1.metadata.json"])
+def test_a_table_is_refused_as_raw_files_of_prepare(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "a.jsonl", name)
+    with pytest.raises(DataError, match=r"got a table of "):
+        names_in_channel(str(tmp_path), {Format.JSON_LINES})
+
+
+SIDE_FILES = (
+    *("_SUCCESS", ".a.csv.crc", "a.csv.crc", "part=1_$folder$", "x.csv.metadata", "manifest", "unload_manifest"),
+    *("0000.manifest", "manifest.json", "a.csv.sha256", "_committed_123", "_started_123", ".DS_Store", "Thumbs.db"),
+    *("._a.csv", "__MACOSX/a.csv", "sub/_temporary/0/a.parquet", "sub/.a.csv.crc"),
+)
+
+
+def test_markers_checksums_and_lists_of_files_are_skipped_and_said(
+    tmp_path: Path, s3: S3Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "a.csv", "sub/b.csv", *SIDE_FILES)
+    assert len(rows_of(tmp_path, "text/csv")) == 2
+    assert f"{tmp_path}: 18 markers, checksums or lists of files are skipped: " in capsys.readouterr().out
+    s3.put("sides", {f"t/{name}": CSV for name in ("a.csv", "sub/b.csv", *SIDE_FILES)})
+    assert len(rows_of("s3://sides/t", "text/csv")) == 2
+    out = capsys.readouterr().out
+    assert "s3://sides/t: 18 markers, checksums or lists of files are skipped: .DS_Store, ._a.csv, " in out
+    assert out.partition("skipped: ")[2].splitlines()[0].endswith(" and others")
+
+
+def test_where_nothing_is_skipped_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "a.csv")
+    rows_of(tmp_path)
+    assert "skipped" not in capsys.readouterr().out
+
+
+def test_a_pattern_skips_what_a_folder_skips(tmp_path: Path, s3: S3Server) -> None:
+    names = ("a.csv", "x.csv.metadata", "part=1_$folder$")
+    write(tmp_path, *names)
+    assert len(rows_of(tmp_path / "*")) == 1
+    s3.put("patterns", {f"t/{name}": CSV for name in names})
+    assert len(rows_of("s3://patterns/t/*")) == 1
+
+
+@pytest.mark.parametrize("name", ["my_manifesto.csv", "manifest.csv", "crc.csv", "metadata.csv", "md5", "x.metadata"])
+def test_names_that_only_look_like_side_files_are_data(tmp_path: Path, name: str) -> None:
+    write(tmp_path, name)
+    assert len(rows_of(tmp_path, "text/csv")) == 1
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_empty_part_among_good_ones_is_skipped_and_said_in_every_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    write(tmp_path, "b.csv")
+    empty = [tmp_path / f"a{suffix}", tmp_path / f"c{suffix}"]
+    for path in empty:
+        path.touch()
+    assert rows_of(tmp_path) == [["u", "i", 3.0]]
+    assert f"2 files without rows are skipped: {empty[0]}, {empty[1]}\n" in capsys.readouterr().out
+    (tmp_path / "b.csv").unlink()
+    with pytest.raises(DataError, match="expected at least one row, got none"):
+        rows_of(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbf", b"\n\n", b"user_id,item_id,rating\n", b"user_id,item_id,rating"])
+def test_a_csv_part_without_rows_is_skipped_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    write(tmp_path, "b.csv")
+    (tmp_path / "a.csv").write_bytes(content)
+    assert rows_of(tmp_path) == [["u", "i", 3.0]]
+    assert f"1 files without rows are skipped: {tmp_path}/a.csv\n" in capsys.readouterr().out
 
 
 def test_a_single_file_is_a_channel_too(tmp_path: Path) -> None:

@@ -186,8 +186,8 @@ def test_numbers_and_times_in_two_files_are_refused(job: Job, suffix: str) -> No
 
 
 def test_numbers_and_times_in_two_chunks_are_refused(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("csv_text", "json_lines"):
-        monkeypatch.setattr(f"recommender.data.formats.{module}.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("recommender.data.formats.csv_text.BYTES_AT_ONCE", 20)
+    monkeypatch.setattr("recommender.data.formats.json_lines.ROWS_AT_ONCE", 2)
     for suffix, where in ((".csv", "row 3 below the header"), (".jsonl", "line 3")):
         job.base_dir.joinpath("input/data/train/a.csv").unlink(missing_ok=True)
         message = job.problem(f"a{suffix}", encoded(events(["2018-09-20", "2018-09-21", 3]), suffix))
@@ -216,3 +216,46 @@ def test_a_million_times_take_about_a_second() -> None:
     assert perf_counter() - begin < 5
     assert good.all()
     assert (milliseconds == times).all()
+
+
+SECONDS, MILLISECONDS = 1_537_401_600, 1_537_401_600_000
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_seconds_and_milliseconds_in_one_channel_are_said(
+    job: Job, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    job.write(f"train/a{suffix}", encoded(events([MILLISECONDS] * 3), suffix))
+    file = job.write(f"train/b{suffix}", encoded(events([MILLISECONDS, SECONDS, SECONDS]), suffix))
+    assert len(job.ratings()) == 6
+    row = {".csv": "row 2 below the header", ".json": "line 2", ".parq": "row 2"}[suffix[:5].removesuffix(".")]
+    assert (
+        f"2 of 6 times look like seconds, the first is {SECONDS} in {file}: {row}: all are taken as milliseconds, the "
+        "unit of the largest time; if they differ, give all times in one unit\n"
+    ) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([SECONDS, SECONDS * 10**6], ["1 of 2 times look like seconds", "taken as microseconds"]),
+        ([SECONDS * 10**9, MILLISECONDS], ["1 of 2 times look like milliseconds", "taken as nanoseconds"]),
+        ([0, SECONDS, SECONDS], ["1 of 3 times look like an order without a unit, the first is 0", "taken as seconds"]),
+        ([-MILLISECONDS, SECONDS], ["1 of 2 times look like seconds", "taken as milliseconds"]),
+        ([SECONDS, MILLISECONDS, SECONDS * 10**6], ["look like seconds", "look like milliseconds"]),
+    ],
+)
+def test_every_mixture_of_units_is_said(
+    capsys: pytest.CaptureFixture[str], times: list[object], said: list[str]
+) -> None:
+    checked_events("events", pd.DataFrame(events(times)), OPTIONS)
+    out = capsys.readouterr().out
+    assert [words for words in said if words not in out] == []
+
+
+@pytest.mark.parametrize("times", [[SECONDS, SECONDS + 1], [1, 2, 3], [0], ["1960-01-01", "1971-05-05", "2020-01-01"]])
+def test_times_of_one_unit_and_dates_of_any_year_are_not_said(
+    capsys: pytest.CaptureFixture[str], times: list[object]
+) -> None:
+    checked_events("events", pd.DataFrame(events(times)), OPTIONS)
+    assert "times look like" not in capsys.readouterr().out

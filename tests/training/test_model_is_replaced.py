@@ -273,14 +273,6 @@ def test_equal_ratings_are_said_and_ties_go_by_popularity(job: Job, capfd: pytes
         assert answer.items[0].item_id == "i9"
 
 
-def test_seconds_and_milliseconds_in_one_channel_are_said(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
-    rows = [f"u{n},i{n % 3},4,{1_600_000_000 * (1_000 if n == 7 else 1) + n}\n" for n in range(9)]
-    job.write("train/a.csv", HEADER + "".join(rows))
-    assert train.main([]) == 0
-    expected = "the smallest timestamps look like seconds, the largest like milliseconds: all are taken as milliseconds"
-    assert expected in capfd.readouterr().out
-
-
 def test_a_network_interface_that_the_host_does_not_have_is_left_to_gloo(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

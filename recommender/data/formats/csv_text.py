@@ -1,16 +1,19 @@
-"""CSV with a header."""
+"""CSV with a header, as RFC 4180 says; a quote within a field that is not quoted is a character like others."""
 
-import warnings
-import zlib
-from collections.abc import Iterator, Sequence
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
-from recommender.common.messages import reason
+from recommender.common.messages import shown
+from recommender.common.output import say
+from recommender.data.bounds import MAX_COLUMNS, MAX_LINE_BYTES
 from recommender.data.columns import (
     Chunk,
     Chunks,
@@ -27,33 +30,289 @@ from recommender.data.columns import (
     checked_times,
     kept_title,
 )
+from recommender.data.formats.lines import read_blocks
 from recommender.data.headers import located
 from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
-ROWS_AT_ONCE = 200_000
+BYTES_AT_ONCE = 4 * 2**20
+BYTES_BEFORE = 10  # shown before one that is not UTF-8
+
+Row = list[str]
 
 
 def read_csv(source: SourceFile, columns: Columns) -> Chunks:
-    """Yield the checked chunks of a file.
+    """Yield the checked chunks of a file; print how many rows span several lines. A file without a header has no rows.
 
     Raises:
         DataError: the file is not CSV in UTF-8, or a column or value is not what `columns` says.
     """
-    found = _header(source)
+    parser = Parser(source)
+    found = parser.header()
+    if found is None:
+        return
     names = located(source.name, columns, found)
-    first = 1
-    for frame in _frames(source, list(names.values())):
-        rows = Rows(source.name, "row {} below the header", range(first, first + len(frame)))
+    places = {given: found.index(given) for given in names.values()}
+    for rows, texts in parser.texts(places):
         yield Chunk(
-            rows, found, {name: _checked(frame[given], given, columns[name], rows) for name, given in names.items()}
+            rows,
+            found,
+            {name: _checked(texts[given], given, columns[name], rows) for name, given in names.items()},
         )
-        first += len(frame)
+    parser.say_spanning()
 
 
-def _checked(values: "pd.Series[str]", name: str, column: Column, rows: Rows) -> pa.Array:
-    text = pa.array(values).cast(pa.large_string())
+class Parser:
+    """The rows of a file. Arrow, which is fast, parses the blocks with plain quotes or none, and `csv` the others."""
+
+    def __init__(self, source: SourceFile) -> None:
+        self._name = source.name
+        self._lines = Lines(source)
+        self._num_fields = 0
+        self._num_rows = 0
+        self._spanning: list[tuple[int, int]] = []  # the first row that spans lines, and their number
+        self._num_spanning = 0
+
+    def header(self) -> list[str] | None:
+        """Return the names in the header; None if the file has no text.
+
+        Raises:
+            DataError: the header is malformed or has too many names.
+        """
+        rows: list[Row] = []
+        while not rows and self._lines.has_more():
+            rows = self._parsed(most=1)
+        if not rows:
+            return None
+        if len(rows[0]) > MAX_COLUMNS:
+            raise DataError(f"{self._name}: expected at most {MAX_COLUMNS:,} columns, got {len(rows[0]):,}")
+        self._num_fields, self._num_rows, self._spanning, self._num_spanning = len(rows[0]), 0, [], 0
+        return rows[0]
+
+    def texts(self, places: Mapping[str, int]) -> Iterator[tuple[Rows, dict[str, pa.Array]]]:
+        """Yield the rows of a block, and the texts of their columns, null where a row is too short.
+
+        Args:
+            places: the name of each column that is wanted, and its place in the header.
+
+        Raises:
+            DataError: a row is malformed, too long or has too many fields, or a text is not UTF-8.
+        """
+        while self._lines.has_more():
+            first = self._num_rows + 1
+            texts = self._by_arrow(places)
+            if texts is None:
+                parsed = self._parsed()
+                rows = self._rows(first)
+                texts = {name: _column(parsed, place, name, rows) for name, place in places.items()}
+            yield self._rows(first), texts
+
+    def say_spanning(self) -> None:
+        """Print which row spans lines: it may have a quote too many or too few."""
+        for row, num_lines in self._spanning:
+            others = f", the first of {self._num_spanning:,} such rows" if self._num_spanning > 1 else ""
+            say(
+                f"{self._name}: row {row} below the header spans {num_lines:,} lines within quotes{others}: if they "
+                "are rows of their own, correct the quotes"
+            )
+
+    def _rows(self, first: int) -> Rows:
+        return Rows(self._name, "row {} below the header", range(first, self._num_rows + 1))
+
+    def _by_arrow(self, places: Mapping[str, int]) -> dict[str, pa.Array] | None:
+        """Return the texts of the next block; None if Arrow can't tell, and `csv` parses it or names the problem."""
+        block = self._lines.rest
+        if not _has_plain_quotes(block):
+            return None
+        wanted = [str(place) for place in places.values()]
+        try:
+            table = pacsv.read_csv(
+                pa.BufferReader(block),
+                pacsv.ReadOptions(column_names=map(str, range(self._num_fields)), block_size=len(block) + 1),
+                convert_options=pacsv.ConvertOptions(
+                    include_columns=wanted, column_types=dict.fromkeys(wanted, pa.large_string())
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        self._lines.skip_block()
+        self._num_rows += len(table)
+        return {name: pa.concat_arrays(table[str(place)].chunks) for name, place in places.items()}
+
+    def _parsed(self, most: int | None = None) -> list[Row]:
+        """Return the rows that begin in the block, at most so many; empty lines are no rows."""
+        rows: list[Row] = []
+        with _long_fields():
+            reader = csv.reader(self._lines, strict=True)
+            while self._lines.in_block() and len(rows) != most:
+                row = self._next(reader)
+                if row and not (len(row) == 1 and row[0].isspace()):
+                    rows.append(row)
+                    self._num_rows += 1
+                    self._check(row)
+        return rows
+
+    def _next(self, reader: Iterator[Row]) -> Row:
+        self._lines.begin_row()
+        try:
+            return next(reader)
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                problem = "expected CSV, got a quote that is never closed"
+            else:
+                problem = "expected CSV, got text after a closing quote; a quote within quotes is written twice"
+        except LongRowError:
+            problem = f"expected at most {MAX_LINE_BYTES:,} characters, got more; perhaps a quote is not closed"
+        row = f"row {self._num_rows + 1} below the header" if self._num_fields else "the header"
+        raise DataError(f"{self._name}: {row} (line {self._lines.first_of_row}): {problem}") from None
+
+    def _check(self, row: Row) -> None:
+        if self._num_fields and len(row) > self._num_fields:
+            raise DataError(
+                f"{self._rows(self._num_rows).row(0)} (line {self._lines.first_of_row}): expected at most "
+                f"{self._num_fields:,} fields, as many as in the header, got {len(row):,}"
+            )
+        if self._lines.of_row > 1:
+            self._num_spanning += 1
+            self._spanning = self._spanning or [(self._num_rows, self._lines.of_row)]
+
+
+class LongRowError(Exception):
+    """A row is longer than `MAX_LINE_BYTES`."""
+
+
+class Lines:
+    """The lines of a file as `csv` takes them; a block is read when a line of it is wanted.
+
+    Attributes:
+        of_row: the number of lines of the present row so far.
+        first_of_row: the number of its first line.
+    """
+
+    def __init__(self, source: SourceFile) -> None:
+        self._blocks = _whole_lines(source)
+        self._block = b""
+        self._texts: list[str] = []  # the lines of the block that are left, the last one first
+        self._number = 0
+        self._characters = 0
+        self.of_row, self.first_of_row = 0, 1
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if not self.has_more():
+            raise StopIteration
+        if not self._texts:
+            # Bytes that are not UTF-8 do no harm in a column that is not wanted.
+            text = io.StringIO(self._block.decode(errors="surrogateescape"), newline="")
+            self._texts, self._block = [*text][::-1], b""
+        line = self._texts.pop()
+        self._number += 1
+        self.of_row += 1
+        self._characters += len(line)
+        if self._characters > MAX_LINE_BYTES:
+            raise LongRowError
+        return line
+
+    def begin_row(self) -> None:
+        """Count lines and characters of a row from here on."""
+        self.of_row, self.first_of_row, self._characters = 0, self._number + 1, 0
+
+    def in_block(self) -> bool:
+        """Return whether the present block has more lines."""
+        return bool(self._texts or self._block)
+
+    def has_more(self) -> bool:
+        """Return whether the file has more lines; read the next block if the present one is used up."""
+        if not self.in_block():
+            self._block = next(self._blocks, b"")
+        return self.in_block()
+
+    @property
+    def rest(self) -> bytes:
+        """The lines of the present block that are left."""
+        if self._texts:
+            self._block, self._texts = "".join(reversed(self._texts)).encode(errors="surrogateescape"), []
+        return self._block
+
+    def skip_block(self) -> None:
+        """Use up the present block."""
+        self._number += self.rest.count(b"\n")
+        self._block = b""
+
+
+def _whole_lines(source: SourceFile) -> Iterator[bytes]:
+    """Yield blocks that end where a line ends.
+
+    Raises:
+        DataError: a line is too long.
+    """
+    begun: list[bytes] = []
+    num_bytes, line = 0, 1
+    for block in read_blocks(source, BYTES_AT_ONCE):
+        # A carriage return ends a line too; the last byte may be the first half of "\r\n".
+        end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
+        if not end:
+            begun.append(block)
+            num_bytes += len(block)
+            if num_bytes > MAX_LINE_BYTES:
+                raise DataError(f"{source.name}: line {line}: expected at most {MAX_LINE_BYTES:,} bytes, got more")
+            continue
+        whole = b"".join([*begun, block[:end]])
+        yield whole
+        line += whole.count(b"\n")
+        begun, num_bytes = [block[end:]], len(block) - end
+    if last := b"".join(begun):
+        yield last
+
+
+def _has_plain_quotes(block: bytes) -> bool:
+    """Return whether quotes surround whole fields of one line, or two of them stand for one within such a field."""
+    if b'"' not in block:
+        return True
+    text = np.frombuffer(b"\n%b\n" % block, np.uint8)
+    quotes = np.flatnonzero(text == ord('"'))
+    if len(quotes) % 2:
+        return False
+    opening, closing = quotes[::2], quotes[1::2]
+    is_edge = np.zeros(256, bool)
+    is_edge[[*b",\r\n"]] = True
+    is_doubled = opening[1:] == closing[:-1] + 1
+    newlines = np.flatnonzero((text == ord("\n")) | (text == ord("\r")))
+    return bool(
+        (is_edge[text[opening - 1]] | np.append(False, is_doubled)).all()
+        and (is_edge[text[closing + 1]] | np.append(is_doubled, False)).all()
+        and not (np.searchsorted(quotes, newlines) % 2).any()
+    )
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Allow fields as long as rows: the limit of `csv` is one for the process."""
+    before = csv.field_size_limit(MAX_LINE_BYTES)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _column(parsed: Sequence[Row], place: int, name: str, rows: Rows) -> pa.Array:
+    texts = [row[place] if place < len(row) else None for row in parsed]
+    try:
+        return pa.array(texts, pa.large_string())
+    except UnicodeEncodeError as error:
+        row = texts.index(error.object)
+        at = max(0, error.start - BYTES_BEFORE)
+        part = error.object[at : error.start + 1].encode(errors="surrogateescape")
+        raise DataError(
+            f"{rows.row(row)}, column {name!r}: expected UTF-8 text, got {shown(part)} at character {at + 1:,}: save "
+            "the file as UTF-8"
+        ) from None
+
+
+def _checked(text: pa.Array, name: str, column: Column, rows: Rows) -> pa.Array:
     if isinstance(column, Title):
         return kept_title(text)
     if isinstance(column, Id):
@@ -86,61 +345,3 @@ def _times(text: pa.Array, name: str, column: Time, rows: Rows) -> pa.Array:
         times = milliseconds_of(text)
     numbers = np.full(len(text), np.nan) if times[1].all() else _numbers_or_nan(text)
     return checked_times(numbers, times, name, column, rows, value_at)
-
-
-def _header(source: SourceFile) -> list[str]:
-    """Return the names in the header unchanged: pandas would rename a second 'rating' to 'rating.1'."""
-    with _named_problems(source.name):
-        return (
-            pd.read_csv(
-                source.path,
-                compression="gzip" if source.compressed else None,
-                header=None,
-                nrows=1,
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8",
-            )
-            .iloc[0]
-            .tolist()
-        )
-
-
-def _frames(source: SourceFile, names: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Yield frames of all columns: with `usecols` pandas accepts a row with more fields than the header."""
-    with _named_problems(source.name):
-        reader = pd.read_csv(
-            source.path,
-            compression="gzip" if source.compressed else None,
-            dtype=dict.fromkeys(names, "str"),  # "category" would turn the ID 01 into 1
-            chunksize=ROWS_AT_ONCE,
-            index_col=False,
-            keep_default_na=False,  # an ID may be "NA" or "null"
-            low_memory=False,
-            encoding="utf-8",
-        )
-    with reader:
-        while True:
-            with _named_problems(source.name):
-                frame = next(reader, None)
-            if frame is None:
-                return
-            yield frame
-
-
-@contextmanager
-def _named_problems(file: str) -> Iterator[None]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            yield
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{file}: expected a header and rows, the file is empty") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{file}: can't be read: {reason(error)}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: expected UTF-8 text: {reason(error)}") from None
-    except pd.errors.ParserWarning:
-        raise DataError(f"{file}: expected as many fields in a row as in the header, got more") from None
-    except pd.errors.ParserError as error:
-        raise DataError(f"{file}: expected CSV: {reason(error)}") from None

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic_core import from_json
 
 from recommender.common.messages import reason, shown
+from recommender.data.bounds import MAX_LINE_BYTES
 from recommender.data.columns import (
     MAX_TIME,
     Chunk,
@@ -24,7 +25,7 @@ from recommender.data.columns import (
     checked_times,
     kept_title,
 )
-from recommender.data.formats.lines import MAX_LINE_BYTES, read_lines
+from recommender.data.formats.lines import read_lines
 from recommender.data.headers import names_in_file, seen
 from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile

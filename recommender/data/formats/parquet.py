@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import types
 
 from recommender.common.messages import reason
+from recommender.data.bounds import MAX_COLUMNS, MAX_LINE_BYTES, MAX_ROW_BYTES
 from recommender.data.columns import (
     Chunk,
     Chunks,
@@ -27,6 +29,7 @@ from recommender.data.columns import (
     checked_times,
     kept_title,
 )
+from recommender.data.formats.lines import check_bytes, check_rows
 from recommender.data.headers import located
 from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile
@@ -36,19 +39,47 @@ ROWS_AT_ONCE = 2**17
 
 
 def read_parquet(source: SourceFile, columns: Columns) -> Chunks:
-    """Yield the checked chunks of a file.
+    """Yield the checked chunks of a file. A file without bytes has no rows.
 
     Raises:
-        DataError: the file can't be read, or a column or value is not what `columns` says.
+        DataError: the file can't be read or is too large, or a column or value is not what `columns` says.
     """
+    if not source.path.stat().st_size:
+        return
     with _named_problems(source.name):
-        # pre_buffer would hold the columns of a whole row group in memory.
-        file = pq.ParquetFile(source.path, pre_buffer=False)
+        metadata = pq.read_metadata(source.path)
+        schema = metadata.schema.to_arrow_schema()
+    names = list(located(source.name, columns, schema.names).values())
+    _check_size(source.name, metadata)
+    with _named_problems(source.name):
+        # A text that is repeated is read once; pre_buffer would hold the columns of a whole row group in memory.
+        texts = [name for name in names if _is_text(schema.field(name).type)]
+        file = pq.ParquetFile(source.path, metadata=metadata, read_dictionary=texts, pre_buffer=False)
     with file:
-        with _named_problems(source.name):
-            found = file.schema_arrow.names
-        batches = _batches(source.name, file, list(located(source.name, columns, found).values()))
-        yield from checked_batches(source.name, found, batches, columns)
+        yield from checked_batches(source.name, schema.names, _batches(source.name, file, names), columns)
+
+
+def _check_size(name: str, metadata: pq.FileMetaData) -> None:
+    """Check the numbers of rows and columns and the sizes in the footer, before anything is decompressed.
+
+    The sizes are those of row groups: Arrow ends the process if the size of a column is wanted of a damaged footer.
+
+    Raises:
+        DataError: one is out of bounds.
+    """
+    check_rows(name, metadata.num_rows)
+    if metadata.num_columns > MAX_COLUMNS:
+        raise DataError(f"{name}: expected at most {MAX_COLUMNS:,} columns, got {metadata.num_columns:,}")
+    num_bytes = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        most = MAX_LINE_BYTES + max(0, group.num_rows) * MAX_ROW_BYTES
+        if group.total_byte_size > most:
+            raise DataError(
+                f"{name}: expected at most {most:,} bytes in a row group of {group.num_rows:,} rows, got "
+                f"{group.total_byte_size:,}: leave out the columns with long values"
+            )
+        num_bytes += group.total_byte_size
+        check_bytes(name, num_bytes)
 
 
 def checked_batches(source: str, found: Sequence[str], batches: Iterable[pa.RecordBatch], columns: Columns) -> Chunks:
@@ -92,7 +123,7 @@ def _named_problems(file: str) -> Iterator[None]:
 
 
 def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Array:
-    if types.is_dictionary(values.type):
+    if types.is_dictionary(values.type) and not _is_text(values.type.value_type):
         values = values.cast(values.type.value_type)
     if not _is_kind(values.type, column):
         rows.check(np.zeros(len(values), bool), name, column, lambda row: _value(values, row))
@@ -102,7 +133,7 @@ def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Arra
         return checked_numbers(_numbers(values), name, column, rows, lambda row: _value(values, row))
     if isinstance(column, Time) and not _is_text(values.type):
         return _times(values, name, column, rows)
-    text = values.cast(pa.large_string())
+    text = _encoded(values, rows) if types.is_dictionary(values.type) else values.cast(pa.large_string())
     _check_utf8(text, name, column, rows)
     if isinstance(column, Time):
         no_numbers = np.full(len(text), np.nan)
@@ -111,6 +142,20 @@ def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Arra
         return kept_title(text)
     assert isinstance(column, Id)
     return checked_ids(text, name, column, rows)
+
+
+def _encoded(values: pa.DictionaryArray, rows: Rows) -> pa.DictionaryArray:
+    """Return text with a dictionary of the texts that occur, in the order of their first row.
+
+    Raises:
+        DataError: a code is not in the dictionary.
+    """
+    codes = values.indices.fill_null(-1).to_numpy()
+    if codes.max(initial=-1) >= len(values.dictionary):  # Arrow does not check it when it reads a file
+        raise DataError(f"{rows.file}: can't be read: a text is not in the dictionary of its column")
+    numbers, used = pd.factorize(codes)
+    distinct = values.dictionary.take(pa.array(used, mask=used < 0)).cast(pa.large_string())
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32(), mask=codes < 0), distinct)
 
 
 def _is_kind(kind: pa.DataType, column: Column) -> bool:
@@ -128,6 +173,8 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _is_text(kind: pa.DataType) -> bool:
+    if types.is_dictionary(kind):
+        return _is_text(kind.value_type)
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
@@ -155,12 +202,14 @@ def _milliseconds(times: pa.Array) -> NDArray[np.int64] | NDArray[np.float64]:
 
 def _check_utf8(text: pa.Array, name: str, column: Column, rows: Rows) -> None:
     """Check that text is UTF-8: Arrow does not check it when it reads a file."""
+    encoded = text.dictionary_encode()
     try:
-        text.validate(full=True)
+        encoded.dictionary.validate(full=True)
     except pa.ArrowInvalid:
-        parts = [value.as_py() or b"" for value in text.cast(pa.large_binary())]
-        good = np.array([part.decode(errors="ignore").encode() == part for part in parts])
-        rows.check(good, name, column, lambda row: parts[row])
+        parts = [value.as_py() for value in encoded.dictionary.cast(pa.large_binary())]
+        good = np.array([*(part.decode(errors="ignore").encode() == part for part in parts), True])
+        codes = encoded.indices.fill_null(-1).to_numpy()
+        rows.check(good[codes], name, column, lambda row: parts[codes[row]])
 
 
 def _value(values: pa.Array, row: int) -> object:
