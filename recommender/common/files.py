@@ -1,6 +1,6 @@
 """Files that are complete or absent, also after a power cut: this project writes all its results so.
 
-Files that are read without waiting.
+Files that count only together. Files that are read without waiting.
 """
 
 import errno
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
+UNFINISHED = "_recommender_unfinished"  # a file: what is written into its folder is not whole
 NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # a file system that can't sync a folder, or read it
 
 
@@ -35,6 +36,20 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8 that appears under its name only when it is complete."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole_together(folder: Path) -> Iterator[None]:
+    """Mark a folder as unfinished until the block ends: the files that it writes count only all together.
+
+    The mark stays if the block raises or the process is killed: the folder may then have files of two runs.
+    """
+    mark = folder / UNFINISHED
+    write_text(mark, "Files are being written here, or a run was stopped while it wrote them. Run it again.\n")
+    yield
+    sync(folder)
+    mark.unlink()
+    sync(folder)
 
 
 def sync(path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from recommender.common.files import UNFINISHED
 from recommender.common.messages import printable
 from recommender.common.output import say
 
@@ -48,6 +49,14 @@ def refusal(location: str, table: str) -> str:
     return (
         f"{printable(location)}: expected files that all count, got a table of {table}, in which only its log says "
         "which ones do: export the current snapshot as plain Parquet or CSV into a folder of its own"
+    )
+
+
+def unfinished(location: str) -> str:
+    """Return the message for files of a run that did not end."""
+    return (
+        f"{printable(location)}: expected the files of a run that has ended, got some of a run that still writes or "
+        f"was stopped: run it again; the file {UNFINISHED} marks the folder"
     )
 
 

@@ -18,7 +18,9 @@ SCHEME = "s3://"
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 ATTEMPTS = 3
-DENIED = "access denied: allow the role or user s3:ListBucket and s3:GetObject, to write s3:PutObject"
+DENIED = (
+    "access denied: allow the role or user s3:ListBucket and s3:GetObject, to write s3:PutObject and s3:DeleteObject"
+)
 ADVICE = {
     "NoSuchBucket": "there is no such bucket: correct its name",
     "AccessDenied": DENIED,
@@ -80,6 +82,11 @@ class Bucket:
         """Write a file to an object."""
         with _named_problems(self.uri(key)):
             self._client.upload_file(str(path), self.name, key)
+
+    def remove(self, key: str) -> None:
+        """Remove an object."""
+        with _named_problems(self.uri(key)):
+            self._client.delete_object(Bucket=self.name, Key=key)
 
 
 def _client() -> "S3Client":

@@ -13,6 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
+from recommender.common.files import UNFINISHED
 from recommender.common.messages import printable
 from recommender.common.progress import progress, reading
 from recommender.data.listing import (
@@ -22,6 +23,7 @@ from recommender.data.listing import (
     refusal,
     say_left_out,
     table_format,
+    unfinished,
 )
 from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import DataError
@@ -108,7 +110,7 @@ def open_channel(
 
     Raises:
         DataError: there is no file, a file has another format or is not a regular file, the files belong to a table
-            format that has a log of them, or S3 refuses.
+            format that has a log of them, the run that wrote them did not end, or S3 refuses.
     """
     if not _is_s3(location):
         found = _local_files(Path(location), formats)
@@ -150,7 +152,7 @@ def _is_s3(location: str | Path) -> bool:
 def _keys(location: str) -> tuple[Bucket, Listing]:
     bucket, prefix = Bucket.parse(location)
     below = {key: key.removeprefix(prefix).strip("/") for key in bucket.keys(prefix)}
-    _check_no_table(location, [prefix + "/", *below.values()])
+    _check_counts(location, [prefix + "/", *below.values()])
     left_out = {key for key, path in below.items() if _is_left_out(path)}
     keys = sorted(below.keys() - left_out, key=lambda key: below[key].split("/"))
     if not keys and has_magic(prefix):
@@ -159,21 +161,23 @@ def _keys(location: str) -> tuple[Bucket, Listing]:
         keys, prefix = sorted(set(matching) - left_out), _fixed_folder(prefix)
     if not keys:
         raise DataError(f"{printable(location)}: no objects found at this key or prefix")
-    _check_no_table(location, _logs_above(bucket, prefix))
+    _check_counts(location, _marks_above(bucket, prefix))
     return bucket, Listing(keys, sorted(below.get(key, key) for key in left_out))
 
 
-def _logs_above(bucket: Bucket, prefix: str) -> Iterator[str]:
-    """Yield keys of folders that are named as the log of a table, next to a prefix or to a folder that it is in."""
+def _marks_above(bucket: Bucket, prefix: str) -> Iterator[str]:
+    """Yield keys of marks and of the logs of tables, next to a prefix or to a folder that it is in."""
     parts = prefix.rstrip("/").split("/")
     for depth in range(len(parts) + 1):
-        for log in LOG_FOLDERS:
+        for name in (*(f"{log}/" for log in LOG_FOLDERS), UNFINISHED):
             with suppress(DataError):  # a role may not be allowed to list more than its own prefix
-                yield from bucket.first_keys("/".join([*parts[:depth], log, ""]))
+                yield from bucket.first_keys("/".join([*parts[:depth], name]))
 
 
-def _check_no_table(location: str, paths: Iterable[str]) -> None:
+def _check_counts(location: str, paths: Iterable[str]) -> None:
     for path in paths:
+        if path.rpartition("/")[2] == UNFINISHED:
+            raise DataError(unfinished(location))
         if table := table_format(path):
             raise DataError(refusal(location, table))
 
@@ -199,7 +203,7 @@ def _local_files(location: Path, formats: Collection[Format]) -> Listing:
     left_out: list[str] = []
     try:
         given = _expanded(location)
-        _check_no_table(str(location), _logs_around(given[0]))
+        _check_counts(str(location), _marks_around(given[0]))
         for path in given:
             if path.is_dir():
                 _add_files_below(path, files, left_out)
@@ -219,10 +223,13 @@ def _local_files(location: Path, formats: Collection[Format]) -> Listing:
     return Listing([str(path) for path in sorted(files)], sorted(left_out))
 
 
-def _logs_around(path: Path) -> Iterator[str]:
-    """Yield paths named as the log of a table, in a folder or in one that it is in."""
+def _marks_around(path: Path) -> Iterator[str]:
+    """Yield the paths of marks and of the logs of tables, in a folder or in one that it is in."""
     path = path.absolute()
     for folder in (path, *path.parents):
+        with suppress(PermissionError):
+            if (folder / UNFINISHED).is_file():
+                yield UNFINISHED
         for log in LOG_FOLDERS:
             with suppress(PermissionError):
                 if (folder / log).is_dir():
@@ -244,7 +251,7 @@ def _add_files_below(folder: Path, files: list[Path], left_out: list[str]) -> No
         for path in folders.pop().iterdir():
             is_folder = path.is_dir() and not path.is_symlink()
             name = str(path.relative_to(folder)) + "/" * is_folder
-            _check_no_table(str(folder), [name])
+            _check_counts(str(folder), [name])
             if is_hidden(path.name) or (not is_folder and is_side_file(path.name)):
                 left_out.append(name)
             else:

@@ -1,5 +1,8 @@
 """Resumable download of the raw files of a category of Amazon Reviews 2023."""
 
+import base64
+import hashlib
+import re
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -9,6 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
+from recommender.common.files import sync
 from recommender.common.messages import printable, reason
 from recommender.common.output import say
 from recommender.errors import DataError
@@ -30,6 +34,8 @@ WAIT = wait_exponential(max=60)  # seconds between them
 TIMEOUT = urllib3.Timeout(connect=10, read=60)
 REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=5, status=0, other=0)
 BYTES_AT_ONCE = 2**16
+DIGEST = re.compile(r"([a-z0-9-]+)=:([A-Za-z0-9+/=]*):")  # of Repr-Digest, "sha-256=:...:"
+DIGESTS = {"sha-256": "sha256", "sha-512": "sha512"}  # the names in HTTP, and those of hashlib
 
 
 class BrokenOffError(Exception):
@@ -37,10 +43,11 @@ class BrokenOffError(Exception):
 
 
 def fetch(url: str, path: Path) -> None:
-    """Download a file to `path`, where it appears when it is complete and has the size that the server states.
+    """Download a file to `path`, where it appears when it is complete.
 
-    Until then it grows as `path`.part. A later call resumes it, if the server still has the same file and can send a
-    part of it; else it starts again. The ETag or date in `path`.validator identifies the file.
+    Its size and its digest are those that the server states, where it states them. Until then the file grows as
+    `path`.part. A later call resumes it, if the server still has the same file and can send a part of it; else it
+    starts again. The ETag or date in `path`.validator identifies the file.
 
     Raises:
         DataError: there is no such file, or `ATTEMPTS` consecutive attempts brought no new bytes.
@@ -109,7 +116,7 @@ class Transfer:
     def _receive(self, response: urllib3.BaseHTTPResponse, begin: int) -> bool:
         content_range = response.headers.get("Content-Range", "")
         if response.status == 416 and content_range == f"bytes */{begin}":
-            return self._complete()  # the partial file is the whole file
+            return self._complete(response)  # the partial file is the whole file
         if response.status == 416 or (response.status == 206 and not content_range.startswith(f"bytes {begin}-")):
             self._restart()
         self._check_status(response.status)
@@ -117,15 +124,23 @@ class Transfer:
             begin = 0
             self._part.unlink(missing_ok=True)  # first, so that an old part never counts as one of this version
             self._validator.write_text(_validator_of(response))
-        length = response.headers.get("Content-Length")
-        total = begin + int(length) if length and length.isdigit() else None
-        received = self._write(response, begin, total)
-        if total is None or received == total:
-            return self._complete()
+        total = self._total(response, begin)
+        received, has_ended = self._write(response, begin, total)
+        if has_ended if total is None else received == total:
+            return self._complete(response)
         if received > self._most:
             self._most = received
             return False
-        raise BrokenOffError(f"the connection broke off after {received:,} of {total:,} bytes")
+        of = "" if total is None else f" of {total:,}"
+        raise BrokenOffError(f"the connection broke off after {received:,}{of} bytes")
+
+    def _total(self, response: urllib3.BaseHTTPResponse, begin: int) -> int | None:
+        """Return the size of the whole file in bytes; None if the server does not state it."""
+        whole = response.headers.get("Content-Range", "").rpartition("/")[2]
+        if response.status == 206 and whole.isdigit():
+            return int(whole)
+        length = response.headers.get("Content-Length", "")
+        return begin + int(length) if length.isdigit() else size_on_server(self._url)
 
     def _check_status(self, status: int) -> None:
         if status == 429 or status >= 500:
@@ -133,8 +148,8 @@ class Transfer:
         if status not in (200, 206):
             raise DataError(f"{printable(self._url)}: the server responds with status {status}: expected a file")
 
-    def _write(self, response: urllib3.BaseHTTPResponse, begin: int, total: int | None) -> int:
-        """Append the received bytes; return the size of the partial file."""
+    def _write(self, response: urllib3.BaseHTTPResponse, begin: int, total: int | None) -> tuple[int, bool]:
+        """Append the received bytes; return the size of the partial file, and whether the answer came to its end."""
         if not sys.stderr.isatty():
             size = "size not said" if total is None else f"{total / 1e6:,.0f} MB"
             say(f"{self._path}: {size}" + (f", of which {begin / 1e6:,.0f} MB are here ..." if begin else " ..."))
@@ -149,17 +164,24 @@ class Transfer:
                     file.write(block)
                     bar.update(len(block))
             except HTTPError:
-                pass  # the number of received bytes decides whether to try again
-            return file.tell()
+                return file.tell(), False
+            return file.tell(), True
 
-    def _restart(self) -> NoReturn:
+    def _restart(self, problem: str = "the file has changed on the server") -> NoReturn:
         self._part.unlink(missing_ok=True)
         self._most = 0
-        raise BrokenOffError("the file has changed on the server")
+        raise BrokenOffError(problem)
 
-    def _complete(self) -> bool:
+    def _complete(self, response: urllib3.BaseHTTPResponse) -> bool:
+        for name, stated in _digests_of(response).items():
+            with self._part.open("rb") as file:
+                found = hashlib.file_digest(file, name).digest()
+            if found != stated:
+                self._restart(f"the file has another {name.upper()} than the server states")
+        sync(self._part)
         self._part.replace(self._path)
         self._validator.unlink(missing_ok=True)
+        sync(self._path.parent)
         return True
 
 
@@ -167,6 +189,24 @@ def _validator_of(response: urllib3.BaseHTTPResponse) -> str:
     """Return the validator of this version of the file (RFC 9110, If-Range: a strong ETag or a date); '' if none."""
     etag = response.headers.get("ETag", "")
     return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+
+
+def _digests_of(response: urllib3.BaseHTTPResponse) -> dict[str, bytes]:
+    """Return the digests of the whole file that the server states, by the names that hashlib has for them.
+
+    They are in the header Repr-Digest (RFC 9530) and in that of S3, each in base64.
+    """
+    found = {name: text for name, text in DIGEST.findall(response.headers.get("Repr-Digest", "")) if name in DIGESTS}
+    if whole := response.headers.get("x-amz-checksum-sha256", ""):
+        found["sha-256"] = whole
+    return {DIGESTS[name]: digest for name, text in found.items() if (digest := _decoded(text))}
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:  # the checksum of parts of an object, say
+        return b""
 
 
 def size_on_server(url: str) -> int | None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from recommender.common.files import UNFINISHED, sync_tree, whole_together
 from recommender.common.messages import printable
 from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import ConfigError
@@ -31,8 +32,17 @@ class Output(Protocol):
     tables: str
     name: str
 
+    def begin(self) -> None:
+        """Mark the destination as unfinished if an engine writes into it before `publish`.
+
+        Raises:
+            DataError: S3 refuses.
+        """
+
     def publish(self, names: Sequence[str]) -> None:
         """Move these files and folders to the destination, in this order; remove other results of an earlier run.
+
+        They count only all together: until the last one is there, the destination is marked as unfinished.
 
         Raises:
             OSError: a folder can't be written.
@@ -75,15 +85,24 @@ class FolderOutput:
         self.name, self.staging, self.tables = str(folder), staging, str(staging)
         self._folder = folder
 
+    def begin(self) -> None:
+        """See `Output`: engines write into the staging folder."""
+
     def publish(self, names: Sequence[str]) -> None:
         """Move the results; each name changes atomically. See `Output`."""
-        if names != [FAILED]:
-            _remove(self._folder / names[-1])  # if the last one exists, all exist
+        sync_tree(self.staging)
+        if names == [FAILED]:  # the results of an earlier run stay
+            self._move(FAILED)
+            return
+        with whole_together(self._folder):
             for name in {*CHANNELS, FAILED} - set(names):
                 _remove(self._folder / name)
-        for name in names:
-            _remove(self._folder / name)
-            (self.staging / name).rename(self._folder / name)
+            for name in names:
+                self._move(name)
+
+    def _move(self, name: str) -> None:
+        _remove(self._folder / name)
+        (self.staging / name).rename(self._folder / name)
 
 
 class BucketOutput:
@@ -94,13 +113,25 @@ class BucketOutput:
         self.tables = name.rstrip("/") if engine_writes_s3 else str(staging)
         self._bucket, self._prefix = bucket, prefix
 
+    def begin(self) -> None:
+        """See `Output`."""
+        if self.tables != str(self.staging):
+            self._mark()
+
     def publish(self, names: Sequence[str]) -> None:
         """See `Output`."""
+        self._mark()
         for name in names:
             made = self.staging / name
             for path in sorted(made.rglob("*")) if made.is_dir() else [made]:
                 if path.exists():  # else the engine has written it to S3 itself
                     self._bucket.upload(path, _key(self._prefix, str(path.relative_to(self.staging))))
+        self._bucket.remove(_key(self._prefix, UNFINISHED))
+
+    def _mark(self) -> None:
+        mark = self.staging / UNFINISHED
+        mark.touch()
+        self._bucket.upload(mark, _key(self._prefix, UNFINISHED))
 
 
 def _key(prefix: str, name: str) -> str:

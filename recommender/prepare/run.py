@@ -54,6 +54,7 @@ def run(
     counts = carry_out(config, engine)
     summary = summarize(engine, config, lines, counts)
     say_summary(summary)
+    output.begin()
     written = write_channels(summary, engine, output.tables)
     (output.staging / SUMMARY).write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")
     (output.staging / PAGE).write_text(page(summary), encoding="utf-8")

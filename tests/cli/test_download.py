@@ -1,5 +1,7 @@
 """Downloads from a real HTTP server on this machine that breaks off, changes its mind and lies."""
 
+import base64
+import hashlib
 import os
 import signal
 import subprocess
@@ -21,6 +23,7 @@ from recommender.cli.download import main
 from recommender.prepare import download
 from recommender.prepare.download import ATTEMPTS, CATEGORIES, FILES
 
+S3 = "x-amz-checksum-sha256"
 NAMES = [file.format("Gift_Cards").rpartition("/")[2] for file in FILES]
 PATHS = ["/raw/" + file.format("Gift_Cards") for file in FILES]
 
@@ -36,6 +39,8 @@ class Site:
         etag: of all files; None where there is none.
         ranges: whether it can send parts.
         says_length: whether it says how long an answer is.
+        chunked: whether answers are sent in chunks, the last of which says that there are no more.
+        digest: a header of all files, and its value.
         slow: seconds between two blocks.
         asked: method, path and Range of every request.
     """
@@ -46,12 +51,15 @@ class Site:
     etag: str | None = '"one"'
     ranges: bool = True
     says_length: bool = True
+    chunked: bool = False
+    digest: tuple[str, str] | None = None
     slow: float = 0
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     url: str = ""
 
 
 class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
     site: Site
 
     def do_HEAD(self) -> None:
@@ -76,13 +84,21 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.begin(200, len(content))
         if self.command == "GET":
-            self.send(content[first:][: site.cuts.pop(0)] if site.cuts else content[first:])
+            is_cut, cut = bool(site.cuts), site.cuts.pop(0) if site.cuts else len(content)
+            self.send(content[first:][:cut])
+            if site.chunked and not is_cut:
+                self.wfile.write(b"0\r\n\r\n")
         return None
 
     def begin(self, status: int, length: int, content_range: str | None = None) -> None:
         self.send_response(status)
-        if self.site.says_length or status != 200:
+        if self.site.chunked and status in (200, 206) and self.command == "GET":
+            self.send_header("Transfer-Encoding", "chunked")
+        elif self.site.says_length or status != 200:
             self.send_header("Content-Length", str(length))
+        self.send_header("Connection", "close")
+        if self.site.digest:
+            self.send_header(*self.site.digest)
         if self.site.etag:
             self.send_header("ETag", self.site.etag)
         if content_range:
@@ -91,7 +107,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, content: bytes) -> None:
         for begin in range(0, len(content), 50_000):
-            self.wfile.write(content[begin : begin + 50_000])
+            block = content[begin : begin + 50_000]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if self.site.chunked else block)
             time.sleep(self.site.slow)
 
     def log_message(self, *_: object) -> None:
@@ -213,6 +230,55 @@ def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path, capsys: pytest
 
 def test_a_length_that_is_not_said_is_no_obstacle(site: Site, tmp_path: Path) -> None:
     site.says_length = False
+    assert run(site, tmp_path) == 0
+    assert_complete(site, tmp_path)
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_chunked_answer_that_is_broken_off_is_gone_on_with(
+    site: Site, tmp_path: Path, says_length: bool, ranges: bool
+) -> None:
+    """By HEAD, the server says the length or not."""
+    site.chunked, site.says_length, site.ranges, site.cuts = True, says_length, ranges, [200_000, 250_000]
+    assert run(site, tmp_path) == 0
+    assert_complete(site, tmp_path)
+    assert any(asked[2] for asked in site.asked)
+
+
+def test_a_chunked_answer_that_is_always_broken_off_is_an_error(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.chunked, site.says_length, site.cuts = True, False, [200_000] + [0] * ATTEMPTS
+    assert run(site, tmp_path) == 1
+    assert (
+        f"the connection broke off after 200,000 of 512,000 bytes; {ATTEMPTS} attempts have failed"
+        in capsys.readouterr().err
+    )
+    assert not (tmp_path / NAMES[0]).exists()
+
+
+def digest_header(content: bytes, header: str, name: str = "sha256") -> tuple[str, str]:
+    text = base64.b64encode(hashlib.new(name, content).digest()).decode()
+    return header, text if header.startswith("x-amz") else f"crc=:AA==:, {name.replace('sha', 'sha-')}=:{text}:"
+
+
+@pytest.mark.parametrize(("header", "name"), [("Repr-Digest", "sha256"), ("Repr-Digest", "sha512"), (S3, "sha256")])
+def test_a_file_with_another_digest_than_the_server_states_is_an_error(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str, name: str
+) -> None:
+    site.files = dict.fromkeys(PATHS, b"content" * 1_000)
+    site.digest = digest_header(b"content" * 1_000, header, name)
+    assert run(site, tmp_path / "right") == 0
+    assert_complete(site, tmp_path / "right")
+    site.digest = digest_header(b"content" * 1_001, header, name)
+    assert run(site, tmp_path / "wrong") == 1
+    assert f"the file has another {name.upper()} than the server states" in capsys.readouterr().err
+    assert not (tmp_path / "wrong" / NAMES[0]).exists()
+
+
+def test_a_digest_that_can_not_be_read_is_none(site: Site, tmp_path: Path) -> None:
+    site.digest = (S3, "AAAA-12")  # S3's, of an object that was uploaded in parts
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)
 

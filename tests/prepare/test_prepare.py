@@ -17,6 +17,9 @@ from support.raw import START, Prepare, Problem, Raw, Result, Review, item, json
 
 from infra.local.s3 import S3Server
 from recommender.cli.prepare import main
+from recommender.common.files import UNFINISHED
+from recommender.data.sources import open_channel
+from recommender.errors import DataError
 from recommender.prepare.config import PrepareConfig
 
 
@@ -55,6 +58,18 @@ def test_every_form_and_place_of_the_same_rows_gives_the_same(raw: Raw, prepare:
         result = prepare(places=places, output="other")
         for channel in expected.channels:
             assert result.rows(channel) == expected.rows(channel), places
+
+
+def test_channels_in_s3_of_a_run_that_was_killed_are_refused(raw: Raw, s3: S3Server) -> None:
+    raw.write_all(shoppers())
+    s3.put("halfway", {})
+    assert main([*raw.places, "--output", "s3://halfway/x"]) == 0
+    with open_channel("s3://halfway/x/train") as files:
+        assert len(files) == 1
+    s3.put("halfway", {f"x/{UNFINISHED}": b""})
+    for place in ("s3://halfway/x/train", "s3://halfway/x/test/*.parquet", "s3://halfway/x/*/*.parquet"):
+        with pytest.raises(DataError, match="expected the files of a run that has ended"), open_channel(place):
+            pass
 
 
 def test_results_may_go_to_s3_and_are_never_mixed_with_others(
@@ -286,6 +301,46 @@ def test_an_output_that_can_not_be_written_is_named(
     (tmp_path / "file").write_text("x")
     assert main([*raw.places, "--output", str(tmp_path / "file" / "out")]) == 1
     assert f"{tmp_path}/file/out" in capsys.readouterr().err
+
+
+def killed_after(moves: int, raw: Raw, output: Path) -> None:
+    """Prepare, and die as by a power cut after so many results are at their place."""
+    program = f"""
+import os, sys
+from pathlib import Path
+from recommender.cli import prepare
+rename, moved = Path.rename, []
+
+def counted(self, target):
+    rename(self, target)
+    moved.extend([target] if self.parent.name.startswith(".prepare-") else [])
+    if len(moved) == {moves}:
+        os.kill(os.getpid(), 9)
+
+Path.rename = counted
+prepare.main([*{raw.places!r}, "--output", {str(output)!r}])
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert result.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("moves", range(1, 7))  # train, test, items, rejects, page and summary
+def test_channels_of_a_run_that_was_killed_between_them_are_refused_until_it_has_run_again(
+    raw: Raw, prepare: Prepare, tmp_path: Path, moves: int
+) -> None:
+    raw.write_all(shoppers())
+    prepare()
+    killed_after(moves, raw, tmp_path / "out")
+    for channel in ("train", "items", "test", "train/*.parquet", "*"):
+        place = tmp_path / "out" / channel
+        with (
+            pytest.raises(DataError, match=f"{re.escape(str(place))}: expected the files of a run that has ended"),
+            open_channel(place),
+        ):
+            pass
+    prepare()
+    with open_channel(tmp_path / "out" / "train") as files:
+        assert len(files) == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
