@@ -14,7 +14,7 @@ from typing import get_args
 
 from pydantic.fields import FieldInfo
 
-from docs import hits
+from docs import hits, limits
 from recommender.candidates import SOURCES
 from recommender.common.files import write_text
 from recommender.components.base import Component
@@ -104,6 +104,11 @@ DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "hyper-parameters": lambda: options_table(TrainConfig),
         "hits and the best of the others": hits.against_the_best,
         "hits at 10": hits.at_10,
+    },
+    "docs/limits.md": {
+        "limits of a request": limits.of_a_request,
+        "limits of a worker": limits.of_a_worker,
+        "limits of files": limits.of_files,
     },
     "docs/api/endpoint.yaml": {
         "source": source_field,

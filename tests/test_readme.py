@@ -138,6 +138,16 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert {"demo", "test", "check", "benchmark"} <= targets
 
 
+def test_every_guarantee_names_a_test_that_exists() -> None:
+    section = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8").partition("## Which test shows it")[2]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith(("| what", "| ---"))]
+    named = [re.findall(r"\[`(\w+)`\]\(\.\./(tests/[\w/]+\.py)\) \|$", line) for line in rows]
+    assert [len(found) for found in named] == [1] * len(rows)
+    assert len(rows) > 50
+    for ((name, file),) in named:
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}: {name}"
+
+
 def test_every_line_of_the_contract_names_a_test_that_exists() -> None:
     rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", (ROOT / "docs" / "contract.md").read_text(), re.MULTILINE)
     files = ("container/test_image.py", "function/test_handler.py")

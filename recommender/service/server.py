@@ -26,6 +26,8 @@ from recommender.service.worker import CLOSING, Connections, Worker, WorkerLoad,
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a heartbeat file on disk can stall a worker
 MAX_CONNECTIONS = 1_000  # of a worker
 OTHER_FILES = 100  # that a worker has open
+KEEP_ALIVE_SECONDS = 75  # that a connection without a request stays open
+GRACEFUL_SECONDS = 25  # for requests in progress after SIGTERM; a container has 30 s until SIGKILL (S12)
 MAX_HEADERS, MAX_HEADER = 50, 4_094  # number, and bytes of each; SageMaker's longest has some 1,100
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
@@ -62,8 +64,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "forwarded_allow_ips": "",  # no proxy sets SCRIPT_NAME or the scheme
             "preload_app": True,
             "timeout": self._settings.timeout,
-            "graceful_timeout": 25,  # a container has 30 s between SIGTERM and SIGKILL (S12)
-            "keepalive": 75,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "keepalive": KEEP_ALIVE_SECONDS,
             "control_socket_disable": True,
             "loglevel": logging.getLevelName(max(logging.WARNING, self._settings.log_level)).lower(),
             "post_worker_init": _hear_stop_signals,
