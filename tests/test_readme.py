@@ -60,9 +60,9 @@ def test_the_variables_of_the_server_are_those_of_the_code() -> None:
     named = {
         value
         for value in vars(server_environment).values()
-        if isinstance(value, str) and value.startswith("SAGEMAKER_")
+        if isinstance(value, str) and value.startswith(("SAGEMAKER_", "SERVER_", "RECOMMENDER_"))
     }
-    assert set(re.findall(r"`(SAGEMAKER_\w+)` \|", section)) == named
+    assert set(re.findall(r"`([A-Z0-9_]+)` \|", section)) == named
     server = ServerSettings()
     for default in (server.port, server.timeout, server.max_payload_in_mb):
         assert f"| {default} |" in section
