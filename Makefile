@@ -11,6 +11,8 @@
 # make docs    what the code decides of README and OpenAPI documents, written anew
 # make test-container   build the image and run it in a Docker engine, which is started where there is none (Debian, root)
 # make test-aws    the commands that launch on AWS, against what answers in its place on this machine
+# make fuzz    100,000 hostile requests to a real server: 5 minutes
+# make soak    a server under attack, then 10 minutes of right and hostile requests, into results/reliability.md (Linux)
 # make test-slow   the tests that take minutes or need root (network namespaces, process 1)
 #
 # On Linux without a GPU add TORCH=cpu: torch without CUDA is 200 MB instead of several GB.
@@ -36,7 +38,7 @@ IMAGE_EXTRAS := --extra serve --extra train --extra report --extra aws
 RESOLVE := $(BIN)/uv pip compile --quiet requirements.txt --output-file build/resolved.txt
 UNLOCKED := sed -i.before -E '/^(nvidia|cuda|triton)/d'
 
-.PHONY: demo container-demo cloud-demo aws score test test-pythons test-slow test-container test-aws check lock lock-check \
+.PHONY: demo container-demo cloud-demo aws score test test-pythons test-slow test-container test-aws fuzz soak check lock lock-check \
         docs format study study-sample benchmark clean
 
 demo: .venv/installed
@@ -74,6 +76,12 @@ aws: .venv-aws/installed
 
 test-aws: .venv/installed-dev .venv-aws/installed
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m aws
+
+fuzz: .venv/installed-dev
+	FUZZ_REQUESTS=100000 $(BIN)/pytest --capture no tests/service/test_fuzz.py
+
+soak: .venv/installed-dev
+	$(BIN)/python -m benchmarks.reliability
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check

@@ -189,7 +189,9 @@ def test_the_bounds_of_a_request_are_those_of_the_code() -> None:
     lists = (SCHEMAS["Instances"]["properties"]["instances"], SCHEMAS["RequestLines"], SCHEMAS["RequestRows"])
     assert {entries["maxItems"] for entries in lists} == {LIMITS.max_instances}
     description = " ".join(CONTAINER["info"]["description"].split())
-    assert f"at most {LIMITS.max_candidates_in_all}, their `top_k` at most {LIMITS.max_items_in_all}, and" in description
+    assert (
+        f"at most {LIMITS.max_candidates_in_all}, their `top_k` at most {LIMITS.max_items_in_all}, and" in description
+    )
     assert f"their histories at most {LIMITS.max_history_in_all}." in description
     assert f"`top_k` (which is {LIMITS.top_k} by default)" in description
     assert f"counts {LIMITS.num_candidates} or" in description

@@ -1,0 +1,106 @@
+"""Thousands of hostile requests to a real server with one worker: FUZZ_REQUESTS of them, 2,000 if it does not say.
+
+`make fuzz` sends 100,000.
+"""
+
+import json
+import os
+import socket
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from support.hostile import HOSTILE, Sent, responses_in
+from support.job import Job
+
+from recommender.sagemaker.server_environment import MODEL_SERVER_WORKERS
+from recommender.service.process import SERVE, Server, running_server
+
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
+AT_ONCE = 20
+SECONDS = 20  # in which a response must have come
+MOST_NEW_MB = 40  # of memory, after all requests
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
+RIGHT = {"user_id": "new", "history": [], "top_k": 3}
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz") / "log"
+
+
+@pytest.fixture(scope="module")
+def server(trained: Job, log: Path) -> Iterator[Server]:
+    into_log = ("sh", "-c", 'exec "$@" >"$0" 2>&1', str(log))
+    with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}, into_log, SERVE) as running:
+        yield running
+
+
+def worker_of(server: Server) -> str:
+    pid = server.process.pid
+    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return worker
+
+
+def megabytes(process: str) -> float:
+    return int(Path(f"/proc/{process}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def received(server: Server, sent: Sent) -> bytes:
+    """Send, and return all that the server sends until it closes the connection."""
+    answer = bytearray()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS) as client:
+        if sent.is_reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        with suppress(ConnectionError):  # the server may have said all it has to say
+            size = len(sent.data) // sent.pieces + 1
+            for begin in range(0, len(sent.data), size):
+                client.sendall(sent.data[begin : begin + size])
+            if sent.is_reset:
+                return b""
+            client.shutdown(socket.SHUT_WR)
+            while part := client.recv(2**16):
+                answer += part
+    return bytes(answer)
+
+
+def test_whatever_clients_send_each_response_is_right_and_the_worker_lives(
+    server: Server, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected, worker = server.invoke(RIGHT), worker_of(server)
+    statuses: Counter[int] = Counter()
+    memory: list[float] = []
+
+    @settings(
+        max_examples=REQUESTS // AT_ONCE,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],  # the message names the one request that matters
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(HOSTILE, min_size=AT_ONCE, max_size=AT_ONCE))
+    def send(many: list[Sent]) -> None:
+        for sent in many:
+            answer = responses_in(received(server, sent))
+            assert not answer.problem, f"{answer.problem}\nto {sent}"
+            assert answer.statuses or not sent.is_whole, f"no response to {sent}"
+            statuses.update(answer.statuses or [0])
+        assert server.request("GET", "/ping") == (200, b"")
+        assert server.invoke(RIGHT) == expected
+        memory.append(megabytes(worker))
+
+    send()
+    assert worker_of(server) == worker
+    drift = memory[-1] - memory[len(memory) // 10]
+    assert drift < MOST_NEW_MB
+    assert "Traceback" not in log.read_text(errors="replace")
+    assert statuses[200] > 0.1 * REQUESTS
+    assert statuses[400] > 0.1 * REQUESTS
+    found = {"requests": len(memory) * AT_ONCE, "statuses": dict(sorted(statuses.items())), "drift_mb": round(drift, 1)}
+    with capsys.disabled():
+        print(f"\nfuzzed {json.dumps(found)}")

@@ -1,0 +1,191 @@
+"""Requests that a server should survive: right ones, altered ones and bytes; and what a right response looks like."""
+
+import io
+import json
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse
+from typing import Any, cast
+
+from hypothesis import strategies as st
+
+STATUSES = {200, 400, 404, 405, 406, 408, 413, 414, 415, 417, 431, 501, 503}  # 500 would be a bug
+ITEMS, USERS = st.sampled_from(["", "new", "x" * 1_001, "é\ud800", "\0", "a,b", '"']), st.text(max_size=8)
+NUMBERS = st.integers() | st.floats() | st.sampled_from([0, -1, 1_000, 10_001, 2**63, 1e308])
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def _mostly(common: st.SearchStrategy[Any], rare: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.sampled_from([*[common] * 9, rare]).flatmap(lambda chosen: chosen)
+
+
+def _fields(**fields: st.SearchStrategy[Any]) -> dict[str, st.SearchStrategy[Any]]:
+    return {name: _mostly(value, JSON) for name, value in fields.items()}
+
+
+EVENTS = st.fixed_dictionaries(
+    _fields(item_id=ITEMS | USERS),
+    optional=_fields(rating=st.integers(1, 5), timestamp=st.just("2018-09-20") | NUMBERS),
+)
+RECORDS = st.fixed_dictionaries(
+    _fields(user_id=_mostly(st.sampled_from(["u0", "u1", "new", 7]), USERS)),
+    optional=_fields(
+        history=st.lists(EVENTS, max_size=4),
+        top_k=st.integers(0, 50),
+        num_candidates=st.integers(50, 200),
+        exclude_seen=st.booleans(),
+    ),
+)
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value).encode(errors="surrogatepass")
+
+
+BODIES = st.one_of(
+    RECORDS.map(_dumped),
+    JSON.map(_dumped),
+    st.lists(RECORDS, max_size=5).map(lambda records: _dumped({"instances": records})),
+    st.lists(RECORDS, max_size=5).map(lambda records: b"\n".join(map(_dumped, records))),
+    st.lists(USERS, max_size=5).map(lambda users: "\n".join(users).encode(errors="surrogatepass")),
+    st.binary(max_size=64),
+    st.sampled_from([b"\n" * 3_000, b"[" * 3_000, b"1" * 3_000, b"\xef\xbb\xbf{}", b'{"user_id": "u0"}' * 2]),
+)
+TYPES = _mostly(
+    st.sampled_from(
+        ["application/json"] * 4
+        + ["application/jsonlines", "text/csv", "text/csv; charset=utf-8", "application/x-ndjson"]
+    ),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+)
+ODD_HEADERS = st.lists(
+    st.sampled_from(
+        [
+            *(b"Accept: */*", b"Accept: text/csv;q=0, */*;q=x", b"Accept: application/json; charset=utf-8"),
+            *(b"Content-Encoding: gzip", b"Content-Encoding: identity", b"SCRIPT_NAME: x", b"Expect: 100-continue"),
+            *(b"Content-Length: 0", b"Content-Length: -1", b"Content-Length: 5, 5", b"Transfer-Encoding: gzip"),
+            *(b"Connection: close", b"Connection: upgrade", b"Upgrade: h2c", b"X-Forwarded-Proto: https"),
+            *(b"X-Amzn-SageMaker-Custom-Attributes: \xff\x01", b"Host: a", b"Host:", b" folded", b"no colon", b": x"),
+            *(b"X: " + b"y" * 5_000, b"Cookie: " + b"a=b;" * 900, b"X-\xff: y"),
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+)
+HEADERS = _mostly(st.just([]), ODD_HEADERS)
+METHODS = st.sampled_from([b"POST"] * 30 + [b"GET"] * 3 + [b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"post", b"\xff"])
+PATHS = st.sampled_from(
+    [b"/invocations"] * 6 + [b"/ping", b"/execution-parameters", b"/", b"*", b"/../ping", b"//"]
+) | (st.binary(max_size=8).map(lambda path: b"/" + path))
+
+
+@st.composite
+def _framed(draw: st.DrawFn) -> bytes:
+    """A body with a length or in chunks, mostly right."""
+    body = draw(BODIES)
+    if draw(st.sampled_from([True, True, False])):
+        length = draw(st.sampled_from([len(body)] * 12 + [len(body) + 1, len(body) // 2, 7_000_000, 10**30]))
+        return b"Content-Length: %d\r\n\r\n%b" % (length, body)
+    middle = draw(st.integers(0, len(body)))
+    chunks = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (body[:middle], body[middle:]) if chunk]
+    ending = draw(st.sampled_from([b"0\r\n\r\n"] * 9 + [b"", b"0\r\n", b"zz\r\n", b"-1\r\n\r\n", b"f" * 40 + b"\r\n"]))
+    return b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(chunks) + ending
+
+
+@st.composite
+def _requests(draw: st.DrawFn) -> bytes:
+    version = draw(st.sampled_from([b"HTTP/1.1"] * 30 + [b"HTTP/1.0", b"HTTP/2.0", b"HTTP/9", b""]))
+    lines = [b" ".join((draw(METHODS), draw(PATHS), version)), b"Host: x"]
+    lines += [b"Content-Type: " + draw(TYPES).encode(), *draw(HEADERS)]
+    return b"\r\n".join(lines) + b"\r\n" + draw(_framed())
+
+
+@st.composite
+def _altered(draw: st.DrawFn) -> bytes:
+    """A request with some bytes replaced, put in, left out, or cut off."""
+    data = bytearray(draw(_requests()))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, max(0, len(data) - 1)))
+        data[place : place + draw(st.integers(0, 3))] = draw(st.binary(max_size=3) | st.just(b"\r\n"))
+    return bytes(data[: draw(st.integers(0, len(data)) | st.just(len(data)))])
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a client sends.
+
+    Attributes:
+        data: one request, several, or none.
+        pieces: in how many parts it is sent.
+        is_whole: whether it has a whole line of a request, so that there must be a response.
+        is_reset: whether the client then resets the connection; else it half-closes it, and reads to the end.
+    """
+
+    data: bytes
+    is_whole: bool
+    pieces: int
+    is_reset: bool
+
+
+WHOLE = st.one_of(_requests(), _requests(), st.tuples(_requests(), _requests()).map(b"".join))
+HOSTILE = st.one_of(
+    st.builds(Sent, WHOLE, st.just(True), st.integers(1, 3), st.just(False)),
+    st.builds(Sent, WHOLE, st.just(True), st.integers(1, 3), st.just(False)),
+    st.builds(Sent, _altered() | st.binary(max_size=200), st.just(False), st.integers(1, 3), st.booleans()),
+)
+
+
+@dataclass
+class Received:
+    """The responses of one connection.
+
+    Attributes:
+        statuses: of the complete responses.
+        problem: what is wrong with them; "" if nothing is.
+    """
+
+    statuses: list[int] = field(default_factory=list)
+    problem: str = ""
+
+
+class _Bytes:
+    """Bytes in the place of a socket, for the standard library's parser of responses."""
+
+    def __init__(self, data: bytes) -> None:
+        self.file = io.BytesIO(data)
+        self.file.close = lambda: None  # type: ignore[method-assign]  # the next response follows
+
+    def makefile(self, *_: object) -> io.BytesIO:
+        return self.file
+
+
+def responses_in(data: bytes) -> Received:
+    """Return the statuses of the responses in what a server has sent to requests other than HEAD."""
+    received, source = Received(), _Bytes(data)
+    while source.file.tell() < len(data):
+        try:
+            response = HTTPResponse(cast("Any", source))
+            response.begin()
+            body = response.read()
+        except (HTTPException, ValueError) as error:
+            return Received(received.statuses, f"no response: {error!r}: {data[-300:]!r}")
+        received.statuses.append(response.status)
+        if problem := _problem(response, body):
+            return Received(received.statuses, f"{problem}: {body[:300]!r}")
+    return received
+
+
+def _problem(response: HTTPResponse, body: bytes) -> str:
+    if response.status not in STATUSES:
+        return f"status {response.status}"
+    if response.status == 200 or not body:
+        return "" if response.status == 200 else f"an error {response.status} without a body"
+    try:
+        error = json.loads(body)
+    except ValueError:
+        return f"an error {response.status} that is no JSON"
+    is_right = set(error) == {"error", "field"} and "\n" not in error["error"] and len(error["error"]) < 1_000
+    return "" if is_right else f"an error {response.status} in another form"
