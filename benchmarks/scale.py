@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import report, table
+from benchmarks.processes import MEGABYTE, children_of, proportional_set_size
 from recommender.artifacts import model_folder
 from recommender.candidates.factorization import Factorization
 from recommender.candidates.popularity import Popularity, PopularityOptions
@@ -31,7 +32,6 @@ from recommender.synthetic.generate import generate
 
 NUM_USERS, NUM_ITEMS, NUM_RATINGS = 2_000_000, 826_108, 2_500_000
 NUM_REQUESTS = 1_000
-MEGABYTE = 1_000_000
 
 
 def main() -> None:
@@ -118,17 +118,6 @@ def random_factors(dim: int, random: np.random.Generator) -> Factors:
         item_scale=np.abs(normal(NUM_ITEMS)),
         item_bias=normal(NUM_ITEMS),
     )
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes that this one has forked."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def proportional_set_size(pid: int) -> int:
-    """Bytes: private pages, and of shared ones this process's share."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 if __name__ == "__main__":

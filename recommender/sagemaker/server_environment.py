@@ -29,6 +29,7 @@ MODEL_SHA256 = "RECOMMENDER_MODEL_SHA256"  # our own
 # The same names without SAGEMAKER_, as in Amazon's bring-your-own-container sample (S14).
 SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOUT: "MODEL_SERVER_TIMEOUT"}
 
+PING = "/ping"  # path of the health check (S3)
 DEFAULT_HOST = "127.0.0.1"  # a laptop's network should not reach the server; the image sets 0.0.0.0
 DEFAULT_PORT = 8080
 DEFAULT_TIMEOUT = 60  # seconds that SageMaker waits for a response (contract S6)

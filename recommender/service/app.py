@@ -17,7 +17,7 @@ from recommender.errors import RequestError
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Recommendations
 from recommender.pipeline.recommender import Recommender
-from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MediaType, ServerSettings
+from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, PING, MediaType, ServerSettings
 from recommender.service.body import read_body
 from recommender.service.load import RETRY_AFTER, SMALL, Held, Load
 from recommender.service.media import Record, RequestBody, Result, as_json, read, write
@@ -46,7 +46,7 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, lo
     app = Flask(__name__)
     bounded = load or Load(settings.max_body_bytes)
 
-    @app.get("/ping")
+    @app.get(PING)
     def ping() -> Response:
         # The model is loaded before the server listens, so a server that gets this request is ready.
         return Response(status=200)
@@ -191,7 +191,7 @@ def _end(response: Response) -> Response:
     if attributes and len(attributes) <= MAX_CUSTOM_ATTRIBUTES and attributes.isascii() and attributes.isprintable():
         response.headers[CUSTOM_ATTRIBUTES] = attributes
     response.call_on_close(g.held.release)
-    level = logging.DEBUG if request.path == "/ping" else logging.INFO  # requested every few seconds
+    level = logging.DEBUG if request.path == PING else logging.INFO  # requested every few seconds
     if log.isEnabledFor(level):
         line = {"method": request.method, "path": request.path, "status": response.status_code, **_log_fields()}
         began = g.began

@@ -12,7 +12,7 @@ from typing import Any
 
 from recommender.common.processes import free_port, wait_until
 from recommender.sagemaker.environment import BASE_DIR
-from recommender.sagemaker.server_environment import BIND_TO_PORT
+from recommender.sagemaker.server_environment import BIND_TO_PORT, PING
 
 SERVE = (sys.executable, "-m", "recommender", "serve")
 START_SECONDS = 60
@@ -65,7 +65,7 @@ class Server:
 
     def _answers_ping(self) -> bool:
         try:
-            return self.request("GET", "/ping")[0] == 200
+            return self.request("GET", PING)[0] == 200
         except ConnectionError:
             return False
 

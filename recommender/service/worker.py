@@ -33,7 +33,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from recommender.common.messages import reason
 from recommender.errors import RequestError
-from recommender.sagemaker.server_environment import MediaType
+from recommender.sagemaker.server_environment import PING, MediaType
 from recommender.service.app import INTERNAL
 from recommender.service.body import CHUNK
 from recommender.service.load import Load
@@ -42,6 +42,8 @@ from recommender.service.media import as_json
 HEAD_SECONDS = 10  # that a new client may take to send the head of its first request
 STALL_SECONDS = 30  # that a client may neither send nor read
 LINGER_SECONDS, LINGER_BYTES = 5, 64 * 2**20  # of what a client still sends after the response, read and dropped
+DROPPED, DROP_PAUSE_SECONDS = bytearray(256 * 2**10), 0.001  # where what is dropped goes, for all connections
+CROWD, MAX_ACCEPT = 32, 100  # connections of a worker
 CLOSING = 100  # connections more than allowed, while they are closed
 
 # The statuses of requests that can't be read, as gunicorn has them; 400 for the others.
@@ -66,6 +68,11 @@ class Connections:
         self.most = most
         self._clients: dict[object, socket] = {}  # by greenlet
         self._waiting: dict[object, socket] = {}
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether there are many."""
+        return len(self._clients) > CROWD
 
     @contextmanager
     def opened(self, client: socket) -> Iterator[None]:
@@ -152,9 +159,28 @@ class WorkerLoad(Load):
         """Wait for a turn, and hold it for the length of the block."""
         return self._turns()
 
+    def wait(self) -> None:
+        """Wait for a turn in a crowd: its requests are begun one by one, with /ping in between."""
+        if self.connections.is_crowd:
+            with self._turns():
+                pass
+
     def deadline(self, seconds: float) -> AbstractContextManager[object]:
         """Raise TimeoutError in the block after so many seconds."""
         return Timeout(seconds, TimeoutError)
+
+
+class Listener(StreamServer):  # type: ignore[misc]  # gevent has no types
+    """Accepts one new connection at a time, and leaves the next one to another worker; in a crowd, all that wait."""
+
+    def __init__(self, *args: object, connections: Connections, **kwargs: object) -> None:
+        self._connections = connections
+        super().__init__(*args, **kwargs)
+
+    @property
+    def max_accept(self) -> int:
+        """How many it accepts before the worker does anything else: /ping may be the last of a crowd."""
+        return MAX_ACCEPT if self._connections.is_crowd else 1
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -168,9 +194,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until a stop signal, then finish the requests in progress."""
         pool = Pool(self.worker_connections + CLOSING)
-        servers = [StreamServer(listener, partial(self.handle, listener), spawn=pool) for listener in self.sockets]
+        servers = [
+            Listener(listener, partial(self.handle, listener), spawn=pool, connections=self._connections)
+            for listener in self.sockets
+        ]
         for server in servers:
-            server.max_accept = 1  # leave the next connection to another worker
             server.start()
         while self.alive:
             self.notify()
@@ -204,7 +232,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _serve(self, listener_name: object, client: socket, addr: object) -> None:
         parser = get_parser(self.cfg, client, addr)
-        parser.unreader.max_body_chunk = CHUNK  # what is read ahead is not counted as held
+        # Few reads, since gunicorn looks through the whole head after each; small ones, since they are not counted.
+        parser.unreader.mxchunk = parser.unreader.max_body_chunk = CHUNK
         seconds: float = HEAD_SECONDS
         stays = True
         while stays and (self.alive or not parser.req_count):  # a request that has arrived is answered
@@ -213,6 +242,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 request = next(parser)
             if request is None:
                 return
+            if request.path != PING:
+                self.app.load_of_worker.wait()
             try:
                 self.handle_request(listener_name, request, client, addr)
             except StopIteration:  # the client wants no other request, or the server stops
@@ -232,9 +263,9 @@ def _send_last(client: socket, data: bytes) -> None:
         client.sendall(data)
         client.shutdown(SHUT_WR)
         left = LINGER_BYTES
-        while left > 0 and (dropped := client.recv(CHUNK)):
-            left -= len(dropped)
-            sleep(0)
+        while left > 0 and (count := client.recv_into(DROPPED)):
+            left -= count
+            sleep(DROP_PAUSE_SECONDS)  # sleep(0) would keep the other connections waiting
 
 
 def unreadable(error: ParseException) -> tuple[HTTPStatus, str]:

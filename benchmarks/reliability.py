@@ -1,0 +1,298 @@
+"""A server under attack, and in a soak of right and hostile requests (Linux).
+
+One worker on core 0 serves a model of synthetic data; the clients and the pings are processes on core 1, the pings with
+the higher priority. `/ping` comes each time on a new connection. A good client that finds its idle connection closed
+opens another, as every client of HTTP does; its request is lost if no right response comes then.
+"""
+
+import json
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from multiprocessing.pool import ApplyResult, Pool
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks import hostile
+from benchmarks.common import ROOT, report, table
+from benchmarks.processes import children_of, open_files, resident_mb
+from recommender.common.progress import progress
+from recommender.sagemaker.environment import BASE_DIR
+from recommender.sagemaker.server_environment import CONTAINER_LOG_LEVEL, MODEL_SERVER_WORKERS
+from recommender.service.process import Server, running_server
+from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE
+
+ON_CORE_0 = ("taskset", "-c", "0")
+ONE_WORKER = {MODEL_SERVER_WORKERS: "1", CONTAINER_LOG_LEVEL: "WARNING"}
+PING_PAUSE_SECONDS = 0.02
+SAMPLE_SECONDS = 10
+GOOD_CLIENTS = 4
+SEVERAL, MANY = 20, 200  # records of a larger request
+# The attacks of the soak: the others take the worker's whole time, so that what is measured would be the queue.
+IN_SOAK = [name for name in hostile.ATTACKS if "at once" not in name]
+
+
+@dataclass
+class Pings:
+    """The times of /ping in milliseconds, and how many failed."""
+
+    milliseconds: list[float] = field(default_factory=list)
+    failed: int = 0
+
+    def percentiles(self) -> list[str]:
+        """Return p50, p99 and the longest time, as text."""
+        return [f"{value:.1f}" for value in np.percentile(self.milliseconds, [50, 99, 100])]
+
+
+@dataclass
+class Answered:
+    """What the good clients of a soak got.
+
+    Attributes:
+        right: right responses.
+        busy: 503 with Retry-After.
+        lost: requests without either.
+        reopened: connections that the server had closed while they were idle.
+        milliseconds: times of the right responses to a single record.
+    """
+
+    right: int = 0
+    busy: int = 0
+    lost: int = 0
+    reopened: int = 0
+    milliseconds: list[float] = field(default_factory=list)
+
+
+@click.command(help=__doc__)
+@click.option("--minutes", type=click.FloatRange(0.1), default=10, show_default=True, help="Length of the soak.")
+@click.option("--seconds", type=click.FloatRange(1), default=10, show_default=True, help="Length of each attack.")
+@click.option("--fuzzed", type=click.IntRange(2_000), default=100_000, show_default=True, help="Requests to fuzz with.")
+@click.option("--report/--no-report", "writes", default=True, help="Write results/reliability.md.")
+def main(minutes: float, seconds: float, fuzzed: int, writes: bool) -> None:
+    """Measure all of it."""
+    with TemporaryDirectory() as tmp, multiprocessing.get_context("spawn").Pool(2 + GOOD_CLIENTS, _on_core_1) as pool:
+        train(Path(tmp))
+        attacks = under_attack(Path(tmp), pool, seconds)
+        end = seconds_to_end(Path(tmp))
+        soaked = soak(Path(tmp), pool, minutes * 60)
+    parts = [
+        __doc__.split("\n\n")[1].replace("\n", " "),
+        f"{seconds:g} seconds of each attack, again and again, on a fresh server; ms of `/ping`; MB of the worker:",
+        attacks,
+        f"With an idle connection that is kept alive, the server ends {end:.2f} s after SIGTERM.",
+        f"A soak of {minutes:g} minutes: {GOOD_CLIENTS} good clients, and the attacks one after the other:",
+        soaked,
+        fuzz(fuzzed),
+    ]
+    if writes:
+        report("reliability", *parts)
+    else:
+        print("\n\n".join(parts))
+
+
+def train(folder: Path) -> None:
+    """Make data and a model, as a user would."""
+    raw, channels = folder / "raw", folder / "input" / "data"
+    commands = [
+        ["recommender", "synthesize", "--output", str(raw)],
+        ["recommender", "prepare", "--reviews", str(raw / REVIEWS_FILE), "--metadata", str(raw / METADATA_FILE),
+         "--output", str(channels)],
+        ["recommender", "train", "--report", "false"],
+    ]  # fmt: skip
+    for command in progress(commands, "the model"):
+        environment = {**os.environ, BASE_DIR: str(folder)}
+        subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=True, capture_output=True)
+
+
+def under_attack(folder: Path, pool: Pool, seconds: float) -> str:
+    """Return a table with a row for each attack."""
+    rows = []
+    for name in progress(["no attack", *hostile.ATTACKS], "attacks"):
+        with running_server(folder, ONE_WORKER, ON_CORE_0) as server:
+            (worker,) = children_of(server.process.pid)
+            before = resident_mb(worker)
+            pinged = pool.apply_async(ping_for, (server.port, seconds))
+            attack = pool.apply_async(attack_for, (name, server.port, seconds))
+            statuses, pings = attack.get(), pinged.get()
+            killed = children_of(server.process.pid) != [worker]
+            peak = "" if killed else f"{resident_mb(worker, 'VmHWM') - before:+.0f}"
+            rows.append([name, _counts(statuses), *pings.percentiles(), pings.failed, peak, int(killed)])
+    header = ["attack", "it got", "p50", "p99", "longest", "failed", "peak MB, minus before", "kills"]
+    return table(header, rows)
+
+
+def ping_for(port: int, seconds: float) -> Pings:
+    """Ask for /ping on new connections."""
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    pings, end = Pings(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        began = time.perf_counter()
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            connection.request("GET", "/ping")
+            pings.failed += connection.getresponse().status != 200
+        except (OSError, HTTPException):
+            pings.failed += 1
+        finally:
+            connection.close()
+        pings.milliseconds.append((time.perf_counter() - began) * 1000)
+        time.sleep(PING_PAUSE_SECONDS)
+    return pings
+
+
+def attack_for(name: str, port: int, seconds: float) -> "Counter[str]":
+    """Repeat an attack, with a low priority: the pings must not wait for the attacker's own work."""
+    os.setpriority(os.PRIO_PROCESS, 0, 10)
+    if name not in hostile.ATTACKS:
+        time.sleep(seconds)
+        return Counter()
+    return hostile.repeat(name, port, seconds)
+
+
+def attack_in_turn(port: int, seconds: float) -> "Counter[str]":
+    """Go through the attacks of a soak, again and again."""
+    end, found = time.monotonic() + seconds, Counter[str]()
+    while time.monotonic() < end:
+        for name in IN_SOAK:
+            found += attack_for(name, port, 1)
+    return found
+
+
+def seconds_to_end(folder: Path) -> float:
+    """Return how long a server takes to end with an idle connection."""
+    with running_server(folder, ONE_WORKER) as server:
+        connection = HTTPConnection("127.0.0.1", server.port)
+        connection.request("GET", "/ping")
+        connection.getresponse().read()
+        began = time.perf_counter()
+        server.process.terminate()
+        server.process.wait(60)
+        return time.perf_counter() - began
+
+
+def soak(folder: Path, pool: Pool, seconds: float) -> str:
+    """Return a table of what right and hostile clients got, and of the server's memory and files meanwhile."""
+    with running_server(folder, ONE_WORKER, ON_CORE_0) as server:
+        (worker,) = children_of(server.process.pid)
+        files = open_files(worker)
+        clients = [pool.apply_async(ask_for, (server.port, number, seconds)) for number in range(GOOD_CLIENTS)]
+        pinged = pool.apply_async(ping_for, (server.port, seconds))
+        attacked = pool.apply_async(attack_in_turn, (server.port, seconds))
+        memory = _memory_until([*clients, pinged, attacked], server, worker, seconds)
+        found, pings = [client.get() for client in clients], pinged.get()
+        time.sleep(1)
+        killed = children_of(server.process.pid) != [worker]
+        files_after = 0 if killed else open_files(worker)
+    times = np.percentile(np.concatenate([client.milliseconds for client in found]), [50, 99])
+    quarter = max(1, len(memory) // 4)
+    early, late = np.median(memory[quarter : 2 * quarter] or memory), np.median(memory[-quarter:])
+    rows: Sequence[Sequence[object]] = [
+        ["requests with a right response", f"{sum(client.right for client in found):,}"],
+        ["requests that got 503 and may come again", f"{sum(client.busy for client in found):,}"],
+        ["requests lost", sum(client.lost for client in found)],
+        ["idle connections closed and opened again", f"{sum(client.reopened for client in found):,}"],
+        ["hostile requests and connections", _counts(attacked.get())],
+        ["ms of a right response to one record, p50 and p99", f"{times[0]:.1f}, {times[1]:.1f}"],
+        ["ms of `/ping`, p50, p99 and longest", ", ".join(pings.percentiles())],
+        ["`/ping` failed", pings.failed],
+        ["MB of the worker, medians of the second and of the last quarter", f"{early:.1f}, {late:.1f}"],
+        ["open files, at the beginning and at the end", f"{files}, {files_after}"],
+        ["kills of the worker", int(killed)],
+    ]
+    return table(["", ""], rows)
+
+
+def _memory_until(results: "Sequence[ApplyResult[Any]]", server: Server, worker: int, seconds: float) -> list[float]:
+    memory = []
+    while not all(result.ready() for result in results):
+        time.sleep(min(SAMPLE_SECONDS, seconds / 8))
+        if worker in children_of(server.process.pid):
+            memory.append(resident_mb(worker))
+    return memory
+
+
+def ask_for(port: int, number: int, seconds: float) -> Answered:
+    """Send right requests of every media type and several sizes on a connection that is kept alive."""
+    os.setpriority(os.PRIO_PROCESS, 0, 5)
+    answered = Answered()
+    users = [f"{number}-{user}" for user in range(MANY)]
+    requests: list[tuple[str, bytes]] = [
+        *[("application/json", json.dumps({"user_id": user}).encode()) for user in users[:SEVERAL]],
+        ("application/jsonlines", b"\n".join(json.dumps({"user_id": user}).encode() for user in users[:SEVERAL])),
+        ("text/csv", "\n".join(users[:SEVERAL]).encode()),
+        ("application/json", json.dumps({"instances": [{"user_id": user} for user in users]}).encode()),
+    ]
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    expected: dict[int, bytes] = {}
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for place, (media_type, body) in enumerate(requests):
+            began = time.perf_counter()
+            status, response = _asked(connection, media_type, body, answered)
+            if status == 200 and response == expected.setdefault(place, response):
+                answered.right += 1
+                if place < SEVERAL:
+                    answered.milliseconds.append((time.perf_counter() - began) * 1000)
+            elif status == 503:
+                answered.busy += 1
+            else:
+                answered.lost += 1
+    return answered
+
+
+def _asked(connection: HTTPConnection, media_type: str, body: bytes, answered: Answered) -> tuple[int, bytes]:
+    def ask() -> tuple[int, bytes]:
+        connection.request("POST", "/invocations", body, {"Content-Type": media_type})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    for attempt in range(2):
+        is_reused = connection.sock is not None
+        try:
+            return ask()
+        except (OSError, HTTPException):
+            connection.close()
+            if attempt or not is_reused:
+                break
+            answered.reopened += 1
+    return 0, b""
+
+
+def fuzz(requests: int) -> str:
+    """Return what the fuzz test found."""
+    command = [sys.executable, "-m", "pytest", "--quiet", "--capture", "no", "tests/service/test_fuzz.py"]
+    environment = {**os.environ, "FUZZ_REQUESTS": str(requests)}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    line = re.search(r"^fuzzed (\{.*\})$", ended.stdout, re.MULTILINE)
+    if ended.returncode or not line:
+        sys.exit(f"the fuzz test has failed:\n{ended.stdout}{ended.stderr}")
+    found = json.loads(line[1])
+    silent = found["statuses"].pop("0", 0)
+    return (
+        f"`make fuzz`: {found['requests']:,} connections with hostile requests. {silent:,} got no response: they were "
+        f"reset, or held no whole line. The others got {_counts(Counter(found['statuses']))}. No response was wrong, "
+        f"no worker was killed, and its memory changed by {found['drift_mb']:+.1f} MB."
+    )
+
+
+def _counts(statuses: "Counter[str]") -> str:
+    return ", ".join(f"{count:,} x {status}" for status, count in sorted(statuses.items())) or "nothing"
+
+
+def _on_core_1() -> None:
+    os.sched_setaffinity(0, {1})
+
+
+if __name__ == "__main__":
+    main()
