@@ -35,7 +35,8 @@ def read_body(request: Request, max_bytes: int, load: Load, held: Held) -> bytes
     body = bytearray()
     try:
         with load.deadline(BODY_SECONDS):
-            while part := request.stream.read(CHUNK):
+            stream = request.stream
+            while (length is None or len(body) < length) and (part := stream.read(CHUNK)):
                 if len(body) + len(part) > max_bytes:  # a chunked body has no length
                     raise RequestEntityTooLarge
                 held.add(len(part))
