@@ -1,19 +1,35 @@
 # docker build -t recommender .                                    train and serve, torch for the CPU
 # docker build -t recommender --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .      torch with CUDA
 # docker build -t recommender-serve --target serve .               serve only: no torch, no pandas, no scikit-learn
+# docker build --target sbom --output build .     build/sbom.json: every package of the image, as CycloneDX
+# docker build --build-arg BASE=$(docker inspect --format '{{index .RepoDigests 0}}' python:3.11-slim) .     a base that stays
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS serve-packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/venv
-COPY requirements-serve.txt /build/
-RUN /opt/venv/bin/pip install --requirement /build/requirements-serve.txt
+COPY requirements-serve.lock /build/
+RUN /opt/venv/bin/pip install --require-hashes --no-deps --requirement /build/requirements-serve.lock
 
-# What training needs on top. The order of the layers is that of how seldom they change: torch is installed once.
+# What training needs on top. The order of the layers is that of how seldom they change: torch is installed once. Each
+# step asks one index: torch's own for torch and, with CUDA, for the packages of its build; PyPI for all others, by hash.
 FROM serve-packages AS train-packages
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY requirements.txt /build/
-RUN /opt/venv/bin/pip install --extra-index-url "${TORCH_INDEX}" -r /build/requirements.txt
+RUN grep '^torch==' /build/requirements.txt >/build/torch.txt \
+    && /opt/venv/bin/pip install --no-deps --index-url "${TORCH_INDEX}" --requirement /build/torch.txt
+COPY requirements.lock /build/
+RUN /opt/venv/bin/pip install --require-hashes --no-deps --requirement /build/requirements.lock \
+    && /opt/venv/bin/pip install --index-url "${TORCH_INDEX}" --requirement /build/torch.txt \
+    && /opt/venv/bin/pip check
+
+FROM train-packages AS listed
+ARG CYCLONEDX=7.5.0
+RUN python -m venv /opt/cyclonedx && /opt/cyclonedx/bin/pip install "cyclonedx-bom==${CYCLONEDX}" \
+    && /opt/cyclonedx/bin/cyclonedx-py environment --output-reproducible --output-file /sbom.json /opt/venv/bin/python
+
+FROM scratch AS sbom
+COPY --from=listed /sbom.json /
 
 FROM ${BASE} AS runtime
 # No byte code and no caches: the root file system may be read-only.
@@ -21,8 +37,10 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/program
 # SageMaker may ask for another port (contract S2); /opt/ml is SageMaker's own and not touched here (T2).
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
-# A container is reached from outside; elsewhere the server listens on 127.0.0.1 only.
-ENV SERVER_HOST=0.0.0.0
+# A container is reached from outside; elsewhere the server listens on 127.0.0.1 only. SageMaker asks for root, which owns
+# what it mounts in /opt/ml, for training and for hosting. So there is no USER here: the server's workers, which read
+# requests, become nobody. `docker run --user` makes all of it another user.
+ENV SERVER_HOST=0.0.0.0 SERVER_USER=65534
 EXPOSE 8080
 HEALTHCHECK --start-period=60s --interval=10s --timeout=3s CMD ["/opt/program/entrypoint.sh", "healthy"]
 # The exec form, so that signals reach the program (T1).

@@ -5,6 +5,7 @@
 # make test    install what the tests need and run them
 # make test-pythons   the fast tests on the oldest and the newest Python that this machine has
 # make lock    the exact versions of all packages, from pyproject.toml; make lock-check compares
+# make lock-base   the Dockerfile's base image by its digest of today: the same bytes in every build (Docker, a registry)
 # make study-sample   the paper's study on synthetic data, beside Surprise, implicit, LightFM: minutes
 # make study   the same on real data, into results/
 # make check   format, lint, strict types and tests
@@ -23,22 +24,30 @@ TORCH ?=
 DEMO_ROOT ?= build/demo
 IMAGE ?= recommender
 DOCKER_BUILD ?=
+DOCKERFILE ?= Dockerfile
+BASE ?= python:3.11-slim
 MODEL ?= $(DEMO_ROOT)/model
 SCORES ?= $(DEMO_ROOT)/scores.parquet
 WORKERS ?= auto
 
 BIN := .venv/bin
 FAST := "not slow and not real_component and not container and not aws"
-TORCH_INDEX := $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_INDEX)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Torch and what it needs, from its own index alone: no other package is looked up there.
+install_torch = $(if $(TORCH),$(1) -m pip install --quiet --disable-pip-version-check \
+  --index-url https://download.pytorch.org/whl/$(TORCH) $(shell grep '^torch==' requirements.txt))
 # Files lock each group of extras to exact versions; torch's own CUDA packages come with the build that is chosen.
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy fewest --python-version 3.11 \
         --no-annotate --custom-compile-command "make lock"
+# What the image installs, with the hashes of all files; torch's files differ from build to build.
+HASHES := $(BIN)/uv pip compile --quiet --no-deps --universal --python-version 3.11 --no-annotate --generate-hashes \
+        --no-emit-package torch --custom-compile-command "make lock"
+LOCKS := requirements.txt requirements-serve.txt requirements-dev.txt requirements.lock requirements-serve.lock
 IMAGE_EXTRAS := --extra serve --extra train --extra report --extra aws
 RESOLVE := $(BIN)/uv pip compile --quiet requirements.txt --output-file build/resolved.txt
 UNLOCKED := sed -i.before -E '/^(nvidia|cuda|triton)/d'
 
-.PHONY: demo container-demo cloud-demo aws score test test-pythons test-slow test-container test-aws fuzz soak check lock lock-check \
+.PHONY: demo container-demo cloud-demo aws score test test-pythons test-slow test-container test-aws fuzz soak check lock lock-check lock-base \
         docs format study study-sample benchmark clean
 
 demo: .venv/installed
@@ -128,6 +137,7 @@ clean:
 
 .venv/installed: pyproject.toml requirements-dev.txt | .venv/bin/python
 	@echo "Installing the package into .venv (torch is the large one) ..."
+	$(call install_torch,$(BIN)/python)
 	$(PIP) --constraint requirements-dev.txt --editable '.[serve,train,report,aws,prepare]'
 	@touch $@
 
@@ -147,14 +157,16 @@ lock: .venv/installed-dev
 	$(LOCK) --all-extras --constraint requirements.txt --output-file requirements-dev.txt
 	$(UNLOCKED) requirements.txt requirements-serve.txt requirements-dev.txt
 	rm -f requirements.txt.before requirements-serve.txt.before requirements-dev.txt.before
+	$(HASHES) requirements.txt --output-file requirements.lock
+	$(HASHES) requirements-serve.txt --output-file requirements-serve.lock
 
 # The lock files are what `make lock` writes, and they resolve for each platform: on Linux with wheels alone, on macOS
 # with wheels of all that is large (gevent has none for Python 3.11 there, and compiles).
 lock-check: .venv/installed-dev
 	mkdir -p build
-	cp requirements.txt requirements-serve.txt requirements-dev.txt build/
+	cp $(LOCKS) build/
 	$(MAKE) lock
-	for file in requirements.txt requirements-serve.txt requirements-dev.txt; do diff build/$$file $$file || exit 1; done
+	for file in $(LOCKS); do diff build/$$file $$file || exit 1; done
 	for python in 3.11 3.12 3.13; do \
 	  for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_28; do \
 	    $(RESOLVE) --python-version $$python --python-platform $$platform --only-binary :all: || exit 1; \
@@ -163,6 +175,12 @@ lock-check: .venv/installed-dev
 	    $(foreach package,torch numpy scipy pandas pyarrow scikit-learn numba llvmlite,--only-binary $(package)) || exit 1; \
 	done
 	@echo "the lock files are those of pyproject.toml, and resolve for Linux on x86-64 and arm64 and for macOS"
+
+lock-base:
+	docker pull --quiet $(BASE)
+	digest=$$(docker image inspect --format '{{index .RepoDigests 0}}' $(BASE)) && \
+	  sed -i.before "s|^ARG BASE=.*|ARG BASE=$(BASE)@$${digest#*@}|" $(DOCKERFILE)
+	rm -f $(DOCKERFILE).before
 
 # The SageMaker SDK wants an older gunicorn than the server's, and is a gigabyte: an environment of its own.
 .venv-aws/installed: infra/requirements.txt | .venv/bin/python
@@ -180,7 +198,8 @@ lock-check: .venv/installed-dev
 .venv-sasrec/installed: study/requirements-sasrec.txt | .venv/bin/python
 	@echo "Installing RecTools into .venv-sasrec ..."
 	$(PYTHON) -m venv .venv-sasrec
-	.venv-sasrec/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_INDEX) -r study/requirements-sasrec.txt
+	$(call install_torch,.venv-sasrec/bin/python)
+	.venv-sasrec/bin/python -m pip install --quiet --disable-pip-version-check -r study/requirements-sasrec.txt
 	@touch $@
 
 .venv/installed-benchmarks: benchmarks/requirements.txt .venv/installed-spark .venv/installed-study

@@ -15,13 +15,14 @@ for version in 3.11 3.12 3.13; do
   fi
 done
 [ ${#found[@]} -gt 0 ] || { echo "expected python3.11, python3.12 or python3.13 on the PATH, found none"; exit 1; }
-index=()
-[ -z "${TORCH:-}" ] || index=(--extra-index-url "https://download.pytorch.org/whl/$TORCH")
 for version in $(printf '%s\n' "${found[0]}" "${found[-1]}" | sort -u); do
   environment=build/python-$version
   echo "Python $version: installing into $environment ..."
   [ -x "$environment/bin/python" ] || "python$version" -m venv "$environment"
-  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "${index[@]}" \
+  # Torch and what it needs, from its own index alone.
+  [ -z "${TORCH:-}" ] || "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --index-url "https://download.pytorch.org/whl/$TORCH" "$(grep '^torch==' requirements.txt)"
+  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
     --constraint requirements-dev.txt --editable '.[dev]'
   "$environment/bin/pytest" -n auto --dist worksteal -m "$marks"
 done

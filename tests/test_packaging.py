@@ -80,6 +80,20 @@ def test_every_requirement_is_locked_to_a_version_in_its_range(name: str) -> Non
     assert missing == [], "run make lock"
 
 
+@pytest.mark.parametrize("name", ["requirements-serve", "requirements"])
+def test_what_the_image_installs_by_hash_is_what_is_locked_but_for_torch(name: str) -> None:
+    pins: dict[str, int] = {}
+    for line in (ROOT / f"{name}.lock").read_text().replace("\\\n", "").splitlines():
+        if not line.startswith("#"):
+            pin, *hashes = line.split("--hash=")
+            pins[" ".join(pin.split())] = sum(
+                bool(re.fullmatch(r"sha256:[0-9a-f]{64}", part.strip())) for part in hashes
+            )
+    assert min(pins.values()) > 0, "run make lock"
+    lines = [line for line in (ROOT / f"{name}.txt").read_text().splitlines() if not line.startswith(("#", "torch=="))]
+    assert set(pins) == {" ".join(line.split()) for line in lines}, "run make lock"
+
+
 @pytest.mark.parametrize("name", ["requirements-serve.txt", "requirements.txt"])
 def test_the_packages_behind_the_requirements_are_locked_too_and_nothing_else(name: str) -> None:
     needed = set(installed_closure(list(direct(LOCKS[name]))))

@@ -1,4 +1,4 @@
-"""The number of cores that this process may use."""
+"""The number of cores and of threads that this process may use."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
+NUM_THREADS = "OMP_NUM_THREADS"
 
 
 def available_cores(cgroups: Path = CGROUPS, own_cgroups: Path = OWN_CGROUPS) -> int:
@@ -18,17 +19,31 @@ def available_cores(cgroups: Path = CGROUPS, own_cgroups: Path = OWN_CGROUPS) ->
         cgroups: where the kernel shows control groups, of version 1 or 2.
         own_cgroups: names the control groups of this process.
     """
-    # Not every platform distinguishes the cores that this process may use from all cores.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = [ceil(quota) for folder in _folders(cgroups, own_cgroups) if (quota := _quota(folder)) is not None]
-    return max(1, min([cores, *quotas]))
+    return max(1, min([_granted(), *quotas]))
+
+
+def limit_threads() -> None:
+    """Let libraries that are imported later use no more threads than the container has cores.
+
+    torch, BLAS and Arrow count the machine's cores and know no quota: 96 threads would wait for each other on one
+    core. They all read OMP_NUM_THREADS. A value that is set already stays, and so does every library's own choice
+    where there is no quota.
+    """
+    if (cores := available_cores()) < _granted():
+        os.environ.setdefault(NUM_THREADS, str(cores))
+
+
+def _granted() -> int:
+    """Return the number of cores that this process may run on. Not every platform tells them from all cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _folders(cgroups: Path, own_cgroups: Path) -> Iterator[Path]:
     """Yield the folders of the process's control groups and of those around them: each of them may have a quota."""
     for line in _read(own_cgroups).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        controllers, separator, path = line.partition(":")[2].partition(":")
+        if not separator or (controllers and "cpu" not in controllers.split(",")):
             continue
         own = PurePosixPath(path.lstrip("/"))
         for root in (cgroups, cgroups / controllers, cgroups / "cpu"):

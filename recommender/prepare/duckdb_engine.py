@@ -8,6 +8,7 @@ from typing import Self, TypeVar, cast
 import duckdb
 import pyarrow as pa
 
+from recommender.common.cores import available_cores
 from recommender.common.messages import reason
 from recommender.data.formats.lines import read_lines
 from recommender.data.sources import Format, SourceFile, open_channel
@@ -35,6 +36,7 @@ class DuckDBEngine:
         self._memory_limit = memory_limit
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
+            "threads": available_cores(),
             "temp_directory": str(folder / "spilled"),
             "preserve_insertion_order": False,  # queries sort if order matters
             "autoinstall_known_extensions": False,

@@ -23,7 +23,8 @@ MODEL_SERVER_TIMEOUT = "SAGEMAKER_MODEL_SERVER_TIMEOUT"
 CONTAINER_LOG_LEVEL = "SAGEMAKER_CONTAINER_LOG_LEVEL"
 DEFAULT_INVOCATIONS_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 MAX_PAYLOAD_IN_MB = "SAGEMAKER_MAX_PAYLOAD_IN_MB"
-HOST = "SERVER_HOST"  # not SageMaker's: the image sets it
+HOST = "SERVER_HOST"  # not SageMaker's: the image sets these two
+USER = "SERVER_USER"
 BATCH = "SAGEMAKER_BATCH"  # "true" in a batch transform job (contract S18)
 MODEL_SHA256 = "RECOMMENDER_MODEL_SHA256"  # our own
 # The same names without SAGEMAKER_, as in Amazon's bring-your-own-container sample (S14).
@@ -31,6 +32,7 @@ SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOU
 
 PING = "/ping"  # path of the health check (S3)
 DEFAULT_HOST = "127.0.0.1"  # a laptop's network should not reach the server; the image sets 0.0.0.0
+MOST_USER = 2**31 - 1
 DEFAULT_PORT = 8080
 DEFAULT_TIMEOUT = 60  # seconds that SageMaker waits for a response (contract S6)
 DEFAULT_PAYLOAD_IN_MB, MOST_PAYLOAD_IN_MB = 6, 100  # of a real-time request; of a batch transform's (S7, S18)
@@ -66,6 +68,7 @@ class ServerSettings:
         accept: media type of a response if the request accepts any; None: that of the request.
         max_body_bytes: maximum size of a request body.
         is_batch: whether it serves a batch transform, with any number of records per request.
+        user: number of the user and group that the workers become if the server is root; None: they stay root.
     """
 
     host: str = DEFAULT_HOST
@@ -76,6 +79,7 @@ class ServerSettings:
     accept: MediaType | None = None
     max_body_bytes: int = DEFAULT_PAYLOAD_IN_MB * 2**20
     is_batch: bool = False
+    user: int | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "ServerSettings":
@@ -87,6 +91,7 @@ class ServerSettings:
         payload = whole_number(environ, MAX_PAYLOAD_IN_MB, DEFAULT_PAYLOAD_IN_MB, MOST_PAYLOAD_IN_MB, lowest=0)
         return cls(
             host=_host(environ),
+            user=whole_number(environ, USER, 0, MOST_USER, lowest=0) or None,
             port=whole_number(environ, BIND_TO_PORT, DEFAULT_PORT, 65_535),
             workers=_by_either_name(environ, MODEL_SERVER_WORKERS, available_cores(), 1_024),
             timeout=_by_either_name(environ, MODEL_SERVER_TIMEOUT, DEFAULT_TIMEOUT, 3_600),

@@ -1,6 +1,8 @@
 """The app under gunicorn, as the image runs it."""
 
 import logging
+import os
+import re
 import resource
 import signal
 import tempfile
@@ -24,6 +26,8 @@ from recommender.service.app import create_app, refuse
 from recommender.service.worker import CLOSING, Connections, Worker, WorkerLoad, unreadable
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a heartbeat file on disk can stall a worker
+OWN_STATUS = Path("/proc/self/status")
+CAPABILITIES = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 7  # CAP_CHOWN, CAP_KILL, CAP_SETGID and CAP_SETUID
 MAX_CONNECTIONS = 1_000  # of a worker
 OTHER_FILES = 100  # that a worker has open
 KEEP_ALIVE_SECONDS = 75  # that a connection without a request stays open
@@ -71,6 +75,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "post_worker_init": _hear_stop_signals,
             "when_ready": lambda _: say(f"serving on port {self._settings.port} of {self._settings.host}"),
             **({"worker_tmp_dir": str(SHARED_MEMORY)} if _is_writable(SHARED_MEMORY) else {}),
+            **({"user": user, "group": user} if (user := self._settings.user) and _may_change_user() else {}),
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -82,6 +87,20 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until a stop signal."""
         _Arbiter(self).run()
+
+
+def _may_change_user(status: Path = OWN_STATUS) -> bool:
+    """Return whether this process is root and may start, own files for and signal processes of other users.
+
+    A container without capabilities (`--cap-drop ALL`) may not; its root is none outside.
+    """
+    if os.geteuid() != 0:
+        return False
+    try:
+        found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status.read_text(), re.MULTILINE)
+    except OSError:  # not Linux
+        return True
+    return found is not None and int(found[1], 16) & CAPABILITIES == CAPABILITIES
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types

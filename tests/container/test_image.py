@@ -491,3 +491,53 @@ def test_the_cloud_demo_goes_the_whole_way_from_raw_reviews_to_the_api(image: Im
     assert "the model is in s3://recommender/training/demo/output/model.tar.gz" in result.stdout
     assert re.search(r"\$ curl .*\n  1\. .*\n.*\n  2\. (.*\n)*  5\. .*\n.*\nsource: model;", result.stdout)
     assert "Traceback" not in result.stderr
+
+
+CORES = """
+from recommender.cli import train
+import torch
+from recommender.sagemaker.server_environment import ServerSettings
+print(ServerSettings.from_environment().workers, torch.get_num_threads())
+"""
+
+
+@pytest.mark.parametrize(("cpus", "cores"), [("1", "1"), ("0.5", "1"), ("1.5", "2")])
+def test_workers_and_threads_go_by_the_quota_of_the_container(image: Image, ready: Job, cpus: str, cores: str) -> None:
+    result = image.run(ready, "python", "-c", CORES, options=["--cpus", cpus])
+    assert result.stdout.split() == [cores, cores], result.stderr
+
+
+def test_no_process_that_reads_requests_is_root(image: Image, serve_image: Image, fashion: Job) -> None:
+    """SageMaker asks for root; gunicorn's master, which reads no request, stays what it is."""
+    for built in (image, serve_image):
+        with built.serving(fashion) as server:
+            assert server.invoke({"user_id": "new"})[0] == 200
+            ended = docker("ps", "--filter", f"ancestor={built.name}", "--format", "{{.ID}}")
+            (container,) = ended.stdout.split()
+            listed = docker("top", container, "-eo", "pid,ppid,uid").stdout.split("\n")[1:]
+            processes = [tuple(map(int, line.split())) for line in listed if line]
+            parents = {parent for _, parent, _ in processes}
+            assert {user for process, _, user in processes if process not in parents} == {65534}
+
+
+def test_the_bill_of_materials_names_every_package_of_the_image(image: Image, ready: Job, tmp_path: Path) -> None:
+    Image.build(f"{NAME}-sbom", "--target", "sbom", "--output", str(tmp_path))
+    components = json.loads((tmp_path / "sbom.json").read_text())["components"]
+    listed = {
+        component["name"].lower().replace("_", "-").replace(".", "-"): component["version"] for component in components
+    }
+    program = "from importlib.metadata import distributions as d\nfor x in d(): print(x.name, x.version)"
+    installed = [line.split() for line in image.run(ready, "python", "-c", program).stdout.splitlines()]
+    found = {name.lower().replace("_", "-").replace(".", "-"): version for name, version in installed}
+    assert found.items() <= listed.items()
+    assert {"torch", "flask", "numpy"} <= found.keys()
+
+
+def test_every_package_of_the_image_is_installed_by_hash_from_one_index() -> None:
+    """Torch alone comes from an index of its own."""
+    steps = re.findall(r"pip install (.*?)(?: \\\\)?$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    of_image = [step for step in steps if "cyclonedx" not in step]
+    assert len(of_image) == 4
+    for step in of_image:
+        assert ("--require-hashes" in step) != ('--index-url "${TORCH_INDEX}" --requirement /build/torch.txt' in step)
+        assert "extra-index" not in step

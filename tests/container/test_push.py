@@ -15,6 +15,7 @@ import pytest
 import urllib3
 from botocore.stub import Stubber
 from support.image import docker
+from support.job import ROOT
 
 from infra import image
 from infra.aws import Aws
@@ -27,6 +28,7 @@ pytestmark = [
         shutil.which("docker-registry") is None, reason="no docker-registry: engine.sh unpacks Debian's"
     ),
 ]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 USER, PASSWORD = "AWS", "a-password-of-one-run"
 HASHED = "$2b$04$NBqxLlubrTUf1pOuLy.i4uMgquLu20YHN0ZfDisGlabfAoFo/58pW"  # the same, by bcrypt
 ACCEPTED = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json, */*"
@@ -94,3 +96,29 @@ def test_what_is_pushed_is_one_manifest_for_amd64_and_its_tag_is_its_content(
     assert docker("image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", built).stdout.strip() == "linux/amd64"
     again = docker("push", f"{registry}/recommender-base:{tag}")
     assert again.returncode != 0, "the password was kept"
+
+
+def test_the_base_of_the_dockerfile_is_locked_to_its_digest(registry: str, tmp_path: Path) -> None:
+    base, locked = f"{registry}/base:1", tmp_path / "Dockerfile"
+    shutil.copy(ROOT / "Dockerfile", locked)
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "Dockerfile").write_text("FROM scratch\nLABEL x=y\n")
+    subprocess.run(["docker", "login", "--username", USER, "--password", PASSWORD, registry], check=True)
+    try:
+        assert docker("build", "--tag", base, str(tmp_path / "context")).returncode == 0
+        assert docker("push", base).returncode == 0
+        command = ["make", "lock-base", f"BASE={base}", f"DOCKERFILE={locked}"]
+        for _ in range(2):  # a second time changes nothing
+            ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+            assert ended.returncode == 0, ended.stderr
+    finally:
+        docker("logout", registry)
+    content, _ = manifest(registry, "base", "1")
+    (line,) = (line for line in locked.read_text().splitlines() if line.startswith("ARG BASE="))
+    assert line.startswith(f"ARG BASE={base}@sha256:")
+    digest = line.partition("@")[2]
+    assert manifest(registry, "base", digest)[0] == content
+    changed = [
+        new for new, old in zip(locked.read_text().splitlines(), DOCKERFILE.splitlines(), strict=True) if new != old
+    ]
+    assert changed == [line]

@@ -44,13 +44,15 @@ def test_the_server_is_as_the_environment_says() -> None:
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": "20",
             "SAGEMAKER_BATCH": "True",
             "SERVER_HOST": "0.0.0.0",
+            "SERVER_USER": "99",
         }
-    ) == ServerSettings("0.0.0.0", 9000, 3, 120, logging.DEBUG, MediaType.CSV, 20 * 2**20, is_batch=True)
+    ) == ServerSettings("0.0.0.0", 9000, 3, 120, logging.DEBUG, MediaType.CSV, 20 * 2**20, is_batch=True, user=99)
     settings = ServerSettings.from_environment({})
     assert (settings.host, settings.port, settings.timeout) == ("127.0.0.1", 8080, 60)
     assert settings.log_level == logging.INFO
     assert (settings.accept, settings.max_payload_in_mb, settings.is_batch) == (None, 6, False)
     assert settings.workers >= 1
+    assert settings.user is None
     assert ServerSettings.from_environment({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "0"}).max_payload_in_mb == 100
 
 

@@ -20,6 +20,7 @@ from support.job import ROOT, Job
 from recommender.service.process import Server, running_server
 
 NAME = "recommender-under-test"
+BASE = "python:3.11-slim"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 # Always the same: the URL is a build argument, and with another one Docker's cache is missed and torch installed again.
 TORCH_PORT = 8790
@@ -52,7 +53,8 @@ class Image:
         """By the project's Dockerfile as it is."""
         began = time.monotonic()
         with torch_index() as index:
-            given = ["--network=host", "--build-arg", f"TORCH_INDEX={index}", "--tag", name, *options, str(ROOT)]
+            base = ["--build-arg", f"BASE={BASE}"]  # where no registry can be reached, only its tag is there
+            given = ["--network=host", *base, "--build-arg", f"TORCH_INDEX={index}", "--tag", name, *options, str(ROOT)]
             built = docker("build", *given, timeout=1_800)
         assert built.returncode == 0, built.stderr[-5_000:]
         return cls(name, time.monotonic() - began)
@@ -105,7 +107,9 @@ def torch_index() -> Iterator[str]:
             return
     except (URLError, OSError):
         pass
-    (pinned,) = (line.split()[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if "torch==" in line)
+    (pinned,) = (
+        line.split()[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith("torch==")
+    )
     with local_index(ROOT / "build" / "torch-index", pinned) as index:
         yield index
 
