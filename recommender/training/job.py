@@ -57,6 +57,8 @@ def _trained(config: TrainConfig, container: Container) -> TrainingRun | None:
         say(f"done; {cluster.hosts[0]} writes the model")
         return None
     staged = model_folder.stage(model, container.model_dir)
+    fitted = model.config
+    del model  # before it is loaded again: one of them in memory is enough
     watch.lap("save")
 
     recommender = Recommender.load(staged)
@@ -71,7 +73,7 @@ def _trained(config: TrainConfig, container: Container) -> TrainingRun | None:
     keep(metrics, container)
     if rows is not None and rows.warning is not None:
         say(rows.warning)
-    return TrainingRun(container, model.config, recommender, data, validation, rows, metrics)
+    return TrainingRun(container, fitted, recommender, data, validation, rows, metrics)
 
 
 def keep(metrics: Metrics, container: Container) -> None:

@@ -25,7 +25,7 @@ from support.shared import Shared
 
 from infra.local.s3 import S3Server
 from recommender.common.cores import available_cores
-from recommender.common.processes import free_port
+from recommender.common.processes import free_port, wait_until
 from recommender.models.options import FactorizationOptions
 from recommender.pipeline.recommender import Recommender
 from recommender.service.process import Server
@@ -509,15 +509,19 @@ def test_workers_and_threads_go_by_the_quota_of_the_container(image: Image, read
 
 def test_no_process_that_reads_requests_is_root(image: Image, serve_image: Image, fashion: Job) -> None:
     """SageMaker asks for root; gunicorn's master, which reads no request, stays what it is."""
+    name = f"{NAME}-{free_port()}"
     for built in (image, serve_image):
-        with built.serving(fashion) as server:
+        with built.serving(fashion, options=["--name", name]) as server:
             assert server.invoke({"user_id": "new"})[0] == 200
-            ended = docker("ps", "--filter", f"ancestor={built.name}", "--format", "{{.ID}}")
-            (container,) = ended.stdout.split()
-            listed = docker("top", container, "-eo", "pid,ppid,uid").stdout.split("\n")[1:]
-            processes = [tuple(map(int, line.split())) for line in listed if line]
-            parents = {parent for _, parent, _ in processes}
-            assert {user for process, _, user in processes if process not in parents} == {65534}
+            # A worker that has just been forked is about to change.
+            wait_until(lambda: users_of_workers(name) == {"65534"}, "every worker as nobody", 20)
+
+
+def users_of_workers(container: str) -> set[str]:
+    listed = docker("top", container, "-eo", "pid,ppid,uid,args").stdout.split("\n")
+    processes = [line.split(maxsplit=3)[:3] for line in listed if "serve.py" in line]
+    masters = {parent for _, parent, _ in processes}
+    return {user for process, _, user in processes if process not in masters}
 
 
 def test_the_bill_of_materials_names_every_package_of_the_image(image: Image, ready: Job, tmp_path: Path) -> None:

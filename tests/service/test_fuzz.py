@@ -61,9 +61,11 @@ def received(server: Server, sent: Sent) -> bytes:
             size = len(sent.data) // sent.pieces + 1
             for begin in range(0, len(sent.data), size):
                 client.sendall(sent.data[begin : begin + size])
-            if sent.is_reset:
-                return b""
+        if sent.is_reset:
+            return b""
+        with suppress(OSError):  # the same: not connected any more
             client.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
             while part := client.recv(2**16):
                 answer += part
     return bytes(answer)

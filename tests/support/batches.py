@@ -23,7 +23,7 @@ def batch_under_way(server: Server, instances: int, user_id: str | None = None) 
         user_id: asks for this user in each record; without it for users that the model does not know.
     """
     records = [
-        {"user_id": user_id or f"new-{number}", "top_k": 50, "num_candidates": 1_000} for number in range(instances)
+        {"user_id": user_id or f"new-{number}", "top_k": 20, "num_candidates": 1_000} for number in range(instances)
     ]
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=120)) as connection:
         connection.request("POST", "/invocations", json.dumps({"instances": records}), HEADERS)
