@@ -248,10 +248,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.handle_request(listener_name, request, client, addr)
             except StopIteration:  # the client wants no other request, or the server stops
                 stays = False
-            if not parser.finish_body(time.monotonic() + LINGER_SECONDS, CHUNK):
-                _send_last(client, b"")
-                return
+            stays = parser.finish_body(time.monotonic() + LINGER_SECONDS, CHUNK) and stays
             seconds = self.cfg.keepalive
+        if not stays:  # else the server stops, and the client may not know that this is the end
+            _send_last(client, b"")
 
 
 def _send_last(client: socket, data: bytes) -> None:

@@ -3,6 +3,7 @@
 import json
 import resource
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -208,6 +209,26 @@ def test_a_client_that_sends_what_nobody_reads_gets_its_response(
     connection.request("POST", path, b" " * 20_000_000, {"Content-Type": media_type})
     assert connection.getresponse().status == status
     connection.close()
+
+
+@pytest.mark.parametrize("surplus", [b"\r\n", b" " * 20_000], ids=["line break", "20 KB"])
+@pytest.mark.parametrize("last", ["HTTP/1.0", "HTTP/1.1\r\nConnection: close"], ids=["1.0", "close"])
+def test_a_client_that_sends_more_after_its_last_request_reads_the_whole_response(
+    server: Server, last: str, surplus: bytes
+) -> None:
+    """A connection that is closed with unread bytes is reset, and the rest of the response is dropped."""
+    body = json.dumps({"instances": [{"user_id": "new", "top_k": 20}] * 500}).encode()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # so that the server still has the rest
+        client.settimeout(60)
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(request_of(body).replace(b"HTTP/1.1", last.encode(), 1))
+        assert server.request("GET", "/ping")[0] == 200  # the server has read the request
+        client.sendall(surplus)
+        response = HTTPResponse(client)
+        response.begin()
+        time.sleep(0.2)
+        assert (response.status, len(json.loads(response.read())["predictions"])) == (200, 500)
 
 
 @pytest.mark.parametrize("count", [MAX_CONNECTIONS, 2 * MAX_CONNECTIONS])
