@@ -12,7 +12,7 @@
 # make docs    what the code decides of README and OpenAPI documents, written anew
 # make test-container   build the image and run it in a Docker engine, which is started where there is none (Debian, root)
 # make test-aws    the commands that launch on AWS, against what answers in its place on this machine
-# make fuzz    100,000 hostile requests to a real server: 5 minutes
+# make fuzz    100,000 hostile requests to a real server: 10 minutes
 # make soak    a server under attack, then 10 minutes of right and hostile requests, into results/reliability.md (Linux)
 # make test-slow   the tests that take minutes or need root (network namespaces, process 1)
 #

@@ -13,20 +13,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from support.hostile import HOSTILE, Sent, responses_in
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from support.hostile import Sent, hostile, responses_in
 from support.job import Job
 
+from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.server_environment import MODEL_SERVER_WORKERS
 from recommender.service.process import SERVE, Server, running_server
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
-AT_ONCE = 20
+A_ROUND, A_CHECK = 500, 20  # requests with one seed; requests between two checks
 SECONDS = 20  # in which a response must have come
 MOST_NEW_MB = 40  # of memory, after all requests
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
-RIGHT = {"user_id": "new", "history": [], "top_k": 3}
+KNOWN = 20  # users and items of the model
 
 
 @pytest.fixture(scope="module")
@@ -72,37 +72,47 @@ def received(server: Server, sent: Sent) -> bytes:
 
 
 def test_whatever_clients_send_each_response_is_right_and_the_worker_lives(
-    server: Server, log: Path, capsys: pytest.CaptureFixture[str]
+    server: Server, recommender: Recommender, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    expected, worker = server.invoke(RIGHT), worker_of(server)
+    model = recommender.model
+    users, items = [[names.id(number) for number in range(KNOWN)] for names in (model.users, model.items)]
+    right = {"user_id": users[0], "history": [{"item_id": items[0]}], "top_k": 3}
+    expected, worker = server.invoke(right), worker_of(server)
     statuses: Counter[int] = Counter()
+    sources: Counter[str] = Counter()
     memory: list[float] = []
+    sent_in_all = 0
 
     @settings(
-        max_examples=REQUESTS // AT_ONCE,
-        derandomize=True,
+        max_examples=A_ROUND,
         database=None,
         phases=[Phase.generate],  # the message names the one request that matters
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(HOSTILE, min_size=AT_ONCE, max_size=AT_ONCE))
-    def send(many: list[Sent]) -> None:
-        for sent in many:
-            answer = responses_in(received(server, sent))
-            assert not answer.problem, f"{answer.problem}\nto {sent}"
-            assert answer.statuses or not sent.is_whole, f"no response to {sent}"
-            statuses.update(answer.statuses or [0])
-        assert server.request("GET", "/ping") == (200, b"")
-        assert server.invoke(RIGHT) == expected
-        memory.append(megabytes(worker))
+    @given(hostile(users, items))
+    def send(sent: Sent) -> None:
+        nonlocal sent_in_all
+        answer = responses_in(received(server, sent))
+        assert not answer.problem, f"{answer.problem}\nto {sent}"
+        assert answer.statuses or not sent.is_whole, f"no response to {sent}"
+        statuses.update(answer.statuses or [0])
+        sources.update(answer.sources)
+        sent_in_all += 1
+        if sent_in_all % A_CHECK == 0:
+            assert server.request("GET", "/ping") == (200, b"")
+            assert server.invoke(right) == expected
+            memory.append(megabytes(worker))
 
-    send()
+    for number in range(REQUESTS // A_ROUND):  # hypothesis keeps all examples of a round in memory
+        seed(number)(send)()
+    assert sent_in_all >= REQUESTS // A_ROUND * A_ROUND
     assert worker_of(server) == worker
     drift = memory[-1] - memory[len(memory) // 10]
     assert drift < MOST_NEW_MB
     assert "Traceback" not in log.read_text(errors="replace")
     assert statuses[200] > 0.1 * REQUESTS
     assert statuses[400] > 0.1 * REQUESTS
-    found = {"requests": len(memory) * AT_ONCE, "statuses": dict(sorted(statuses.items())), "drift_mb": round(drift, 1)}
+    assert min(sources[source] for source in ("model", "fold_in", "popular")) > 0.005 * REQUESTS
+    found = {"requests": sent_in_all, "statuses": dict(sorted(statuses.items())), "drift_mb": round(drift, 1)}
     with capsys.disabled():
         print(f"\nfuzzed {json.dumps(found)}")

@@ -1,15 +1,20 @@
 """Requests that a server should survive: right ones, altered ones and bytes; and what a right response looks like."""
 
+import csv
 import io
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
 from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
+from support.openapi import ENDPOINT, load, read_body
 
 STATUSES = {200, 400, 404, 405, 406, 408, 413, 414, 415, 417, 431, 501, 503}  # 500 would be a bug
-ITEMS, USERS = st.sampled_from(["", "new", "x" * 1_001, "é\ud800", "\0", "a,b", '"']), st.text(max_size=8)
+ODD_NAMES = st.sampled_from(["", "new", "x" * 1_001, "é\ud800", "\0", "a,b", '"']) | st.text(max_size=8)
 NUMBERS = st.integers() | st.floats() | st.sampled_from([0, -1, 1_000, 10_001, 2**63, 1e308])
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(max_size=8),
@@ -19,41 +24,43 @@ JSON = st.recursive(
 
 
 def _mostly(common: st.SearchStrategy[Any], rare: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.sampled_from([*[common] * 9, rare]).flatmap(lambda chosen: chosen)
+    return st.sampled_from([*[common] * 19, rare]).flatmap(lambda chosen: chosen)
 
 
 def _fields(**fields: st.SearchStrategy[Any]) -> dict[str, st.SearchStrategy[Any]]:
     return {name: _mostly(value, JSON) for name, value in fields.items()}
 
 
-EVENTS = st.fixed_dictionaries(
-    _fields(item_id=ITEMS | USERS),
-    optional=_fields(rating=st.integers(1, 5), timestamp=st.just("2018-09-20") | NUMBERS),
-)
-RECORDS = st.fixed_dictionaries(
-    _fields(user_id=_mostly(st.sampled_from(["u0", "u1", "new", 7]), USERS)),
-    optional=_fields(
-        history=st.lists(EVENTS, max_size=4),
-        top_k=st.integers(0, 50),
-        num_candidates=st.integers(50, 200),
-        exclude_seen=st.booleans(),
-    ),
-)
-
-
 def _dumped(value: object) -> bytes:
     return json.dumps(value).encode(errors="surrogatepass")
 
 
-BODIES = st.one_of(
-    RECORDS.map(_dumped),
-    JSON.map(_dumped),
-    st.lists(RECORDS, max_size=5).map(lambda records: _dumped({"instances": records})),
-    st.lists(RECORDS, max_size=5).map(lambda records: b"\n".join(map(_dumped, records))),
-    st.lists(USERS, max_size=5).map(lambda users: "\n".join(users).encode(errors="surrogatepass")),
-    st.binary(max_size=64),
-    st.sampled_from([b"\n" * 3_000, b"[" * 3_000, b"1" * 3_000, b"\xef\xbb\xbf{}", b'{"user_id": "u0"}' * 2]),
-)
+def _bodies(users: Sequence[str], items: Sequence[str]) -> st.SearchStrategy[bytes]:
+    known = st.sampled_from(users)
+    events = st.fixed_dictionaries(
+        _fields(item_id=_mostly(st.sampled_from(items), ODD_NAMES)),
+        optional=_fields(rating=st.integers(1, 5), timestamp=st.just("2018-09-20") | NUMBERS),
+    )
+    records = st.fixed_dictionaries(
+        _fields(user_id=_mostly(known | st.sampled_from(["new", 7]), ODD_NAMES)),
+        optional=_fields(
+            history=st.lists(events, max_size=4),
+            top_k=st.integers(0, 50),
+            num_candidates=st.integers(50, 200),
+            exclude_seen=st.booleans(),
+        ),
+    )
+    return st.one_of(
+        records.map(_dumped),
+        JSON.map(_dumped),
+        st.lists(records, max_size=5).map(lambda several: _dumped({"instances": several})),
+        st.lists(records, max_size=5).map(lambda several: b"\n".join(map(_dumped, several))),
+        st.lists(known | ODD_NAMES, max_size=5).map(lambda several: "\n".join(several).encode(errors="surrogatepass")),
+        st.binary(max_size=64),
+        st.sampled_from([b"\n" * 3_000, b"[" * 3_000, b"1" * 3_000, b"\xef\xbb\xbf{}", b'{"user_id": "u0"}' * 2]),
+    )
+
+
 TYPES = _mostly(
     st.sampled_from(
         ["application/json"] * 4
@@ -77,15 +84,17 @@ ODD_HEADERS = st.lists(
 )
 HEADERS = _mostly(st.just([]), ODD_HEADERS)
 METHODS = st.sampled_from([b"POST"] * 30 + [b"GET"] * 3 + [b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"post", b"\xff"])
-PATHS = st.sampled_from(
-    [b"/invocations"] * 6 + [b"/ping", b"/execution-parameters", b"/", b"*", b"/../ping", b"//"]
-) | (st.binary(max_size=8).map(lambda path: b"/" + path))
+PATHS = _mostly(
+    st.just(b"/invocations"),
+    st.sampled_from([b"/ping", b"/execution-parameters", b"/", b"*", b"/../ping", b"//"])
+    | st.binary(max_size=8).map(lambda path: b"/" + path),
+)
 
 
 @st.composite
-def _framed(draw: st.DrawFn) -> bytes:
+def _framed(draw: st.DrawFn, bodies: st.SearchStrategy[bytes]) -> bytes:
     """A body with a length or in chunks, mostly right."""
-    body = draw(BODIES)
+    body = draw(bodies)
     if draw(st.sampled_from([True, True, False])):
         length = draw(st.sampled_from([len(body)] * 12 + [len(body) + 1, len(body) // 2, 7_000_000, 10**30]))
         return b"Content-Length: %d\r\n\r\n%b" % (length, body)
@@ -96,17 +105,17 @@ def _framed(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def _requests(draw: st.DrawFn) -> bytes:
+def _requests(draw: st.DrawFn, bodies: st.SearchStrategy[bytes]) -> bytes:
     version = draw(st.sampled_from([b"HTTP/1.1"] * 30 + [b"HTTP/1.0", b"HTTP/2.0", b"HTTP/9", b""]))
     lines = [b" ".join((draw(METHODS), draw(PATHS), version)), b"Host: x"]
     lines += [b"Content-Type: " + draw(TYPES).encode(), *draw(HEADERS)]
-    return b"\r\n".join(lines) + b"\r\n" + draw(_framed())
+    return b"\r\n".join(lines) + b"\r\n" + draw(_framed(bodies))
 
 
 @st.composite
-def _altered(draw: st.DrawFn) -> bytes:
+def _altered(draw: st.DrawFn, requests: st.SearchStrategy[bytes]) -> bytes:
     """A request with some bytes replaced, put in, left out, or cut off."""
-    data = bytearray(draw(_requests()))
+    data = bytearray(draw(requests))
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, max(0, len(data) - 1)))
         data[place : place + draw(st.integers(0, 3))] = draw(st.binary(max_size=3) | st.just(b"\r\n"))
@@ -130,12 +139,15 @@ class Sent:
     is_reset: bool
 
 
-WHOLE = st.one_of(_requests(), _requests(), st.tuples(_requests(), _requests()).map(b"".join))
-HOSTILE = st.one_of(
-    st.builds(Sent, WHOLE, st.just(True), st.integers(1, 3), st.just(False)),
-    st.builds(Sent, WHOLE, st.just(True), st.integers(1, 3), st.just(False)),
-    st.builds(Sent, _altered() | st.binary(max_size=200), st.just(False), st.integers(1, 3), st.booleans()),
-)
+def hostile(users: Sequence[str], items: Sequence[str]) -> st.SearchStrategy[Sent]:
+    """Return a strategy for what clients send; these users and items are known to the model."""
+    requests = _requests(_bodies(users, items))
+    whole = st.one_of(requests, requests, st.tuples(requests, requests).map(b"".join))
+    return st.one_of(
+        st.builds(Sent, whole, st.just(True), st.integers(1, 3), st.just(False)),
+        st.builds(Sent, whole, st.just(True), st.integers(1, 3), st.just(False)),
+        st.builds(Sent, _altered(requests) | st.binary(max_size=200), st.just(False), st.integers(1, 3), st.booleans()),
+    )
 
 
 @dataclass
@@ -144,10 +156,12 @@ class Received:
 
     Attributes:
         statuses: of the complete responses.
+        sources: of the recommendations in them.
         problem: what is wrong with them; "" if nothing is.
     """
 
     statuses: list[int] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
     problem: str = ""
 
 
@@ -163,29 +177,59 @@ class _Bytes:
 
 
 def responses_in(data: bytes) -> Received:
-    """Return the statuses of the responses in what a server has sent to requests other than HEAD."""
+    """Return what a server has sent to requests other than HEAD; each response must be as the API's document says."""
     received, source = Received(), _Bytes(data)
-    while source.file.tell() < len(data):
+    while source.file.tell() < len(data) and not received.problem:
         try:
             response = HTTPResponse(cast("Any", source))
             response.begin()
             body = response.read()
         except (HTTPException, ValueError) as error:
-            return Received(received.statuses, f"no response: {error!r}: {data[-300:]!r}")
+            received.problem = f"no response: {error!r}: {data[-300:]!r}"
+            break
         received.statuses.append(response.status)
-        if problem := _problem(response, body):
-            return Received(received.statuses, f"{problem}: {body[:300]!r}")
+        kind = response.headers.get("Content-Type", "").partition(";")[0]
+        received.problem = _problem(response.status, kind, body)
+        if response.status == 200 and not received.problem:
+            received.sources += _sources_in(kind, body)
     return received
 
 
-def _problem(response: HTTPResponse, body: bytes) -> str:
-    if response.status not in STATUSES:
-        return f"status {response.status}"
-    if response.status == 200 or not body:
-        return "" if response.status == 200 else f"an error {response.status} without a body"
+def _problem(status: int, kind: str, body: bytes) -> str:
+    """Return what is wrong with a response; "" if nothing is."""
+    found = f"status {status} with {kind}: {body[:300]!r}"
+    if status not in STATUSES or (status != 200 and kind != "application/json"):
+        return f"unexpected {found}"
+    if status == 200 and not body:  # of /ping, OPTIONS or no records
+        return ""
+    schema = _schema_of(kind if status == 200 else "an error")
     try:
-        error = json.loads(body)
-    except ValueError:
-        return f"an error {response.status} that is no JSON"
-    is_right = set(error) == {"error", "field"} and "\n" not in error["error"] and len(error["error"]) < 1_000
-    return "" if is_right else f"an error {response.status} in another form"
+        return "" if schema.is_valid(read_body(kind, body)) else f"another form: {found}"
+    except (ValueError, AssertionError, csv.Error) as error:
+        return f"{error!r}: {found}"
+
+
+@cache
+def _schema_of(kind: str) -> Draft202012Validator:
+    """Return the schema of a 200 of this media type, of any path; of an error, which is JSON, whatever the path."""
+    schemas = load(ENDPOINT)["components"]["schemas"]
+    names = {
+        "application/json": ["Response", "Predictions", "ExecutionParameters"],
+        "text/csv": ["ResponseRows"],
+        "an error": ["Error"],
+    }
+    chosen = names.get(kind, ["ResponseLines"])
+    return Draft202012Validator(
+        {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in chosen], "components": {"schemas": schemas}}
+    )
+
+
+def _sources_in(kind: str, body: bytes) -> Iterator[str]:
+    if not body:
+        return
+    value = read_body(kind, body)
+    if kind == "text/csv":
+        yield from (row[1] for row in value)
+        return
+    records = value if isinstance(value, list) else value.get("predictions", [value])
+    yield from (record["source"] for record in records if "source" in record)
