@@ -20,16 +20,35 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary file next to `path`; rename it to `path` when the block ends, remove it after an error.
 
     The file is on the disk before it has its name, and the name is on the disk when the block has ended.
+
+    Raises:
+        OSError: the disk is full, say; it has the name of the file.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        yield temporary
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
+        with problems_named(path):
+            yield temporary
+            sync(temporary)
+            temporary.replace(path)
+            sync(path.parent)
     finally:
         if temporary.is_file():
             temporary.unlink()
+
+
+@contextmanager
+def problems_named(path: Path) -> Iterator[None]:
+    """Give an error of writing the name of what is written: the system names a file only if it can't be opened.
+
+    Raises:
+        OSError: that of the block, with a name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from recommender.common.files import UNFINISHED, sync_tree, whole_together
+from recommender.common.files import UNFINISHED, problems_named, sync_tree, whole_together
 from recommender.common.messages import printable
 from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import ConfigError
@@ -74,7 +74,7 @@ def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
     folder.mkdir(parents=True, exist_ok=True)
     for left_behind in folder.glob(f"{STAGING}*"):  # leftovers of a killed run
         shutil.rmtree(left_behind)
-    with tempfile.TemporaryDirectory(prefix=STAGING, dir=folder) as staging:
+    with problems_named(folder), tempfile.TemporaryDirectory(prefix=STAGING, dir=folder) as staging:
         yield FolderOutput(folder, Path(staging))
 
 

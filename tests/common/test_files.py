@@ -1,5 +1,6 @@
 """Files that are complete or absent, also after a power cut."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -84,3 +85,12 @@ def failing(error: OSError) -> Callable[[int], None]:
         raise error
 
     return fsync
+
+
+def test_an_error_of_writing_has_the_name_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left on device") as raised, atomic(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert raised.value.filename == str(tmp_path / "a")
+    with pytest.raises(FileNotFoundError) as missing, atomic(tmp_path / "a"):
+        (tmp_path / "other").read_bytes()
+    assert missing.value.filename == str(tmp_path / "other")
