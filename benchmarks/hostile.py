@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
@@ -101,15 +101,13 @@ def _unfinished_head() -> bytes:
 
 
 LARGE_RECORDS = json.dumps({"instances": [{"user_id": "u", "top_k": 1_000}] * 500}).encode()
-MOST_WORK = json.dumps({"instances": [{"user_id": "u", "num_candidates": 500}] * 1_000}).encode()
-ATTACKS: Mapping[str, Attack] = {
+ATTACKS: dict[str, Attack] = {
     "1,000,000 newlines as JSON lines": partial(once, posted(b"\n" * 10**6, "application/jsonlines")),
     "6 MiB of newlines as CSV": partial(once, posted(b"\n" * LARGEST, "text/csv")),
     "100,000 unknown keys": partial(once, posted(json.dumps({f"k{n}": 0 for n in range(100_000)}).encode())),
     "a user_id of 6 MB": partial(once, posted(json.dumps({"user_id": "u" * 6_000_000}).encode())),
     "2,000,000 empty lists": partial(once, posted(b"[" + b"[]," * 2_000_000 + b"[]]")),
     "500 records with top_k 1,000, 8 at once": partial(at_once, 8, posted(LARGE_RECORDS)),
-    "the most work that one request may ask for, 4 at once": partial(at_once, 4, posted(MOST_WORK)),
     "1,000 bodies announced and not sent": partial(held, 1_000, posted(b"", length=LARGEST)),
     "100 bodies of 6 MiB but one byte": partial(held, 100, posted(b" " * (LARGEST - 1), length=LARGEST)),
     "100 unfinished headers of 770 KB": partial(held, 100, _unfinished_head()),
@@ -125,13 +123,31 @@ ATTACKS: Mapping[str, Attack] = {
 }
 
 
-def repeat(name: str, port: int, seconds: float) -> Counter[str]:
+def attacks(user: str, items: Sequence[str]) -> dict[str, Attack]:
+    """Return all attacks by their names.
+
+    Args:
+        user: is known to the model: others cost it less.
+        items: are known to the model.
+    """
+    history = [{"item_id": item} for item in items[:1_000]]
+    many = [{"user_id": user, "num_candidates": 500}] * 1_000
+    large = [{"user_id": user, "history": history, "top_k": 400, "num_candidates": 10_000}] * 50
+    return ATTACKS | {
+        f"the most work that one request may ask for, {form}, 4 at once": partial(
+            at_once, 4, posted(json.dumps({"instances": records}).encode())
+        )
+        for form, records in (("1,000 records", many), ("50 large records", large))
+    }
+
+
+def repeat(attack: Attack, port: int, seconds: float) -> Counter[str]:
     """Repeat an attack for so many seconds; return the statuses that it got."""
     found: Counter[str] = Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            found.update(ATTACKS[name](port))
+            found.update(attack(port))
         except OSError:
             found.update([RESET])
     return found

@@ -28,7 +28,8 @@ from benchmarks import hostile
 from benchmarks.common import ROOT, report, table
 from benchmarks.processes import children_of, open_files, resident_mb
 from recommender.common.progress import progress
-from recommender.sagemaker.environment import BASE_DIR
+from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.environment import BASE_DIR, Container
 from recommender.sagemaker.server_environment import CONTAINER_LOG_LEVEL, MODEL_SERVER_WORKERS
 from recommender.service.process import Server, running_server
 from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE
@@ -40,7 +41,8 @@ SAMPLE_SECONDS = 10
 GOOD_CLIENTS = 4
 SEVERAL, MANY = 20, 200  # records of a larger request
 # The attacks of the soak: the others take the worker's whole time, so that what is measured would be the queue.
-IN_SOAK = [name for name in hostile.ATTACKS if "at once" not in name]
+IN_SOAK = [attack for name, attack in hostile.ATTACKS.items() if "at once" not in name]
+Request = tuple[str, bytes]  # media type and body
 
 
 @dataclass
@@ -119,13 +121,16 @@ def train(folder: Path) -> None:
 def under_attack(folder: Path, pool: Pool, seconds: float) -> str:
     """Return a table with a row for each attack."""
     rows = []
-    for name in progress(["no attack", *hostile.ATTACKS], "attacks"):
+    model = Recommender.load(Container(folder).model_dir).model
+    items = [model.items.id(number) for number in range(len(model.items))]
+    attacks = {"no attack": None, **hostile.attacks(model.users.id(0), items)}
+    for name, attack in progress(attacks.items(), "attacks"):
         with running_server(folder, ONE_WORKER, ON_CORE_0) as server:
             (worker,) = children_of(server.process.pid)
             before = resident_mb(worker)
             pinged = pool.apply_async(ping_for, (server.port, seconds))
-            attack = pool.apply_async(attack_for, (name, server.port, seconds))
-            statuses, pings = attack.get(), pinged.get()
+            attacked = pool.apply_async(attack_for, (attack, server.port, seconds))
+            statuses, pings = attacked.get(), pinged.get()
             killed = children_of(server.process.pid) != [worker]
             peak = "" if killed else f"{resident_mb(worker, 'VmHWM') - before:+.0f}"
             rows.append([name, _counts(statuses), *pings.percentiles(), pings.failed, peak, int(killed)])
@@ -152,21 +157,21 @@ def ping_for(port: int, seconds: float) -> Pings:
     return pings
 
 
-def attack_for(name: str, port: int, seconds: float) -> "Counter[str]":
-    """Repeat an attack, with a low priority: the pings must not wait for the attacker's own work."""
+def attack_for(attack: hostile.Attack | None, port: int, seconds: float) -> "Counter[str]":
+    """Repeat an attack, if there is one, with a low priority: the pings must not wait for the attacker's own work."""
     os.setpriority(os.PRIO_PROCESS, 0, 10)
-    if name not in hostile.ATTACKS:
+    if attack is None:
         time.sleep(seconds)
         return Counter()
-    return hostile.repeat(name, port, seconds)
+    return hostile.repeat(attack, port, seconds)
 
 
 def attack_in_turn(port: int, seconds: float) -> "Counter[str]":
     """Go through the attacks of a soak, again and again."""
     end, found = time.monotonic() + seconds, Counter[str]()
     while time.monotonic() < end:
-        for name in IN_SOAK:
-            found += attack_for(name, port, 1)
+        for attack in IN_SOAK:
+            found += attack_for(attack, port, 1)
     return found
 
 
@@ -184,10 +189,16 @@ def seconds_to_end(folder: Path) -> float:
 
 def soak(folder: Path, pool: Pool, seconds: float) -> str:
     """Return a table of what right and hostile clients got, and of the server's memory and files meanwhile."""
+    users = Recommender.load(Container(folder).model_dir).model.users
+    known = [users.id(number % len(users)) for number in range(GOOD_CLIENTS * MANY)]
+    requests = [requests_of(known[client::GOOD_CLIENTS]) for client in range(GOOD_CLIENTS)]
     with running_server(folder, ONE_WORKER, ON_CORE_0) as server:
         (worker,) = children_of(server.process.pid)
+        expected = [[answer_at_rest(server, request) for request in of_client] for of_client in requests]
         files = open_files(worker)
-        clients = [pool.apply_async(ask_for, (server.port, number, seconds)) for number in range(GOOD_CLIENTS)]
+        clients = [
+            pool.apply_async(ask_for, (server.port, *both, seconds)) for both in zip(requests, expected, strict=True)
+        ]
         pinged = pool.apply_async(ping_for, (server.port, seconds))
         attacked = pool.apply_async(attack_in_turn, (server.port, seconds))
         memory = _memory_until([*clients, pinged, attacked], server, worker, seconds)
@@ -223,25 +234,36 @@ def _memory_until(results: "Sequence[ApplyResult[Any]]", server: Server, worker:
     return memory
 
 
-def ask_for(port: int, number: int, seconds: float) -> Answered:
-    """Send right requests of every media type and several sizes on a connection that is kept alive."""
-    os.setpriority(os.PRIO_PROCESS, 0, 5)
-    answered = Answered()
-    users = [f"{number}-{user}" for user in range(MANY)]
-    requests: list[tuple[str, bytes]] = [
+def requests_of(users: Sequence[str]) -> list[Request]:
+    """Return right requests of every media type and several sizes; the first `SEVERAL` have a single record."""
+    return [
         *[("application/json", json.dumps({"user_id": user}).encode()) for user in users[:SEVERAL]],
         ("application/jsonlines", b"\n".join(json.dumps({"user_id": user}).encode() for user in users[:SEVERAL])),
         ("text/csv", "\n".join(users[:SEVERAL]).encode()),
         ("application/json", json.dumps({"instances": [{"user_id": user} for user in users]}).encode()),
     ]
+
+
+def answer_at_rest(server: Server, request: Request) -> bytes:
+    """Return the right response to a request."""
+    media_type, body = request
+    status, response = server.request("POST", "/invocations", body, {"Content-Type": media_type})
+    if status != 200:
+        sys.exit(f"a right request got {status}: {response!r}")
+    return response
+
+
+def ask_for(port: int, requests: Sequence[Request], expected: Sequence[bytes], seconds: float) -> Answered:
+    """Send right requests on a connection that is kept alive, and compare the responses."""
+    os.setpriority(os.PRIO_PROCESS, 0, 5)
+    answered = Answered()
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
-    expected: dict[int, bytes] = {}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for place, (media_type, body) in enumerate(requests):
             began = time.perf_counter()
             status, response = _asked(connection, media_type, body, answered)
-            if status == 200 and response == expected.setdefault(place, response):
+            if status == 200 and response == expected[place]:
                 answered.right += 1
                 if place < SEVERAL:
                     answered.milliseconds.append((time.perf_counter() - began) * 1000)
