@@ -24,26 +24,26 @@ LEAST_WEIGHT = 0.5  # of the most telling shared word's; "for" and "with" say no
 def explain(
     query: Query,
     ranked: Ranked,
-    count: int,
+    places: slice,
     parts: Mapping[str, Source | Feature],
     items: Vocabulary,
     titles: StringTable,
 ) -> list[list[Because]]:
-    """Return the reasons of the first `count` ranked items, those of the largest parts of the score.
+    """Return the reasons of some ranked items, those of the largest parts of the score.
 
     Args:
         query: of the ranked items.
         ranked: the items and the parts of their scores.
-        count: number of items to explain.
+        places: positions of the items to explain.
         parts: the sources and features.
         items: IDs of the items.
         titles: of the items.
     """
-    numbers = ranked.item_num[:count]
+    numbers = ranked.item_num[places]
     found: list[list[Because]] = [[] for _ in numbers]
     if not len(numbers) or not ranked.parts:
         return found
-    values = np.maximum([of_part[:count] for of_part in ranked.parts.values()], 0.0)
+    values = np.maximum([of_part[places] for of_part in ranked.parts.values()], 0.0)
     total = values.sum(axis=0)
 
     @cache  # an item of the history is a reason of several items

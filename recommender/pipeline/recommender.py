@@ -3,7 +3,7 @@
 No Flask and no torch here: the same object serves HTTP requests and is measured by `evaluation`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -22,10 +22,11 @@ from recommender.pipeline.explain import explain
 from recommender.pipeline.histories import RequestLimits, new_events, text_of, with_new_events
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.rankers import LearnedRanker, PaperRanker, Ranked, Ranker
-from recommender.pipeline.recommendations import NOTHING, Event, Recommendations, RecommendedItem
+from recommender.pipeline.recommendations import NOTHING, Because, Event, Recommendations, RecommendedItem
 from recommender.ranking.base import Feature
 
 Items = NDArray[np.int64]
+AT_ONCE = 50  # items that are described between two pauses: some ms
 
 
 class Recommender:
@@ -70,6 +71,7 @@ class Recommender:
         top_k: int = LIMITS.top_k,
         num_candidates: int | None = None,
         exclude_seen: bool = LIMITS.exclude_seen,
+        pause: Callable[[], object] | None = None,
     ) -> Recommendations:
         """Recommend at most `top_k` items; fewer only if the catalogue has no more.
 
@@ -80,6 +82,7 @@ class Recommender:
             top_k: items in the response.
             num_candidates: candidates of each source; by default 100, or `top_k` if that is more.
             exclude_seen: leave out the items of the user's history.
+            pause: called after every few items of a long response, so that a server can do something else.
 
         Raises:
             RequestError: a rating of `history` is out of the model's range, a timestamp is no time, an ID is no text
@@ -92,7 +95,7 @@ class Recommender:
         user_id = text_of("user_id", user_id)
         query = self.query(user_id, history, exclude_seen=exclude_seen)
         ranked = self._ranked(query, self._proposed(query, num_candidates), num_candidates, top_k)
-        return Recommendations(user_id, ranked.origin, self._described(query, ranked, top_k))
+        return Recommendations(user_id, ranked.origin, self._described(query, ranked, top_k, pause))
 
     def query(
         self,
@@ -203,7 +206,9 @@ class Recommender:
                 return predicted
         return np.full(len(item_num), np.nan)
 
-    def _described(self, query: Query, ranked: Ranked, top_k: int) -> list[RecommendedItem]:
+    def _described(
+        self, query: Query, ranked: Ranked, top_k: int, pause: Callable[[], object] | None
+    ) -> list[RecommendedItem]:
         """Return the first `top_k` with their titles, numbers and reasons."""
         items = ranked.item_num[:top_k]
         numbers = items.tolist()
@@ -211,7 +216,12 @@ class Recommender:
         shown = {field: _or_none(found.get(name), len(numbers)) for field, name in self._shown.items()}
         ratings = _or_none(self._predicted(query, items), len(numbers))
         parts: dict[str, Source | Feature] = {**self.model.sources, **self.model.features}
-        reasons = explain(query, ranked, top_k, parts, self.model.items, self.model.titles)
+        reasons: list[list[Because]] = []
+        for begin in range(0, len(numbers), AT_ONCE):
+            if begin and pause is not None:
+                pause()
+            places = slice(begin, min(begin + AT_ONCE, len(numbers)))
+            reasons += explain(query, ranked, places, parts, self.model.items, self.model.titles)
         proposers = {name: set(one.item_num.tolist()) for name, one in ranked.proposed.items()}
         return [
             RecommendedItem(

@@ -167,6 +167,7 @@ def _recommend(recommender: Recommender, load: Load, record: RecommendRequest) -
             top_k=record.top_k,
             num_candidates=record.candidates,
             exclude_seen=record.exclude_seen,
+            pause=load.pause,
         )
 
 

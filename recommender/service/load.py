@@ -47,6 +47,9 @@ class Load:
         """Wait until the CPU is free for the next recommendation, and hold it for the length of the block."""
         return nullcontext()
 
+    def pause(self) -> None:
+        """Let the worker handle its connections in the middle of a turn."""
+
     def deadline(self, seconds: float) -> AbstractContextManager[object]:
         """Bound the time that a block waits for its client; TimeoutError ends it."""
         return nullcontext()

@@ -132,13 +132,17 @@ class Turns:
             called.wait()
         self._busy = True
         try:
-            wait_write(self._pair[0].fileno())  # returns after the next poll, when ready connections have been handled
+            self.pause()
             yield
         finally:
             if self._waiting:
                 self._waiting.popleft().set()  # still busy: no other can get in between
             else:
                 self._busy = False
+
+    def pause(self) -> None:
+        """Return after the next poll, when ready connections have been handled."""
+        wait_write(self._pair[0].fileno())
 
 
 class WorkerLoad(Load):
@@ -158,6 +162,10 @@ class WorkerLoad(Load):
     def turn(self) -> AbstractContextManager[None]:
         """Wait for a turn, and hold it for the length of the block."""
         return self._turns()
+
+    def pause(self) -> None:
+        """Handle the worker's connections; the turn is kept."""
+        self._turns.pause()
 
     def wait(self) -> None:
         """Wait for a turn in a crowd: its requests are begun one by one, with /ping in between."""

@@ -46,7 +46,7 @@ def reasons_of(parts: Mapping[str, Sequence[float]], items: Sequence[int] = (0,)
     arrays = {name: np.array(values, float) for name, values in parts.items()}
     score = np.zeros(len(items))
     ranked = Ranked(np.array(items, np.int64), score, "model", arrays, lambda _: {}, {})
-    return explain(Query(), ranked, len(items), PARTS, ITEMS, TITLES)
+    return explain(Query(), ranked, slice(len(items)), PARTS, ITEMS, TITLES)
 
 
 def test_the_largest_parts_come_first_with_their_share_and_smaller_ones_are_left_out() -> None:
