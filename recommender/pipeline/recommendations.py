@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 NOTHING = "none"  # the source of a response if no source proposes anything
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a request may have 50,000
 class Event:
     """An event that comes with the request.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import from_json
@@ -64,6 +64,12 @@ class RecommendRequest(BaseModel):
     num_candidates: int = Field(LIMITS.num_candidates, ge=1, le=LIMITS.max_num_candidates)
     exclude_seen: bool = LIMITS.exclude_seen
 
+    @field_validator("history")
+    @classmethod
+    def _as_events(cls, history: list[HistoryEvent]) -> list[Event]:
+        """Keep the events as the pipeline takes them: pydantic's objects take many times the memory."""
+        return [Event(event.item_id, event.rating, event.timestamp) for event in history]
+
     @field_validator("top_k", "num_candidates", mode="before")
     @classmethod
     def _whole(cls, value: object) -> object:
@@ -94,8 +100,8 @@ class RecommendRequest(BaseModel):
 
     @property
     def events(self) -> list[Event]:
-        """The history as the pipeline takes it."""
-        return [Event(event.item_id, event.rating, event.timestamp) for event in self.history]
+        """The history as the pipeline takes it; see `_as_events`."""
+        return cast("list[Event]", self.history)
 
     @property
     def candidates(self) -> int:
