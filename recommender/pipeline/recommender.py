@@ -27,6 +27,7 @@ from recommender.ranking.base import Feature
 
 Items = NDArray[np.int64]
 AT_ONCE = 50  # items that are described between two pauses: some ms
+LARGE = 100  # candidates, events or items of a request; above it, each source takes some ms too
 
 
 class Recommender:
@@ -82,7 +83,7 @@ class Recommender:
             top_k: items in the response.
             num_candidates: candidates of each source; by default 100, or `top_k` if that is more.
             exclude_seen: leave out the items of the user's history.
-            pause: called after every few items of a long response, so that a server can do something else.
+            pause: called between the parts of a large request, some ms each, so that a server can do something else.
 
         Raises:
             RequestError: a rating of `history` is out of the model's range, a timestamp is no time, an ID is no text
@@ -93,8 +94,12 @@ class Recommender:
             "num_candidates", max(LIMITS.num_candidates, top_k) if num_candidates is None else num_candidates
         )
         user_id = text_of("user_id", user_id)
+        if pause is None or max(num_candidates, len(history), top_k) <= LARGE:  # a pause has its price
+            pause = _go_on
         query = self.query(user_id, history, exclude_seen=exclude_seen)
-        ranked = self._ranked(query, self._proposed(query, num_candidates), num_candidates, top_k)
+        pause()
+        ranked = self._ranked(query, self._proposed(query, num_candidates, pause), num_candidates, top_k)
+        pause()
         return Recommendations(user_id, ranked.origin, self._described(query, ranked, top_k, pause))
 
     def query(
@@ -185,9 +190,13 @@ class Recommender:
                 return predicted
         return None
 
-    def _proposed(self, query: Query, count: int) -> dict[str, Candidates]:
-        found = {name: source.top(query, count) for name, source in self._sources.items()}
-        return {name: one for name, one in found.items() if one is not None}
+    def _proposed(self, query: Query, count: int, pause: Callable[[], object]) -> dict[str, Candidates]:
+        found = {}
+        for name, source in self._sources.items():
+            if (candidates := source.top(query, count)) is not None:
+                found[name] = candidates
+            pause()
+        return found
 
     def _ranked(self, query: Query, proposed: Mapping[str, Candidates], num_candidates: int, top_k: int) -> Ranked:
         """Return the final order of what the candidate sources propose, or else the first fallback's order."""
@@ -207,7 +216,7 @@ class Recommender:
         return np.full(len(item_num), np.nan)
 
     def _described(
-        self, query: Query, ranked: Ranked, top_k: int, pause: Callable[[], object] | None
+        self, query: Query, ranked: Ranked, top_k: int, pause: Callable[[], object]
     ) -> list[RecommendedItem]:
         """Return the first `top_k` with their titles, numbers and reasons."""
         items = ranked.item_num[:top_k]
@@ -218,8 +227,7 @@ class Recommender:
         parts: dict[str, Source | Feature] = {**self.model.sources, **self.model.features}
         reasons: list[list[Because]] = []
         for begin in range(0, len(numbers), AT_ONCE):
-            if begin and pause is not None:
-                pause()
+            pause()
             places = slice(begin, min(begin + AT_ONCE, len(numbers)))
             reasons += explain(query, ranked, places, parts, self.model.items, self.model.titles)
         proposers = {name: set(one.item_num.tolist()) for name, one in ranked.proposed.items()}
@@ -240,6 +248,10 @@ class Recommender:
 def _present(model: Model, names: Sequence[str]) -> dict[str, Source]:
     """Return the sources of these names that the model has: training leaves out those that do not suit the data."""
     return {name: model.sources[name] for name in names if name in model.sources}
+
+
+def _go_on() -> None:
+    """Do not pause."""
 
 
 def _nothing(_: int) -> dict[str, NDArray[np.float64]]:

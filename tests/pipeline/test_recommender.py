@@ -14,7 +14,7 @@ from support.model import factors_of
 from recommender.cli import train
 from recommender.errors import RequestError
 from recommender.pipeline.recommendations import Because, Event
-from recommender.pipeline.recommender import AT_ONCE, Recommender
+from recommender.pipeline.recommender import AT_ONCE, LARGE, Recommender
 from recommender.training.api import train as train_in_memory
 
 TITLES = {
@@ -138,15 +138,19 @@ def test_top_k_and_num_candidates_bound_the_answer(shop: Recommender) -> None:
     assert len(ids(shop, "ann", top_k=5, num_candidates=1)) == 1
 
 
-def test_a_long_response_pauses_every_few_items_and_is_the_same(recommender: Recommender) -> None:
+def test_a_large_request_pauses_between_its_parts_and_its_response_is_the_same(recommender: Recommender) -> None:
     user, items = recommender.model.users.id(0), recommender.model.items
     history = [Event(items.id(number)) for number in range(len(items))]
     pauses: list[None] = []
     options: dict[str, Any] = {"top_k": len(items), "exclude_seen": False}
     paused = recommender.recommend(user, history, pause=lambda: pauses.append(None), **options)
     assert paused == recommender.recommend(user, history, **options)
-    assert len(pauses) == (len(paused.items) - 1) // AT_ONCE > 1
-    recommender.recommend(user, history, pause=pytest.fail)
+    assert len(pauses) > len(paused.items) // AT_ONCE + 3
+    for sizes in ({"top_k": LARGE + 1}, {"num_candidates": LARGE + 1}, {"history": history[: LARGE + 1]}):
+        pauses.clear()
+        recommender.recommend(user, pause=lambda: pauses.append(None), **sizes)
+        assert pauses
+    recommender.recommend(user, history[:LARGE], num_candidates=LARGE, pause=pytest.fail)
 
 
 def test_an_unknown_user_gets_popular_items(shop: Recommender) -> None:
