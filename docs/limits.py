@@ -8,7 +8,7 @@ from recommender.data import bounds, vocabulary
 from recommender.pipeline.limits import LIMITS
 from recommender.prepare import download
 from recommender.sagemaker import server_environment as environment
-from recommender.service import body, load, server, worker
+from recommender.service import body, load, requests, server, worker
 
 MIB, GIB = 2**20, 2**30
 
@@ -48,7 +48,12 @@ def of_a_worker() -> str:
         [
             ["requests in progress", load.MAX_REQUESTS, "", busy],
             ["their records", load.MAX_RECORDS, "", busy],
-            ["their bodies and responses, those to 64 KiB apart", f"{load.MAX_BODIES} of the largest size", "", busy],
+            [
+                "bytes of their bodies, decoded values and responses, those to 64 KiB apart",
+                *(f"{load.MAX_BODIES} times the largest body", "", busy),
+            ],
+            ["bytes that a JSON value counts, once it is decoded", requests.VALUE_BYTES, "", ""],
+            ["bytes that a byte of JSON text counts, once it is decoded", requests.TEXT_BYTES, "", ""],
             [
                 *("connections", server.MAX_CONNECTIONS, "the system's limit of open files"),
                 "the connection that has waited longest for its client is closed",

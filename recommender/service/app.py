@@ -21,7 +21,7 @@ from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, PING, M
 from recommender.service.body import read_body
 from recommender.service.load import RETRY_AFTER, SMALL, Held, Load
 from recommender.service.media import Record, RequestBody, Result, as_json, read, write
-from recommender.service.requests import RecommendRequest, checked_work
+from recommender.service.requests import RecommendRequest, checked_work, decoded_bytes
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
@@ -87,6 +87,8 @@ def _invoke(recommender: Recommender, settings: ServerSettings, load: Load) -> R
     body = read_body(request, settings.max_body_bytes, load, held)
     max_values = settings.max_body_bytes // BYTES_PER_VALUE
     with load.turn() if len(body) > SMALL else nullcontext():
+        if not settings.is_batch and request_type is not MediaType.CSV:
+            held.add(decoded_bytes(body, max_values))
         parsed = read(body, request_type, max_values, None if settings.is_batch else LIMITS.max_instances)
     g.count = parsed.count
     kind = MediaType.of(response_type) or MediaType.JSON

@@ -7,7 +7,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 MAX_REQUESTS = 500  # that a worker computes or keeps waiting for its CPU
 MAX_RECORDS = 10_000  # of these requests: 10 s of work at 1 ms a record, of the 60 s that SageMaker allows
-MAX_BODIES = 8  # bodies and responses of the largest size that a worker keeps in memory
+MAX_BODIES = 24  # of the largest size: the memory for bodies, their decoded values and responses; one takes up to 16
 SMALL = 64 * 2**10  # bytes; smaller bodies and responses are always taken, so that large ones block no other client
 RETRY_AFTER = 1  # second, as the message says
 
@@ -62,10 +62,10 @@ class Load:
         """Count bytes in memory.
 
         Raises:
-            ServiceUnavailable: large bodies and responses fill the memory that is meant for them.
+            ServiceUnavailable: large requests and responses fill the memory that is meant for them.
         """
         if self._bytes + count > self._max_bytes and not small:
-            raise _overloaded(f"{self._bytes} bytes of bodies and responses are in memory")
+            raise _overloaded(f"bodies and responses take {self._bytes} bytes of memory")
         self._bytes += count
 
 

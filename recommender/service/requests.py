@@ -14,6 +14,7 @@ from recommender.pipeline.recommendations import Event
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 MAX_FIELDS = 20  # of an object that are checked; no object of a request has as many
+VALUE_BYTES, TEXT_BYTES = 128, 4  # of memory, at most, for a decoded value and for a byte of its text
 SEVERAL_VALUES = "trailing characters"  # the JSON parser's words for more after the first value
 
 
@@ -126,23 +127,43 @@ def _first_fields(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def decode(body: bytes, max_values: int) -> Any:  # noqa: ANN401 - any JSON value
-    """Return the JSON value of a body; depth is bounded, NaN and Infinity are refused.
+    """Return the JSON value of a body or of one of its lines; depth is bounded, NaN and Infinity are refused.
 
     Args:
         body: the bytes.
-        max_values: maximum number of values in it, by its commas and opening brackets. Three bytes of a body can make
-            an object that takes 20 times the memory.
+        max_values: maximum number of values in it; see `decoded_bytes`.
 
     Raises:
         RequestError: the body is empty, not JSON or has too many values.
     """
-    if len(body) > max_values and sum(map(body.count, (b",", b"{", b"["))) > max_values:
-        raise RequestError("", f"expected a JSON body with at most {max_values} values: send it in parts")
+    if len(body) > max_values:
+        _most_values(body, max_values)
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
         hint = ": one JSON value a line is application/jsonlines" if str(error).startswith(SEVERAL_VALUES) else ""
         raise RequestError("", f"expected a JSON body: {error}{hint}") from None
+
+
+def decoded_bytes(body: bytes, max_values: int) -> int:
+    """Return the most memory that the JSON values of a body can take once they are decoded.
+
+    Args:
+        body: the bytes.
+        max_values: maximum number of values in it. Three bytes of a body can make an object of 64.
+
+    Raises:
+        RequestError: the body has too many values.
+    """
+    return VALUE_BYTES * _most_values(body, max_values) + TEXT_BYTES * len(body)
+
+
+def _most_values(body: bytes, max_values: int) -> int:
+    """Return the most values that a body can have, by its commas and opening brackets."""
+    count = 1 + sum(map(body.count, (b",", b"{", b"[")))
+    if count > max_values:
+        raise RequestError("", f"expected a JSON body with at most {max_values} values: send it in parts")
+    return count
 
 
 def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value

@@ -1,5 +1,6 @@
 """What one client can do to a server: a real process with one worker, over raw sockets and real HTTP clients."""
 
+import itertools
 import json
 import resource
 import socket
@@ -130,6 +131,16 @@ def test_a_body_of_the_largest_size_is_refused_in_one_short_line(server: Server,
     assert still_serves(server)
 
 
+def test_values_of_json_lines_are_bounded_in_all_lines_together(server: Server) -> None:
+    before = peak_mb(server)
+    line = b"[" + b"{}," * 2_000 + b"{}]\n"
+    status, answer = send(server, request_of(line * 1_000, "application/jsonlines"))
+    assert (status, answer["field"]) == (400, "")
+    assert answer["error"].endswith("values: send it in parts")
+    assert peak_mb(server) - before < 30
+    assert still_serves(server)
+
+
 def test_items_of_all_records_are_bounded_before_the_work(server: Server) -> None:
     body = json.dumps({"instances": [{"user_id": "u", "top_k": 1_000}] * 500})
     status, answer = send(server, request_of(body.encode()))
@@ -154,14 +165,30 @@ def test_bodies_that_fill_the_memory_are_refused_and_small_ones_are_not(server: 
     before = peak_mb(server)
     part = head(MOST) + b" " * (MOST - 1)
     with ExitStack() as stack:
-        clients = [stack.enter_context(connected(server, part)) for _ in range(3 * MAX_BODIES)]
+        clients = [stack.enter_context(connected(server, part)) for _ in range(MAX_BODIES + 8)]
         assert still_serves(server)
         for client in clients:
             client.sendall(b" ")
         statuses = Counter(response_of(client)[0] for client in clients)
     assert statuses.keys() == {400, 503}  # a body of spaces is no JSON
-    assert statuses[503] >= MAX_BODIES
-    assert peak_mb(server) - before < 3 * MAX_BODIES * DEFAULT_PAYLOAD_IN_MB
+    assert statuses[503] >= 8
+    assert peak_mb(server) - before < (MAX_BODIES + 8) * DEFAULT_PAYLOAD_IN_MB
+    assert still_serves(server)
+
+
+def test_values_that_fill_the_memory_are_refused_and_small_ones_are_not(server: Server) -> None:
+    """The histories of 40 requests within every bound take some 15 MB each once they are decoded."""
+    before = peak_mb(server)
+    ids = itertools.count()
+    history = [[{"item_id": f"item-{next(ids)}"} for _ in range(LIMITS.max_history)] for _ in range(50)]
+    data = request_of(json.dumps({"instances": [{"user_id": "u", "history": events} for events in history]}).encode())
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(server, data)) for _ in range(40)]
+        assert still_serves(server)
+        statuses = Counter(response_of(client)[0] for client in clients)
+    assert statuses.keys() == {200, 503}
+    assert statuses[503] >= 20
+    assert peak_mb(server) - before < MAX_BODIES * DEFAULT_PAYLOAD_IN_MB
     assert still_serves(server)
 
 
