@@ -12,20 +12,25 @@ COPY requirements-serve.lock /build/
 RUN /opt/venv/bin/pip install --require-hashes --no-deps --requirement /build/requirements-serve.lock
 
 # What training needs on top. The order of the layers is that of how seldom they change: torch is installed once. Each
-# step asks one index: torch's own for torch and, with CUDA, for the packages of its build; PyPI for all others, by hash.
+# step asks one index: torch's own for torch and, with CUDA, for the packages of its build; PyPI for all others. All come
+# by hash, torch's other builds apart: each has files of its own.
 FROM serve-packages AS train-packages
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-COPY requirements.txt /build/
+COPY requirements.txt requirements-torch-cpu.lock /build/
 RUN grep '^torch==' /build/requirements.txt >/build/torch.txt \
-    && /opt/venv/bin/pip install --no-deps --index-url "${TORCH_INDEX}" --requirement /build/torch.txt
+    && case "${TORCH_INDEX}" in */cpu) locked="--require-hashes --requirement /build/requirements-torch-cpu.lock" ;; \
+         *) locked="--requirement /build/torch.txt" ;; esac \
+    && /opt/venv/bin/pip install --no-deps --index-url "${TORCH_INDEX}" ${locked}
 COPY requirements.lock /build/
 RUN /opt/venv/bin/pip install --require-hashes --no-deps --requirement /build/requirements.lock \
-    && /opt/venv/bin/pip install --index-url "${TORCH_INDEX}" --requirement /build/torch.txt \
+    && case "${TORCH_INDEX}" in */cpu) ;; \
+         *) /opt/venv/bin/pip install --index-url "${TORCH_INDEX}" --requirement /build/torch.txt ;; esac \
     && /opt/venv/bin/pip check
 
 FROM train-packages AS listed
-ARG CYCLONEDX=7.5.0
-RUN python -m venv /opt/cyclonedx && /opt/cyclonedx/bin/pip install "cyclonedx-bom==${CYCLONEDX}" \
+COPY requirements-sbom.lock /build/
+RUN python -m venv /opt/cyclonedx \
+    && /opt/cyclonedx/bin/pip install --require-hashes --no-deps --requirement /build/requirements-sbom.lock \
     && /opt/cyclonedx/bin/cyclonedx-py environment --output-reproducible --output-file /sbom.json /opt/venv/bin/python
 
 FROM scratch AS sbom

@@ -39,10 +39,13 @@ install_torch = $(if $(TORCH),$(1) -m pip install --quiet --disable-pip-version-
 # Files lock each group of extras to exact versions; torch's own CUDA packages come with the build that is chosen.
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy fewest --python-version 3.11 \
         --no-annotate --custom-compile-command "make lock"
-# What the image installs, with the hashes of all files; torch's files differ from build to build.
-HASHES := $(BIN)/uv pip compile --quiet --no-deps --universal --python-version 3.11 --no-annotate --generate-hashes \
-        --no-emit-package torch --custom-compile-command "make lock"
-LOCKS := requirements.txt requirements-serve.txt requirements-dev.txt requirements.lock requirements-serve.lock
+# What the image installs, with the hashes of all files. Torch's files differ from build to build; those for the CPU have
+# a file of their own, which is written when the version changes: their index is needed for it.
+HASHES := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes \
+        --custom-compile-command "make lock"
+LOCKS := requirements.txt requirements-serve.txt requirements-dev.txt requirements.lock requirements-serve.lock \
+         requirements-torch-cpu.lock requirements-sbom.lock
+CPU_INDEX := https://download.pytorch.org/whl/cpu
 IMAGE_EXTRAS := --extra serve --extra train --extra report --extra aws
 RESOLVE := $(BIN)/uv pip compile --quiet requirements.txt --output-file build/resolved.txt
 UNLOCKED := sed -i.before -E '/^(nvidia|cuda|triton)/d'
@@ -157,8 +160,11 @@ lock: .venv/installed-dev
 	$(LOCK) --all-extras --constraint requirements.txt --output-file requirements-dev.txt
 	$(UNLOCKED) requirements.txt requirements-serve.txt requirements-dev.txt
 	rm -f requirements.txt.before requirements-serve.txt.before requirements-dev.txt.before
-	$(HASHES) requirements.txt --output-file requirements.lock
-	$(HASHES) requirements-serve.txt --output-file requirements-serve.lock
+	$(HASHES) --no-deps --no-emit-package torch requirements.txt --output-file requirements.lock
+	$(HASHES) --no-deps requirements-serve.txt --output-file requirements-serve.lock
+	$(HASHES) --group sbom --output-file requirements-sbom.lock
+	torch=$$(grep '^torch==' requirements.txt)+cpu; grep -q "^$$torch " requirements-torch-cpu.lock || \
+	  echo "$$torch" | $(HASHES) --no-deps --index-url $(CPU_INDEX) --output-file requirements-torch-cpu.lock -
 
 # The lock files are what `make lock` writes, and they resolve for each platform: on Linux with wheels alone, on macOS
 # with wheels of all that is large (gevent has none for Python 3.11 there, and compiles).

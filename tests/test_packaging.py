@@ -94,6 +94,14 @@ def test_what_the_image_installs_by_hash_is_what_is_locked_but_for_torch(name: s
     assert set(pins) == {" ".join(line.split()) for line in lines}, "run make lock"
 
 
+def test_torch_for_the_cpu_is_locked_by_hash_to_the_version_of_the_others() -> None:
+    lines = (ROOT / "requirements-torch-cpu.lock").read_text().splitlines()
+    pin, *hashes = [line.strip(" \\") for line in lines if not line.startswith("#")]
+    assert pin == f"torch=={locked('requirements.txt')['torch']}+cpu", "run make lock"
+    assert len(hashes) == len(set(hashes)) == 6  # Python 3.11 to 3.13, x86-64 and arm64
+    assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", text) for text in hashes)
+
+
 @pytest.mark.parametrize("name", ["requirements-serve.txt", "requirements.txt"])
 def test_the_packages_behind_the_requirements_are_locked_too_and_nothing_else(name: str) -> None:
     needed = set(installed_closure(list(direct(LOCKS[name]))))

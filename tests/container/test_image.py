@@ -538,10 +538,16 @@ def test_the_bill_of_materials_names_every_package_of_the_image(image: Image, re
 
 
 def test_every_package_of_the_image_is_installed_by_hash_from_one_index() -> None:
-    """Torch alone comes from an index of its own."""
-    steps = re.findall(r"pip install (.*?)(?: \\\\)?$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    of_image = [step for step in steps if "cyclonedx" not in step]
-    assert len(of_image) == 4
-    for step in of_image:
-        assert ("--require-hashes" in step) != ('--index-url "${TORCH_INDEX}" --requirement /build/torch.txt' in step)
-        assert "extra-index" not in step
+    """Torch comes from an index of its own, and by hash if it is the build for the CPU."""
+    text = re.sub(r" \\\n *", " ", (ROOT / "Dockerfile").read_text())
+    (torch,) = re.findall(r"pip install --no-deps (--index-url .*)", text)
+    assert torch == '--index-url "${TORCH_INDEX}" ${locked}'
+    assert '*/cpu) locked="--require-hashes --requirement /build/requirements-torch-cpu.lock" ;;' in text
+    cuda = '*/cpu) ;; *) /opt/venv/bin/pip install --index-url "${TORCH_INDEX}" --requirement /build/torch.txt ;; esac'
+    assert text.count("--index-url") == 2
+    assert cuda in text
+    others = re.findall(
+        r"pip install (?!.*index-url)([^&\"]*)", text.replace(cuda, "").replace(f"pip install --no-deps {torch}", "")
+    )
+    assert len(others) == 3
+    assert all(step.startswith("--require-hashes --no-deps --requirement /build/requirements") for step in others)

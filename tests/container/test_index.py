@@ -32,7 +32,7 @@ def test_the_index_has_the_same_url_in_every_run_so_that_dockers_cache_is_used(f
             urls.append(url)
             with urllib.request.urlopen(f"{url}/torch/torch-1.2.0-py3-none-any.whl") as response:
                 assert response.read() == b"a wheel"
-    assert urls == [f"http://127.0.0.1:{image.TORCH_PORT}"] * 2
+    assert urls == [f"http://127.0.0.1:{image.TORCH_PORT}/{folder.name}"] * 2
 
 
 def test_a_wheel_of_another_version_is_not_the_pinned_one(folder: Path) -> None:

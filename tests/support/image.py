@@ -110,7 +110,7 @@ def torch_index() -> Iterator[str]:
     (pinned,) = (
         line.split()[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith("torch==")
     )
-    with local_index(ROOT / "build" / "torch-index", pinned) as index:
+    with local_index(ROOT / "build" / "torch-index" / "cpu", pinned) as index:
         yield index
 
 
@@ -119,7 +119,7 @@ def local_index(folder: Path, pinned: str) -> Iterator[str]:
     """Serve a wheel as an index of pip at a URL that is the same in every run.
 
     Args:
-        folder: keeps the wheel for the next run, in a folder named after the project.
+        folder: keeps the wheel for the next run, in a folder named after the project; its name ends the URL.
         pinned: such as torch==2.9.1.
     """
     project, _, version = pinned.partition("==")
@@ -128,11 +128,11 @@ def local_index(folder: Path, pinned: str) -> Iterator[str]:
         wheels.mkdir(parents=True, exist_ok=True)
         download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), pinned]
         subprocess.run(download, check=True, capture_output=True)
-    with listening(partial(QuietHandler, directory=str(folder))) as server:
+    with listening(partial(QuietHandler, directory=str(folder.parent))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{TORCH_PORT}"
+            yield f"http://127.0.0.1:{TORCH_PORT}/{folder.name}"
         finally:
             server.shutdown()
             thread.join()
