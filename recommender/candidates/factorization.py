@@ -109,6 +109,7 @@ class Factorization(Source):
             rating = context.data.ratings[0]
             say(f"all ratings are {rating:g}: nothing tells items apart, so the popular ones come first")
             factors = _by_popularity(factors, context.data)
+            context.metrics["num_validation_ratings"] = 0
         elif choice.rmse:
             context.metrics["validation_rmse"] = min(choice.rmse)
             context.metrics["validation_rmse_by_iteration"] = choice.rmse

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from recommender.candidates import SOURCES
 from recommender.common.progress import progress
 from recommender.components.fit_context import FitContext
@@ -19,6 +21,7 @@ NO_VALIDATION = (
     "or ratings in which a user's last item is one that others have rated, too."
 )
 NO_RATINGS = "The events have no ratings, so no source predicts ratings and there is no error to show."
+ALL_EQUAL = "All ratings are equal, so every prediction is right and there is no error to show."
 NO_PREDICTIONS = "No source of this model predicts ratings, so there is no error to show."
 
 
@@ -62,6 +65,8 @@ def nothing_validated(finished: TrainingRun) -> str:
     """Return the sentence about why there is no validation error."""
     if finished.data.rating is None:
         return NO_RATINGS
+    if np.ptp(finished.data.rating) == 0:
+        return ALL_EQUAL
     return NO_VALIDATION if OWNER in finished.recommender.model.sources else NO_PREDICTIONS
 
 

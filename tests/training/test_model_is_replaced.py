@@ -262,11 +262,13 @@ def test_equal_ratings_are_said_and_ties_go_by_popularity(job: Job, capfd: pytes
     rows = [(f"u{user}", item, 1) for user in range(20) for item in ("i9", f"i{user % 3}", f"i{user % 2}")]
     job.write("train/a.csv", "user_id,item_id,rating\n" + "".join(f"{u},{i},{r}\n" for u, i, r in {*rows}))
     for pipeline in ("auto", "paper"):
-        assert train.main(["--pipeline", pipeline]) == 0
+        assert train.main(["--pipeline", pipeline, "--report", "true"]) == 0
         out = capfd.readouterr().out
         assert "all ratings are 1: nothing tells items apart, so the popular ones come first" in out
         assert "validation_rmse=" not in out.replace("iteration_validation_rmse", "")
         assert "validation_rmse" not in job.metrics
+        assert "All ratings are equal" in job.container.report_file.read_text()
+        assert "Traceback" not in out
         recommender = Recommender.load(job.container.model_dir)
         user_id = "u0" if pipeline == "paper" else "new"
         answer = recommender.recommend(user_id, exclude_seen=False)
