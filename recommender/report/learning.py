@@ -65,7 +65,7 @@ def nothing_validated(finished: TrainingRun) -> str:
     """Return the sentence about why there is no validation error."""
     if finished.data.rating is None:
         return NO_RATINGS
-    if np.ptp(finished.data.rating) == 0:
+    if len(finished.data) > 1 and np.ptp(finished.data.rating) == 0:
         return ALL_EQUAL
     return NO_VALIDATION if OWNER in finished.recommender.model.sources else NO_PREDICTIONS
 
