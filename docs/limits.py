@@ -8,7 +8,7 @@ from recommender.data import bounds, vocabulary
 from recommender.pipeline.limits import LIMITS
 from recommender.prepare import download
 from recommender.sagemaker import server_environment as environment
-from recommender.service import body, load, requests, server, worker
+from recommender.service import app, body, load, requests, server, worker
 
 MIB, GIB = 2**20, 2**30
 
@@ -31,6 +31,9 @@ def of_a_request() -> str:
             ["`top_k` of all records", LIMITS.max_items_in_all, "", named],
             ["`num_candidates`", LIMITS.max_num_candidates, "", named],
             ["`num_candidates` of all records", LIMITS.max_candidates_in_all, "", named],
+            ["JSON values", app.MAX_VALUES, f"none if `{environment.BATCH}`", "400"],
+            ["chunks of a chunked body", worker.MAX_CHUNKS, "", "400, the connection is closed"],
+            ["characters of `Accept`", app.MAX_ACCEPT_LENGTH, "", "406"],
             ["events of a history", LIMITS.max_history, "", named],
             ["events of the histories of all records", LIMITS.max_history_in_all, "", named],
             ["characters of an ID", LIMITS.max_id_length, "", named],

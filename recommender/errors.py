@@ -21,6 +21,10 @@ class ArtifactError(RecommenderError):
     """The model folder is missing a file, altered, truncated or written by a future version."""
 
 
+class BusyFolderError(RecommenderError):
+    """Another process is at work on the folder of this command; the folder is that process's own."""
+
+
 class RequestError(RecommenderError):
     """A request is invalid; `field` names the field, or is empty for the body as a whole."""
 

@@ -5,8 +5,6 @@ share, and checks every value that could make a response fail. The folder's own 
 each component adds `<component>.<array>.npy`. The same model gives the same bytes.
 """
 
-import fcntl
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ import numpy as np
 from recommender.candidates import SOURCES
 from recommender.candidates.base import Source
 from recommender.common import array_folder
+from recommender.common.files import only_process
 from recommender.common.messages import shown
 from recommender.components.base import Array, ArrayError, Component, check_arrays
 from recommender.data.event_types import MAX_WEIGHT
@@ -122,9 +121,14 @@ def replacing(folder: Path) -> Iterator[None]:
     If the block fails, nothing is published. After a stop signal a model that is whole is published: it can be served.
 
     Raises:
-        ArtifactError: the folder can't be written, or another process is in such a block for it.
+        ArtifactError: the folder can't be written.
+        BusyFolderError: another process is in such a block for it.
     """
-    with _only_job(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(f"{folder}: can't be written ({error}): expected a folder for the model") from None
+    with only_process(folder, "give this job another --base-dir"):
         try:
             yield
         except Exception:
@@ -134,29 +138,6 @@ def replacing(folder: Path) -> Iterator[None]:
             if array_folder.is_staged(folder):
                 array_folder.publish(folder)
             array_folder.discard(folder)
-
-
-@contextmanager
-def _only_job(folder: Path) -> Iterator[None]:
-    """Hold a lock on the folder. The kernel releases it however the process ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        number = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise ArtifactError(f"{folder}: can't be written ({error}): expected a folder for the model") from None
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(number)
-        raise ArtifactError(
-            f"{folder}: another job is at work on this model folder: wait for it, or give this job another --base-dir"
-        ) from None
-    except OSError:  # a file system without locks
-        pass
-    try:
-        yield
-    finally:
-        os.close(number)
 
 
 def file_of(component: str, array: str) -> str:

@@ -20,7 +20,7 @@ from recommender.artifacts import model_archive
 from recommender.cli.options import container_from, location_options, options_of
 from recommender.common.extras import missing_package
 from recommender.common.output import accept_all_text, complain, say
-from recommender.errors import ConfigError, RecommenderError
+from recommender.errors import BusyFolderError, ConfigError, RecommenderError
 from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker.environment import Container
 
@@ -88,10 +88,18 @@ def failed(container: Container, error: BaseException) -> int:
     """Report the failure; return the exit code."""
     if isinstance(error, ModuleNotFoundError):
         error = missing_package(error) or error
-    message = str(error) if isinstance(error, RecommenderError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, RecommenderError):
+        message = str(error)
+    elif isinstance(error, OSError) and error.filename is not None and error.strerror:
+        message = f"{error.filename}: can't be read or written: {error.strerror}"
+    else:
+        message = f"{type(error).__name__}: {error}"
     if not isinstance(error, RecommenderError | OSError | MemoryError):
         complain(traceback.format_exc())  # a bug: the log needs the traceback, the failure file does not
-    fail(container, message)
+    if isinstance(error, BusyFolderError):
+        complain(f"error: {message}")  # the failure file is that of the other job
+    else:
+        fail(container, message)
     return 1
 
 
@@ -100,7 +108,8 @@ def fail(container: Container, message: str) -> None:
     try:
         container.write_failure(message)
     except OSError as error:
-        message += f" ({container.failure_file}: can't be written: {error})"
+        if str(container.failure_file) not in message:
+            message += f" ({container.failure_file}: can't be written: {error.strerror})"
     complain(f"error: {message}")
 
 

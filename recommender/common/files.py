@@ -4,12 +4,15 @@ Files that count only together. Files that are read without waiting.
 """
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
+
+from recommender.errors import BusyFolderError
 
 UNFINISHED = "_recommender_unfinished"  # a file: what is written into its folder is not whole
 NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # a file system that can't sync a folder, or read it
@@ -69,6 +72,31 @@ def whole_together(folder: Path) -> Iterator[None]:
     sync(folder)
     mark.unlink()
     sync(folder)
+
+
+@contextmanager
+def only_process(folder: Path, advice: str) -> Iterator[None]:
+    """Hold a lock on a folder. The kernel releases it however the process ends.
+
+    Args:
+        folder: the folder.
+        advice: what the user can do instead of waiting.
+
+    Raises:
+        BusyFolderError: another process holds it.
+    """
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(number)
+        raise BusyFolderError(f"{folder}: another job is at work on this folder: wait for it, or {advice}") from None
+    except OSError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(number)
 
 
 def sync(path: Path) -> None:

@@ -160,6 +160,8 @@ def checked_ids(ids: pa.Array, name: str, column: Id, rows: Rows) -> pa.Dictiona
         DataError: an ID is missing, empty or too long.
     """
     encoded = ids.dictionary_encode()
+    if encoded.dictionary.null_count:
+        encoded = encoded.dictionary_decode().dictionary_encode()
     length = pc.utf8_length(encoded.dictionary).to_numpy()
     good = np.append((length > 0) & (length <= MAX_ID_CHARACTERS), False)  # the last entry is for null, code -1
     codes = encoded.indices.fill_null(-1).to_numpy()

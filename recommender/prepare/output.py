@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from recommender.common.files import UNFINISHED, problems_named, sync_tree, whole_together
+from recommender.common.files import UNFINISHED, only_process, problems_named, sync_tree, whole_together
 from recommender.common.messages import printable
 from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import ConfigError
@@ -60,6 +60,7 @@ def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
 
     Raises:
         ConfigError: the destination has files that no earlier run wrote; in S3, any file that would be replaced.
+        BusyFolderError: another run writes into the folder.
         DataError: S3 refuses.
         OSError: a folder can't be written.
     """
@@ -72,10 +73,11 @@ def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
     folder = Path(output)
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for left_behind in folder.glob(f"{STAGING}*"):  # leftovers of a killed run
-        shutil.rmtree(left_behind)
-    with problems_named(folder), tempfile.TemporaryDirectory(prefix=STAGING, dir=folder) as staging:
-        yield FolderOutput(folder, Path(staging))
+    with only_process(folder, "give this run another --output"):
+        for left_behind in folder.glob(f"{STAGING}*"):  # leftovers of a killed run
+            shutil.rmtree(left_behind)
+        with problems_named(folder), tempfile.TemporaryDirectory(prefix=STAGING, dir=folder) as staging:
+            yield FolderOutput(folder, Path(staging))
 
 
 class FolderOutput:

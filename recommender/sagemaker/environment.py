@@ -6,6 +6,7 @@ environment name of training, and `server_environment` those of the server. They
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -215,9 +216,18 @@ class Container:
         return Cluster(current, tuple(map(str, hosts)), str(interface) if interface else None, port)
 
     def write_failure(self, message: str) -> None:
-        """Write the reason of a failure to the file that SageMaker reads (contract T8)."""
+        """Write the reason of a failure to the file that SageMaker reads (contract T8).
+
+        Raises:
+            OSError: it can't be written; no empty file is left.
+        """
         self.failure_file.parent.mkdir(parents=True, exist_ok=True)
-        self.failure_file.write_text(message[:MAX_FAILURE_CHARACTERS], encoding="utf-8")
+        try:
+            self.failure_file.write_text(message[:MAX_FAILURE_CHARACTERS], encoding="utf-8")
+        except OSError:
+            with suppress(OSError):
+                self.failure_file.unlink()
+            raise
 
     @property
     def _config_dir(self) -> Path:

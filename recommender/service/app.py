@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -31,6 +31,10 @@ PATHS = "GET /ping, POST /invocations and GET /execution-parameters"
 DEFAULTS = ServerSettings()
 INTERNAL = "internal error; the server's log has the details"
 BYTES_PER_VALUE = 12  # of a JSON body, at least; an event of a history has 2 values and 15 bytes or more
+# Of a request in real time: 4 for an event with all its fields, 20 for a record. A value can be a key of its own, and
+# the worker does nothing else while it decodes a body.
+MAX_VALUES = 4 * LIMITS.max_history_in_all + 20 * LIMITS.max_instances
+MAX_ACCEPT_LENGTH = 1_000  # characters; browsers send some 150
 
 log = logging.getLogger("recommender.requests")
 
@@ -44,6 +48,7 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, lo
         load: bounds what a worker takes on at the same time.
     """
     app = Flask(__name__)
+    app.wsgi_app = _without_upgrade(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
     bounded = load or Load(settings.max_body_bytes)
 
     @app.get(PING)
@@ -80,12 +85,24 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, lo
     return app
 
 
+def _without_upgrade(app: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Ignore that a client would rather speak another protocol; Flask refuses a WebSocket."""
+
+    def wrapped(environ: dict[str, Any], start_response: object) -> Iterable[bytes]:
+        environ.pop("HTTP_UPGRADE", None)
+        return app(environ, start_response)
+
+    return wrapped
+
+
 def _invoke(recommender: Recommender, settings: ServerSettings, load: Load) -> Response:
     request_type = _content_type()
     response_type = _accepted(settings.accept or request_type)
     held: Held = g.held
     body = read_body(request, settings.max_body_bytes, load, held)
     max_values = settings.max_body_bytes // BYTES_PER_VALUE
+    if not settings.is_batch:
+        max_values = min(max_values, MAX_VALUES)
     with load.turn() if len(body) > SMALL else nullcontext():
         if not settings.is_batch and request_type is not MediaType.CSV:
             held.add(decoded_bytes(body, max_values))
@@ -136,7 +153,7 @@ def _within(max_bytes: int, pieces: Iterable[bytes], held: Held) -> bytes:
 
 
 def _content_type() -> MediaType:
-    given = request.headers.get("Content-Type", "")
+    given = request.headers.get("Content-Type", "")[:MAX_ACCEPT_LENGTH]
     kind = MediaType.of(_in_utf_8(given) or "")
     if kind is None:
         raise UnsupportedMediaType(f"Content-Type: expected {TYPES}, in UTF-8, got {shown(given) if given else 'none'}")
@@ -151,6 +168,8 @@ def _in_utf_8(media_type: str) -> str | None:
 
 def _accepted(default: str) -> str:
     """Return the media type of the response, by the client's name for it; `default` if the client accepts any."""
+    if len(request.headers.get("Accept", "")) > MAX_ACCEPT_LENGTH:
+        raise NotAcceptable(f"Accept: expected at most {MAX_ACCEPT_LENGTH:,} characters")
     if not request.accept_mimetypes:
         return default
     wanted = MIMEAccept([(_in_utf_8(value) or "", quality) for value, quality in request.accept_mimetypes])

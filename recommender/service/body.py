@@ -26,9 +26,8 @@ def read_body(request: Request, max_bytes: int, load: Load, held: Held) -> bytes
         BadRequest: the body is shorter than its Content-Length.
         ServiceUnavailable: the worker has no memory left for it.
     """
-    encoding = request.headers.get("Content-Encoding", "")
-    if encoding.strip().lower() not in ("", "identity"):
-        raise UnsupportedMediaType(f"Content-Encoding: expected none or identity, got {shown(encoding)}")
+    for header, plain in (("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")):
+        _check_encoding(header, request.headers.get(header, ""), plain)
     length = request.content_length
     if length is not None and length > max_bytes:
         raise RequestEntityTooLarge
@@ -48,3 +47,8 @@ def read_body(request: Request, max_bytes: int, load: Load, held: Held) -> bytes
     if length is not None and len(body) < length:
         raise BadRequest(f"body: expected the {length} bytes of Content-Length, got {len(body)}")
     return bytes(body)
+
+
+def _check_encoding(header: str, given: str, plain: str) -> None:
+    if given.strip().lower() not in ("", plain):
+        raise UnsupportedMediaType(f"{header}: expected none or {plain}, got {shown(given)}")

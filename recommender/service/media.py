@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from recommender.common.messages import shown
 from recommender.errors import RequestError
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Because, Recommendations, RecommendedItem
@@ -149,11 +150,13 @@ def _because(because: Because) -> dict[str, Any]:
 def _as_csv(result: Result) -> bytes:
     text = io.StringIO()
     if isinstance(result, RequestError):
-        row = ["", "error", str(result)]
+        row = ["", "error", " ".join(str(result).splitlines())]
     else:
         row = [result.user_id, result.source, *(item.item_id for item in result.items)]
-    # An ID with a line break would split one record into two lines.
-    csv.writer(text, lineterminator="").writerow(" ".join(field.splitlines()) for field in row)
+    broken = [field for field in row if len((field + "-").splitlines()) > 1]
+    if broken:  # it would split one record into two lines
+        row = ["", "error", f"expected IDs without line breaks in CSV, got {shown(broken[0])}: accept {MediaType.JSON}"]
+    csv.writer(text, lineterminator="").writerow(row)
     return text.getvalue().encode()
 
 
@@ -176,6 +179,8 @@ def _record_of_json_line(line: bytes, max_values: int) -> Record:
 def _record_of_csv_line(line: bytes) -> Record:
     if len(line) > MAX_CSV_LINE:
         return RequestError("", f"expected a line of at most {MAX_CSV_LINE} bytes, got {len(line)}")
+    if b'"' in line and not line.startswith(b'"'):
+        return RequestError("", f"expected quotes around the whole user_id, got {shown(line.decode(errors='replace'))}")
     try:
         row = next(csv.reader([line.decode()], strict=True), [])
     except (UnicodeDecodeError, csv.Error) as error:

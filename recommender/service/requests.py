@@ -177,8 +177,9 @@ def instances(value: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON value
     entries = value["instances"]
     if not isinstance(entries, list):
         raise RequestError("instances", f"expected a list, got {shown(entries)}")
-    if others := sorted(value.keys() - {"instances"}):
-        raise RequestError(_shown_name(others[0]), "expected no field next to 'instances': each instance has its own")
+    other = next((name for name in value if name != "instances"), None)
+    if other is not None:
+        raise RequestError(_shown_name(other), "expected no field next to 'instances': each instance has its own")
     return entries
 
 

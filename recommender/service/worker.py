@@ -21,6 +21,7 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import socket, wait_write
 from gunicorn.http import get_parser
+from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import (
     ExpectationFailed,
     LimitRequestHeaders,
@@ -41,6 +42,7 @@ from recommender.service.media import as_json
 
 HEAD_SECONDS = 10  # that a new client may take to send the head of its first request
 STALL_SECONDS = 30  # that a client may neither send nor read
+MAX_CHUNKS, CHUNKS_AT_ONCE = 50_000, 100  # of a chunked body; so many are read before the worker does anything else
 LINGER_SECONDS, LINGER_BYTES = 5, 64 * 2**20  # of what a client still sends after the response, read and dropped
 DROPPED, DROP_PAUSE_SECONDS = bytearray(256 * 2**10), 0.001  # where what is dropped goes, for all connections
 CROWD, MAX_ACCEPT = 32, 100  # connections of a worker
@@ -250,6 +252,9 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 request = next(parser)
             if request is None:
                 return
+            reader = request.body.reader
+            if isinstance(reader, ChunkedReader):
+                reader.parser = _few_chunks(reader.parser, self.app.load_of_worker)
             if request.path != PING:
                 self.app.load_of_worker.wait()
             try:
@@ -260,6 +265,27 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             seconds = self.cfg.keepalive
         if not stays:  # else the server stops, and the client may not know that this is the end
             _send_last(client, b"")
+
+
+class TooManyChunks(ParseException):  # type: ignore[misc]  # gunicorn has no types
+    """A chunked body has tiny chunks."""
+
+    def __str__(self) -> str:
+        return f"a chunked body has at most {MAX_CHUNKS:,} chunks, send larger ones"
+
+
+def _few_chunks(chunks: Iterator[bytes], load: WorkerLoad) -> Iterator[bytes]:
+    """Yield the chunks of a body, with pauses: each costs the worker some microseconds, however small it is.
+
+    Raises:
+        TooManyChunks: there are more than `MAX_CHUNKS`; gunicorn then closes the connection.
+    """
+    for number, chunk in enumerate(chunks):
+        if number == MAX_CHUNKS:
+            raise TooManyChunks
+        if number % CHUNKS_AT_ONCE == CHUNKS_AT_ONCE - 1:
+            load.pause()
+        yield chunk
 
 
 def _send_last(client: socket, data: bytes) -> None:

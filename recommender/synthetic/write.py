@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.common.files import atomic, whole_together
+from recommender.common.files import atomic, only_process, whole_together
 from recommender.common.progress import progress
 from recommender.synthetic.generate import Dataset
 from recommender.synthetic.vocabulary import REVIEWS, STYLES
@@ -29,7 +29,7 @@ def write_raw(data: Dataset, folder: Path) -> None:
     mean = np.bincount(data.item_num, data.rating.astype(float), num_items) / np.maximum(count, 1)
     asin = data.asin()
     reviews, metadata = folder / REVIEWS_FILE, folder / METADATA_FILE
-    with whole_together(folder):
+    with only_process(folder, "give this run another --output"), whole_together(folder):
         _write_jsonl(reviews, len(data.rating), lambda rows: _reviews(data, asin, rows), "reviews")
         _write_jsonl(metadata, num_items, lambda rows: _metadata(data, count, mean, rows), "metadata")
 

@@ -11,6 +11,8 @@ import pytest
 from support.files import columns_of, encoded, one_row, parquet
 from support.job import Job
 
+from recommender.errors import DataError
+
 PARQUET_TEXT = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
 
 
@@ -19,6 +21,18 @@ def test_text_of_every_kind_of_parquet_is_an_id(job: Job, kind: pa.DataType) -> 
     table = pa.table({"user_id": pa.array(["b", "a", "b"]).cast(kind), "item_id": ["i"] * 3, "rating": [1, 2, 3]})
     job.write("train/a.parquet", parquet(table))
     assert job.ratings()["user_id"].tolist() == ["b", "a", "b"]
+
+
+@pytest.mark.parametrize("name", ["user_id", "item_id"])
+@pytest.mark.parametrize("kind", [*PARQUET_TEXT, pa.int64()], ids=str)
+def test_a_null_among_ids_is_named_with_file_row_and_column(job: Job, kind: pa.DataType, name: str) -> None:
+    values = (
+        pa.array([1, 2, None, 2]).cast(kind) if pa.types.is_integer(kind) else pa.array(["a", "b", None]).cast(kind)
+    )
+    table = pa.table({"user_id": ["u"] * len(values), "item_id": ["i"] * len(values), name: values})
+    job.write("train/a.parquet", parquet(table))
+    with pytest.raises(DataError, match=rf"a\.parquet: row 3, column '{name}': expected .*, got null"):
+        job.ratings()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from recommender.common.files import UNFINISHED
 from recommender.data.sources import open_channel
 from recommender.errors import DataError
 from recommender.prepare.config import PrepareConfig
+from recommender.prepare.output import opened
 
 
 def test_channels_are_the_form_that_training_reads(raw: Raw, tmp_path: Path) -> None:
@@ -413,6 +414,17 @@ def test_a_failed_run_leaves_an_earlier_result_as_it_is(raw: Raw, prepare: Prepa
     raw.write_all(shoppers())
     prepare()
     assert contents() == before
+
+
+def test_a_second_run_into_the_same_folder_is_refused_by_name(
+    raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw.write_all(shoppers())
+    with opened(str(tmp_path / "out"), engine_writes_s3=False) as first:
+        (first.staging / "rejects.csv").write_text("of the first run")
+        assert main([*raw.places, "--output", str(tmp_path / "out")]) == 1
+        assert (first.staging / "rejects.csv").read_text() == "of the first run"
+    assert f"{tmp_path / 'out'}: another job is at work on this folder" in capsys.readouterr().err
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,102 @@ def test_values_of_json_lines_are_bounded_in_all_lines_together(server: Server) 
     assert answer["error"].endswith("values: send it in parts")
     assert peak_mb(server) - before < 30
     assert still_serves(server)
+
+
+def slowest_ping(server: Server, client: Callable[[], object]) -> float:
+    """Return the seconds of the slowest of the pings that are sent while a client does something."""
+    slowest = 0.0
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(client)
+        while not done.done():
+            began = time.perf_counter()
+            assert server.request("GET", "/ping")[0] == 200
+            slowest = max(slowest, time.perf_counter() - began)
+            time.sleep(0.01)
+        done.result()
+    return slowest
+
+
+CHUNKED = (
+    b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("extension", [b"", b";" + b"x" * 4_000])
+def test_a_body_of_tiny_chunks_is_refused_and_holds_up_no_other(server: Server, extension: bytes) -> None:
+    """Each chunk costs the worker some microseconds, however small it is: a million took seconds."""
+
+    def client() -> None:
+        part = (b"1" + extension + b"\r\n \r\n") * 100
+        with connected(server, CHUNKED) as chunks:
+            with suppress(OSError):  # the server closes the connection
+                for _ in range(10_000 if not extension else 600):
+                    chunks.sendall(part)
+            status, answer = response_of(chunks)
+        assert status == 400
+        assert "at most 50,000 chunks" in answer["error"]
+
+    assert slowest_ping(server, client) < 1  # 0.1 on a quiet core; other tests run next to this one
+    assert still_serves(server)
+
+
+def test_a_body_of_large_chunks_is_taken(server: Server) -> None:
+    body = b'{"user_id": "new"}' + b" " * 1_000_000
+    parts = [body[at : at + 1_000] for at in range(0, len(body), 1_000)]
+    data = CHUNKED + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+    assert send(server, data)[0] == 200
+
+
+KEYS = ",".join(f'"{number:06x}":1' for number in range(500_000))
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        ("{" + KEYS + "}", "application/json"),
+        ("{" + KEYS + "}\n", "application/jsonlines"),
+        ('{"instances":[],' + KEYS + "}", "application/json"),
+        ('{"instances":[{' + KEYS + "}]}", "application/json"),
+        ('{"user_id":"u","history":[{' + KEYS + "}]}", "application/json"),
+    ],
+    ids=["object", "line", "next to instances", "instance", "event"],
+)
+def test_more_values_than_a_request_can_need_are_counted_before_they_are_decoded(
+    server: Server, body: str, media_type: str
+) -> None:
+    before = peak_mb(server)
+    status, answer = send(server, request_of(body.encode(), media_type))
+    assert status == 400
+    assert "expected a JSON body with at most 220000 values" in answer["error"]
+    assert peak_mb(server) - before < 60
+
+
+def test_a_request_with_every_field_of_every_event_is_within_the_bounds(server: Server) -> None:
+    event = {"item_id": "i", "rating": 5.0, "timestamp": 1.5e9}
+    record = {"user_id": "u", "history": [event] * LIMITS.max_history, "top_k": 5, "num_candidates": 5}
+    records = [record | {"exclude_seen": True}] * (LIMITS.max_history_in_all // LIMITS.max_history)
+    assert send(server, request_of(json.dumps({"instances": records}).encode()))[0] == 200
+
+
+@pytest.mark.parametrize("accept", ["a/b," * 500, 'a/b;a="' * 500], ids=["types", "parameters"])
+def test_a_long_accept_is_a_406_before_it_is_parsed(server: Server, accept: str) -> None:
+    headers = [f"Accept: {accept}"] * 40
+    status, answer = send(server, request_of(b'{"user_id": "u"}', "application/json", *headers))
+    assert (status, answer["error"]) == (406, "Accept: expected at most 1,000 characters")
+
+
+def test_a_transfer_encoding_that_is_not_decoded_is_named(server: Server) -> None:
+    data = CHUNKED.replace(b"chunked", b"gzip, chunked") + b"2\r\n{}\r\n0\r\n\r\n"
+    status, answer = send(server, data)
+    assert (status, answer["error"]) == (
+        415,
+        "Transfer-Encoding: expected none or chunked, got 'gzip, chunked'",
+    )
+
+
+def test_an_upgrade_that_is_not_supported_is_ignored(server: Server) -> None:
+    data = b"GET /ping HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    assert send(server, data)[0] == 200
 
 
 def test_items_of_all_records_are_bounded_before_the_work(server: Server) -> None:

@@ -132,12 +132,20 @@ def test_a_bad_line_is_an_answer_of_its_own_in_its_place(client: FlaskClient, us
     assert all("error" in answer for answer in answers[1:-1])
 
 
-@pytest.mark.parametrize("line", ["", "a,b", '"open', "\xff".encode("latin-1")])
+@pytest.mark.parametrize("line", ["", "a,b", '"open', '1"', 'a"b', "\xff".encode("latin-1")])
 def test_a_bad_line_of_csv_says_what_was_expected(client: FlaskClient, line: str | bytes) -> None:
     line = line.encode() if isinstance(line, str) else line
     (row,) = csv.reader(lines_of(ask(client, line + b"\n", CSV)))
     assert row[:2] == ["", "error"]
     assert "expected" in row[2]
+
+
+def test_an_id_with_a_line_break_is_an_error_in_csv_and_never_another_id(client: FlaskClient) -> None:
+    record = {"user_id": "a\nb"}
+    (row,) = csv.reader(lines_of(ask(client, json.dumps(record), JSON, CSV)))
+    assert row[:2] == ["", "error"]
+    assert row[2] == r"expected IDs without line breaks in CSV, got 'a\nb': accept application/json"
+    assert ask(client, json.dumps(record), JSON).get_json()["user_id"] == "a\nb"
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])

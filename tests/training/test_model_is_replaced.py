@@ -113,6 +113,7 @@ def test_of_two_jobs_in_one_folder_the_second_is_refused_by_name(
     with model_folder.replacing(with_model.container.model_dir):
         assert train.main([]) == 1
     assert f"{with_model.container.model_dir}: another job is at work" in capfd.readouterr().err
+    assert not with_model.container.failure_file.exists()  # it is the other job's
     assert users_of(with_model) == "u"
     assert train.main([]) == 0
     assert users_of(with_model) == "v"
