@@ -167,7 +167,7 @@ def alike(chunks: Chunks, columns: Columns) -> Chunks:
         if "timestamp" in chunk.values and chunk.values["timestamp"].type == pa.int64():
             units.add(chunk.values["timestamp"].to_numpy(), chunk.rows)
         yield chunk
-    units.say_mixed()
+    units.say_what_they_mean()
 
 
 def _say_likely(chunk: Chunk, columns: Columns) -> None:

@@ -27,9 +27,17 @@ class TimeUnits:
             self._first.setdefault(number, f"{times[row]} in {rows.row(row)}")
         self._counts += counts
 
-    def say_mixed(self) -> None:
-        """Print how many times seem to have another unit than the largest time, the unit of which counts for all."""
+    def say_what_they_mean(self) -> None:
+        """Print whether times are only an order, and how many seem to have another unit than the largest time.
+
+        The unit of the largest time counts for all.
+        """
         *others, largest = sorted(self._first) or [0]
+        if SECONDS[largest] is None and largest in self._first:
+            say(
+                f"the times are only an order, without days and sessions: the first is {self._first[largest]}, and "
+                "none is as large as a time since 1973; write dates as 2018-01-10"
+            )
         for number in others:
             say(
                 f"{self._counts[number]:,} of {self._counts.sum():,} times look like {unit_name(SECONDS[number])}, the "

@@ -235,6 +235,17 @@ def test_seconds_and_milliseconds_in_one_channel_are_said(
     ) in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("times", [[20180110, 20180111], [2010, 2018], [1, 2]])
+def test_times_that_are_only_an_order_are_said_with_the_first_one(
+    job: Job, capsys: pytest.CaptureFixture[str], times: list[int]
+) -> None:
+    file = job.write("train/a.csv", encoded(events([*times]), ".csv"))
+    job.ratings()
+    said = capsys.readouterr().out
+    assert f"the times are only an order, without days and sessions: the first is {times[0]} in {file}: row 1" in said
+    assert "write dates as 2018-01-10" in said
+
+
 @pytest.mark.parametrize(
     ("times", "said"),
     [
