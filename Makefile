@@ -9,7 +9,7 @@
 # make study-sample   the paper's study on synthetic data, beside Surprise, implicit, LightFM: minutes
 # make study   the same on real data, into results/
 # make check   format, lint, strict types and tests
-# make docs    what the code decides of README and OpenAPI documents, written anew
+# make docs    the documentation in build/docs, with tables that are generated from the code
 # make test-container   build the image and run it in a Docker engine, which is started where there is none (Debian, root)
 # make test-aws    the commands that launch on AWS, against what answers in its place on this machine
 # make fuzz    100,000 hostile requests to a real server: 10 minutes
@@ -101,9 +101,12 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m $(FAST)
 
-# The parts of README and OpenAPI documents that the code decides.
+# Two steps: the tables that the code decides, then the site. Warnings are errors.
 docs: .venv/installed-dev
 	$(BIN)/python -m docs.generate
+	rm -rf build/docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+	@echo "open build/docs/index.html"
 
 format: .venv/installed-dev
 	$(BIN)/ruff format

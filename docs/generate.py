@@ -14,7 +14,8 @@ from typing import get_args
 
 from pydantic.fields import FieldInfo
 
-from docs import hits, limits
+from docs import commands, hits, limits, variables
+from docs import fields as api
 from recommender.candidates import SOURCES
 from recommender.common.files import write_text
 from recommender.components.base import Component
@@ -100,10 +101,34 @@ def names_of(components: Mapping[str, type[Component]], indent: int) -> str:
 
 DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {
-        "options of prepare": lambda: options_table(PrepareConfig),
-        "hyper-parameters": lambda: options_table(TrainConfig),
+        "hits in short": hits.in_short,
+    },
+    "docs/results.md": {
         "hits and the best of the others": hits.against_the_best,
         "hits at 10": hits.at_10,
+    },
+    "docs/reference/hyper-parameters.md": {
+        "hyper-parameters": lambda: options_table(TrainConfig),
+        "options of prepare": lambda: options_table(PrepareConfig),
+    },
+    "docs/reference/requests.md": {
+        "fields of a request": lambda: api.of_a_request("Request"),
+        "fields of an event": lambda: api.of_a_request("HistoryEvent"),
+        "fields of a response": lambda: api.of_a_response("Response"),
+        "fields of an item": lambda: api.of_a_response("RecommendedItem"),
+        "fields of a reason": lambda: api.of_a_response("Because"),
+        "fields of an error": lambda: api.of_a_response("Error"),
+    },
+    "docs/reference/variables.md": {
+        "variables of the server": variables.of_the_server,
+        "variables of training": variables.of_training,
+        "variables of the function": variables.of_the_function,
+    },
+    "docs/reference/commands.md": {
+        "commands of the package": commands.of_the_package,
+    },
+    "docs/reference/infra.md": {
+        "commands of infra": commands.of_infra,
     },
     "docs/limits.md": {
         "limits of a request": limits.of_a_request,

@@ -1,4 +1,4 @@
-"""results/hits.json -> the tables of README: the hit rates of whole pipelines."""
+"""results/hits.json -> tables of hit rates of whole pipelines, in README and docs/results.md."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from docs.tables import table
+
 Row = Mapping[str, Any]
 RESULTS = Path(__file__).parents[1] / "results" / "hits.json"
 OURS = "ours"
+# The data sets of the README; docs/results.md has all.
+IN_SHORT = (
+    "Amazon Fashion",
+    "Amazon Fashion, time split",
+    "Online Retail, ties at random",
+    "Online Retail, next basket",
+    "Online Retail, cold items",
+    "Amazon Beauty 2014",
+)
 NOT_OTHERS = ("ours", "source", "published")  # stages
 
 
@@ -22,7 +33,7 @@ def rows() -> list[Row]:
 def against_the_best() -> str:
     """Return a table with a row for each data set: ours, and the best of the others by hit rate at 10."""
     header = ["data", "users", "HR@5", "HR@10 (95 %)", "HR@100", "NDCG@10", "best other at 10", "its HR@10, minus ours"]
-    return _table(header, [_against_the_best(name, _measured(name)) for name in _names()])
+    return table(header, [_against_the_best(name, _measured(name)) for name in _names()])
 
 
 def at_10() -> str:
@@ -38,7 +49,37 @@ def at_10() -> str:
         return f"**{value:.4f}**" if value == best[name] else f"{value:.4f}"
 
     lines = [[contestant, *(cell(contestant, name) for name in by_data)] for contestant in contestants]
-    return _table(["HR@10", *by_data], [line for line in lines if any(line[1:])])
+    return table(["HR@10", *by_data], [line for line in lines if any(line[1:])])
+
+
+def in_short() -> str:
+    """Return a small table of hit rates at 10, with a row for each data set of the README."""
+    header = ["data", "ours", "the paper's pipeline", "popularity", "best peer", "best published transformer"]
+    return table(header, [_in_short(name, _measured(name)) for name in _names() if name in IN_SHORT])
+
+
+def _in_short(name: str, measured: Sequence[Row]) -> list[str]:
+    found = {row["contestant"]: row["hit_rate@10"] for row in measured}
+    peers = {row["contestant"]: row["hit_rate@10"] for row in measured if row["stage"] not in NOT_OTHERS}
+    published = {
+        row["contestant"]: row["hit_rate@10"]
+        for row in rows()
+        if row["data"] == name and row["stage"] == "published" and "hit_rate@10" in row
+    }
+    of_the_paper = found.get("ours: the paper's pipeline")
+    return [
+        name,
+        f"{found[OURS]:.3f}",
+        "" if of_the_paper is None else f"{of_the_paper:.3f}",
+        f"{found['popularity']:.3f}",
+        _best(peers),
+        _best(published),
+    ]
+
+
+def _best(found: Mapping[str, float]) -> str:
+    best = max(found, key=lambda name: found[name], default="")
+    return f"{found[best]:.3f} ({best})" if best else ""
 
 
 def _names() -> list[str]:
@@ -67,8 +108,3 @@ def _against_the_best(name: str, measured: Sequence[Row]) -> list[str]:
 def _difference(row: Row, name: str) -> str:
     noise = ", noise" if row[f"{name}_is_noise"] else ""
     return f"{row[name]:+.4f} ({row[f'{name}_low']:+.4f} to {row[f'{name}_high']:+.4f}){noise}"
-
-
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    cells = [header, ["---"] * len(header), *lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"

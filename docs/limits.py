@@ -1,7 +1,6 @@
 """The bounds in the code -> the tables of docs/limits.md."""
 
-from collections.abc import Sequence
-
+from docs.tables import table
 from recommender.artifacts import model_archive
 from recommender.common import array_folder
 from recommender.data import bounds, vocabulary
@@ -19,7 +18,7 @@ def of_a_request() -> str:
     most = environment.MOST_PAYLOAD_IN_MB
     name = environment.MAX_PAYLOAD_IN_MB
     named = "400 with the field"
-    return _table(
+    return table(
         ["what", "at most", "variable", "above it, the client sees"],
         [
             ["body", size, f"`{name}`, to {most}; 0 is {most}", "413, also while it still sends"],
@@ -46,7 +45,7 @@ def of_a_request() -> str:
 def of_a_worker() -> str:
     """Return the table of what a worker takes on at the same time."""
     busy = f"503 with `Retry-After: {load.RETRY_AFTER}`; `/ping` is answered"
-    return _table(
+    return table(
         ["what", "at most", "variable", "above it, the client sees"],
         [
             ["requests in progress", load.MAX_REQUESTS, "", busy],
@@ -82,7 +81,7 @@ def of_a_worker() -> str:
 def of_files() -> str:
     """Return the table of what a file may hold."""
     named = "the job ends; the message names the file, and what to do"
-    return _table(
+    return table(
         ["what", "at most", "above it"],
         [
             ["a line, or a row of CSV", f"{bounds.MAX_LINE_BYTES // MIB} MiB", named],
@@ -99,8 +98,3 @@ def of_files() -> str:
             ["members of `model.tar.gz`", model_archive.MAX_MEMBERS, "the server names the archive"],
         ],
     )
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in [header, ["---"] * len(header), *lines])

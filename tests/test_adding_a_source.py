@@ -35,7 +35,7 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     root = tmp_path_factory.mktemp("house")
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("recommender", "tests", "docs"):
+    for name in ("recommender", "tests", "docs", "infra", "lambda"):
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in ("pyproject.toml", "train.py", "serve.py"):
         shutil.copy(ROOT / name, root)
@@ -159,7 +159,8 @@ def test_it_passes_the_contract_suite_and_the_structure_test(house: House) -> No
 def test_documents_are_made_anew_with_its_options(house: House) -> None:
     shutil.copy(ROOT / "README.md", house.root)
     assert house.run("docs.generate").returncode == 0
-    assert "| `newest_min_events` | 1 | 1 to 1e+06 |" in (house.root / "README.md").read_text()
+    reference = (house.root / "docs/reference/hyper-parameters.md").read_text()
+    assert "| `newest_min_events` | 1 | 1 to 1e+06 |" in reference
     assert "newest" in (house.root / "docs/api/endpoint.yaml").read_text()
 
 

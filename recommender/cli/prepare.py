@@ -4,7 +4,7 @@ r"""Turn raw Amazon reviews into the channels of a training job, as the paper do
     recommender prepare --reviews raw/Amazon_Fashion.jsonl.gz \
         --metadata raw/meta_Amazon_Fashion.jsonl.gz --output my-job/input/data
 
-See README.md for the steps, the options and the results.
+docs/prepare.md describes the steps and the output.
 """
 
 import re

@@ -4,7 +4,7 @@ r"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and 
     SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on port 8080
     python serve.py --model s3://bucket/models/model.tar.gz
 
-See README.md for requests, responses and variables.
+docs/serving.md describes requests and responses.
 """
 
 import click

@@ -4,7 +4,7 @@ r"""Train a recommender as a SageMaker training job does: channels in, model fol
     SAGEMAKER_BASE_DIR=my-job python train.py      # my-job/input/data/train/*.csv -> my-job/model
     python train.py --base-dir my-job --train ratings.parquet --embedding_dim 50
 
-See README.md for the channels, the hyper-parameters and the metrics.
+docs/data.md describes channels and metrics.
 """
 
 import contextlib
@@ -134,17 +134,21 @@ def signals_raise() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+def command() -> click.Command:
+    """Return the command line, which only collects what is given."""
+    output = click.Option(["--model-output"], metavar="PLACE", help="s3://bucket/prefix that also gets model.tar.gz.")
+    options = [*location_options(), output, *options_of(TrainConfig)]
+    return click.Command("train", params=options, callback=dict, help=str(__doc__).replace(r"\b", "\b"))
+
+
 def parse(arguments: list[str] | None, program: str) -> tuple[Container, dict[str, object]] | None:
     """Return the container and the hyper-parameters of a command line; None if it only requests help.
 
     Raises:
         UsageError: an argument is unknown or has no value.
     """
-    output = click.Option(["--model-output"], metavar="PLACE", help="s3://bucket/prefix that also gets model.tar.gz.")
-    options = [*location_options(), output, *options_of(TrainConfig)]
-    command = click.Command(program, params=options, callback=dict, help=str(__doc__).replace(r"\b", "\b"))
     try:
-        given = command.main(arguments, prog_name=program, standalone_mode=False)
+        given = command().main(arguments, prog_name=program, standalone_mode=False)
     except click.UsageError as error:
         raise UsageError(f"command line: {error.format_message()} See {program} --help") from None
     if not isinstance(given, dict):

@@ -1,4 +1,4 @@
-"""From a file as a shop or a public data set has it to a model folder, by one command of the README."""
+"""From a file as a shop or a public data set has it to a model folder, by one command of the documentation."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ from recommender.pipeline.recommender import Recommender
 
 SMALL_FILES = ROOT / "tests" / "data" / "files"
 SECTION = (
-    (ROOT / "README.md").read_text(encoding="utf-8").partition("### From your own files")[2].partition("\n### ")[0]
+    (ROOT / "docs" / "data.md").read_text(encoding="utf-8").partition("## Other column names")[2].partition("\n## ")[0]
 )
 COMMANDS = re.findall(r"^\.venv/bin/python train\.py (.*)$", SECTION.replace("\\\n", ""), re.MULTILINE)
 NUM_USERS, NUM_ITEMS, EVENTS_OF_USER = 200, 80, 12
@@ -111,14 +111,14 @@ SHOPS = {
 
 
 def arguments(file: str, folder: Path) -> list[str]:
-    """The README's command for a file, with this folder as base folder and as that of the files."""
+    """The documented command for a file, with this folder as base folder and as that of the files."""
     (command,) = (words for words in map(shlex.split, COMMANDS) if file in words)
     return [str(folder / word) if word in ("my-job", file) or word.endswith(".csv") else word for word in command]
 
 
 @pytest.fixture(scope="session", params=SHOPS)
 def trained_shop(request: pytest.FixtureRequest, shared: Shared) -> tuple[Shop, Job, Recommender]:
-    """A shop, and the job that the README's command has run on its files; not to be changed."""
+    """A shop, and the job that the documented command has run on its files; not to be changed."""
     file: str = request.param
     shop = SHOPS[file]
 
