@@ -7,7 +7,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 MAX_REQUESTS = 500  # that a worker computes or keeps waiting for its CPU
 MAX_RECORDS = 10_000  # of these requests: 10 s of work at 1 ms a record, of the 60 s that SageMaker allows
-MAX_BODIES = 24  # of the largest size: the memory for bodies, their decoded values and responses; one takes up to 16
+MAX_BODIES = 24  # of the largest size: the memory for bodies, their decoded values and responses; one takes up to 11
 SMALL = 64 * 2**10  # bytes; smaller bodies and responses are always taken, so that large ones block no other client
 RETRY_AFTER = 1  # second, as the message says
 

@@ -14,7 +14,7 @@ from recommender.pipeline.recommendations import Event
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 MAX_FIELDS = 20  # of an object that are checked; no object of a request has as many
-VALUE_BYTES, TEXT_BYTES = 128, 4  # of memory, at most, for a decoded value and for a byte of its text
+VALUE_BYTES, TEXT_BYTES = 160, 4  # of memory, at most, for a decoded value and for a byte of its text
 SEVERAL_VALUES = "trailing characters"  # the JSON parser's words for more after the first value
 
 

@@ -39,6 +39,7 @@ def test_decoded_values_take_no_more_memory_than_is_counted(value: object, is_as
     "body",
     [
         b"[" + b"{}," * 10_000 + b"{}]",
+        '{"\x80": 0}'.encode(),
         b"[" + b'{"a":1e5},' * 10_000 + b"{}]",
         b"[" + b'{"a":{}},' * 10_000 + b"{}]",
         b"[" + b"[0]," * 10_000 + b"[]]",
@@ -49,7 +50,19 @@ def test_decoded_values_take_no_more_memory_than_is_counted(value: object, is_as
         json.dumps(EVENTS).encode(),
         json.dumps([{"item_id": event["item_id"]} for event in EVENTS]).encode(),
     ],
-    ids=["{}", "one key", "nested", "lists", "floats", "keys", "wide keys", "wide text", "events", "items"],
+    ids=[
+        "{}",
+        "one wide key",
+        "one key",
+        "nested",
+        "lists",
+        "floats",
+        "keys",
+        "wide keys",
+        "wide text",
+        "events",
+        "items",
+    ],
 )
 def test_what_takes_most_memory_takes_no_more_than_is_counted(body: bytes) -> None:
     check(body)
