@@ -34,7 +34,7 @@ BYTES_PER_VALUE = 12  # of a JSON body, at least; an event of a history has 2 va
 # Of a request in real time: 4 for an event with all its fields, 20 for a record. A value can be a key of its own, and
 # the worker does nothing else while it decodes a body.
 MAX_VALUES = 4 * LIMITS.max_history_in_all + 20 * LIMITS.max_instances
-MAX_ACCEPT_LENGTH = 1_000  # characters; browsers send some 150
+MAX_MEDIA_TYPES = 1_000  # characters of Content-Type and of Accept; browsers send some 150
 
 log = logging.getLogger("recommender.requests")
 
@@ -153,7 +153,9 @@ def _within(max_bytes: int, pieces: Iterable[bytes], held: Held) -> bytes:
 
 
 def _content_type() -> MediaType:
-    given = request.headers.get("Content-Type", "")[:MAX_ACCEPT_LENGTH]
+    given = request.headers.get("Content-Type", "")
+    if len(given) > MAX_MEDIA_TYPES:
+        raise UnsupportedMediaType(f"Content-Type: expected at most {MAX_MEDIA_TYPES:,} characters, got {len(given):,}")
     kind = MediaType.of(_in_utf_8(given) or "")
     if kind is None:
         raise UnsupportedMediaType(f"Content-Type: expected {TYPES}, in UTF-8, got {shown(given) if given else 'none'}")
@@ -168,8 +170,8 @@ def _in_utf_8(media_type: str) -> str | None:
 
 def _accepted(default: str) -> str:
     """Return the media type of the response, by the client's name for it; `default` if the client accepts any."""
-    if len(request.headers.get("Accept", "")) > MAX_ACCEPT_LENGTH:
-        raise NotAcceptable(f"Accept: expected at most {MAX_ACCEPT_LENGTH:,} characters")
+    if (length := len(request.headers.get("Accept", ""))) > MAX_MEDIA_TYPES:
+        raise NotAcceptable(f"Accept: expected at most {MAX_MEDIA_TYPES:,} characters, got {length:,}")
     if not request.accept_mimetypes:
         return default
     wanted = MIMEAccept([(_in_utf_8(value) or "", quality) for value, quality in request.accept_mimetypes])

@@ -65,7 +65,7 @@ class Load:
             ServiceUnavailable: large requests and responses fill the memory that is meant for them.
         """
         if self._bytes + count > self._max_bytes and not small:
-            raise _overloaded(f"bodies and responses take {self._bytes} bytes of memory")
+            raise _overloaded(f"requests and responses take {self._bytes} bytes of memory")
         self._bytes += count
 
 
