@@ -68,7 +68,7 @@ def _type(found: Schema) -> str:
     if kind == "array":
         most = f", at most {found['maxItems']:,}" if "maxItems" in found else ""
         return f"list of {_type(found['items'])}{most}"
-    if "enum" in found:
+    if "enum" in found and not all(f"`{value}`" in found.get("description", "") for value in found["enum"]):
         return f"one of {', '.join(found['enum'])}"
     if "minimum" in found and "maximum" in found:
         return f"{kind}, {_number(found['minimum'])} to {_number(found['maximum'])}"

@@ -216,8 +216,13 @@ COMMAND_LINES = {
 def test_every_command_line_of_the_pages_is_valid(line: str) -> None:
     title, arguments = COMMAND_LINES[line]
     command = dict(all_commands())[title]
-    with command.make_context(title, shlex.split(arguments)):
-        pass
+    with command.make_context(title, shlex.split(arguments)) as context:
+        assert context.args == []  # all were understood
+
+
+def test_the_pages_have_command_lines_of_every_program() -> None:
+    assert {title.split()[0] for title, _ in COMMAND_LINES.values()} == {"recommender", "infra"}
+    assert len(COMMAND_LINES) > 20
 
 
 def test_every_make_target_of_the_pages_exists() -> None:

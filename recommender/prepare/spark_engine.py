@@ -90,7 +90,7 @@ def _session() -> "SparkSession":
         from pyspark import SparkConf
         from pyspark.sql import SparkSession
     except ImportError:
-        raise EngineError("Spark: pyspark is not installed: pip install -r requirements-spark.txt") from None
+        raise EngineError("Spark: pyspark is not installed: pip install 'recommender[spark]'") from None
     builder = SparkSession.builder.appName("recommender.prepare")
     if not SparkConf().contains("spark.master"):  # there is no cluster
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
