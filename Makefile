@@ -1,23 +1,24 @@
 # make demo    from a fresh clone: install, make data, train, serve, recommend
-# make container-demo   the same, training and serving in containers (Docker)
-# make cloud-demo   from raw reviews over S3, containers, Lambda's runtime and API Gateway's event to an answer (Docker, Linux)
-# make score   all users of the demo's model at once, offline
-# make test    install what the tests need and run them
-# make test-pythons   the fast tests on the oldest and the newest Python that this machine has
-# make lock    the exact versions of all packages, from pyproject.toml; make lock-check compares
-# make lock-base   the Dockerfile's base image by its digest of today: the same bytes in every build (Docker, a registry)
-# make study-sample   the paper's study on synthetic data, beside Surprise, implicit, LightFM: minutes
-# make study   the same on real data, into results/
-# make check   format, lint, strict types and tests
-# make docs    the documentation in build/docs, with tables that are generated from the code
-# make test-container   build the image and run it in a Docker engine, which is started where there is none (Debian, root)
-# make test-aws    the commands that launch on AWS, against what answers in its place on this machine
-# make fuzz    100,000 hostile requests to a real server: 10 minutes
-# make soak    a server under attack, then 10 minutes of right and hostile requests, into results/reliability.md (Linux)
-# make test-slow   the tests that take minutes or need root (network namespaces, process 1)
+# make container-demo   the same, but train and serve in containers (Docker)
+# make cloud-demo   the path on AWS, on this machine: S3, containers, Lambda's runtime, API Gateway's event (Docker, Linux)
+# make score   recommend to all users of the demo's model, offline
+# make docs    build the documentation in build/docs, with tables that are generated from the code
+# make study-sample   run the paper's study on synthetic data, with Surprise, implicit and LightFM: minutes
+# make study   run the study on real data and write results/
+#
+# make check   check format, lint and types, then run the fast tests
+# make test    run the fast tests
+# make test-pythons   run the fast tests on the oldest and the newest Python of this machine
+# make test-slow   run the tests that take minutes or need root (network namespaces, process 1)
+# make test-container   build the image and test it in a Docker engine (as root on Debian it starts an engine if needed)
+# make test-aws    test the commands that launch on AWS, with local servers in place of AWS
+# make fuzz    send 100,000 hostile requests to a real server: 10 minutes
+# make soak    attack a server, then send valid and hostile requests for 10 minutes; write results/reliability.md (Linux)
+# make lock    write the exact versions of all packages, from pyproject.toml; make lock-check compares them
+# make lock-base   pin the Dockerfile's base image to its current digest (Docker, a registry)
 #
 # On Linux without a GPU add TORCH=cpu: torch without CUDA is 200 MB instead of several GB.
-# Any build on https://download.pytorch.org/whl/ can be named (cpu, cu130, ...); once installed it stays.
+# TORCH takes the name of any build on https://download.pytorch.org/whl/ (cpu, cu130, ...); the installed build stays.
 
 PYTHON ?= python3
 TORCH ?=
@@ -33,14 +34,14 @@ WORKERS ?= auto
 BIN := .venv/bin
 FAST := "not slow and not real_component and not container and not aws"
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# Torch and what it needs, from its own index alone: no other package is looked up there.
+# Torch and its dependencies come from torch's own index; pip looks up no other package there.
 install_torch = $(if $(TORCH),$(1) -m pip install --quiet --disable-pip-version-check \
   --index-url https://download.pytorch.org/whl/$(TORCH) $(shell grep '^torch==' requirements.txt))
-# Files lock each group of extras to exact versions; torch's own CUDA packages come with the build that is chosen.
+# Each lock file has the exact versions of a group of extras. Torch's CUDA packages come with the chosen build of torch.
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy fewest --python-version 3.11 \
         --no-annotate --custom-compile-command "make lock"
-# What the image installs, with the hashes of all files. Torch's files differ from build to build; those for the CPU have
-# a file of their own, which is written when the version changes: their index is needed for it.
+# The packages of the image, with the hashes of their files. Torch's files differ between builds. The CPU build has its own
+# lock file, which `make lock` writes when the version changes; that needs torch's index.
 HASHES := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes \
         --custom-compile-command "make lock"
 LOCKS := requirements.txt requirements-serve.txt requirements-dev.txt requirements.lock requirements-serve.lock \
@@ -56,17 +57,17 @@ UNLOCKED := sed -i.before -E '/^(nvidia|cuda|triton)/d'
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
 
-# The same in containers: needs Docker.
+# The demo in containers. It needs Docker.
 container-demo: .venv/installed
 	docker build --tag $(IMAGE) $(DOCKER_BUILD) .
 	$(BIN)/python demo.py --root $(DEMO_ROOT) --image $(IMAGE)
 
-# The way of the paper's figure 5 without an account: S3, containers, Lambda's runtime, API Gateway's event. Needs Docker, Linux.
+# The paper's Figure 5 without an account: S3, containers, Lambda's runtime, API Gateway's event. It needs Docker and Linux.
 cloud-demo: .venv/installed-dev
 	docker build --tag $(IMAGE) $(DOCKER_BUILD) .
 	$(BIN)/python -m infra.local --image $(IMAGE) $(if $(KEEP),--keep)
 
-# Recommendations of all users, of the model in MODEL.
+# Recommendations for all users of the model in MODEL.
 score: .venv/installed
 	$(BIN)/recommender score --model $(MODEL) --output $(SCORES)
 
@@ -83,7 +84,7 @@ test-slow: .venv/installed-spark
 test-container: .venv/installed-dev
 	tests/container/engine.sh $(BIN)/pytest -n $(WORKERS) --dist worksteal -m container
 
-# What python -m infra needs.
+# The environment of python -m infra.
 aws: .venv-aws/installed
 
 test-aws: .venv/installed-dev .venv-aws/installed
@@ -101,7 +102,7 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m $(FAST)
 
-# Two steps: the tables that the code decides, then the site. Warnings are errors.
+# First the tables that are generated from the code, then the site. Warnings are errors.
 docs: .venv/installed-dev
 	$(BIN)/python -m docs.generate
 	rm -rf build/docs
@@ -112,14 +113,14 @@ format: .venv/installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-# The paper's table 5 and the hit rates of whole pipelines; stopped, the same command goes on. Under 2 hours on 2 cores.
+# The paper's Table 5 and the hit rates of whole pipelines. After a stop, the same command resumes. Under 2 hours on 2 cores.
 study: .venv/installed-study .venv-sasrec/installed
 	$(BIN)/python -m study
 
 study-sample: .venv/installed-study
 	$(BIN)/python -m study --sample
 
-# Three quarters of an hour on 2 cores; benchmarks/README.md says what each needs.
+# All benchmarks: three quarters of an hour on 2 cores. benchmarks/README.md says what each one needs.
 benchmark: .venv/installed-benchmarks
 	$(BIN)/python -m benchmarks.prepare
 	$(BIN)/python -m benchmarks.main_job
@@ -155,8 +156,8 @@ clean:
 	$(PIP) --constraint requirements-dev.txt --editable '.[spark]'
 	@touch $@
 
-# What the image needs, what it needs to serve alone, and everything: exact versions of all packages, for Linux on
-# x86-64 and arm64, and for macOS. The versions that the files name stay, if pyproject.toml allows them.
+# Lock files for the whole image, for an image that only serves, and for development: exact versions of all packages, for
+# Linux on x86-64 and arm64, and for macOS. Locked versions stay if pyproject.toml allows them.
 lock: .venv/installed-dev
 	$(LOCK) $(IMAGE_EXTRAS) --output-file requirements.txt
 	$(LOCK) --extra serve --constraint requirements.txt --output-file requirements-serve.txt
@@ -169,8 +170,8 @@ lock: .venv/installed-dev
 	torch=$$(grep '^torch==' requirements.txt)+cpu; grep -q "^$$torch " requirements-torch-cpu.lock || \
 	  echo "$$torch" | $(HASHES) --no-deps --index-url $(CPU_INDEX) --output-file requirements-torch-cpu.lock -
 
-# The lock files are what `make lock` writes, and they resolve for each platform: on Linux with wheels alone, on macOS
-# with wheels of all that is large (gevent has none for Python 3.11 there, and compiles).
+# Checks that `make lock` would change no lock file, and that they resolve for each platform: on Linux with wheels only, on
+# macOS with wheels for the large packages (gevent has no wheel for Python 3.11 there and is compiled).
 lock-check: .venv/installed-dev
 	mkdir -p build
 	cp $(LOCKS) build/
@@ -183,7 +184,7 @@ lock-check: .venv/installed-dev
 	  MACOSX_DEPLOYMENT_TARGET=14.0 $(RESOLVE) --python-version $$python --python-platform aarch64-apple-darwin \
 	    $(foreach package,torch numpy scipy pandas pyarrow scikit-learn numba llvmlite,--only-binary $(package)) || exit 1; \
 	done
-	@echo "the lock files are those of pyproject.toml, and resolve for Linux on x86-64 and arm64 and for macOS"
+	@echo "the lock files match pyproject.toml and resolve for Linux (x86-64, arm64) and macOS"
 
 lock-base:
 	docker pull --quiet $(BASE)
@@ -191,7 +192,7 @@ lock-base:
 	  sed -i.before "s|^ARG BASE=.*|ARG BASE=$(BASE)@$${digest#*@}|" $(DOCKERFILE)
 	rm -f $(DOCKERFILE).before
 
-# The SageMaker SDK wants an older gunicorn than the server's, and is a gigabyte: an environment of its own.
+# The SageMaker SDK is a gigabyte and needs an older gunicorn than the server, so it has its own environment.
 .venv-aws/installed: infra/requirements.txt | .venv/bin/python
 	@echo "Installing the SageMaker SDK into .venv-aws ..."
 	$(PYTHON) -m venv .venv-aws
@@ -200,10 +201,10 @@ lock-base:
 
 .venv/installed-study: study/requirements.txt .venv/installed
 	$(PIP) --constraint requirements-dev.txt -r study/requirements.txt
-	$(PIP) -r study/requirements-lightfm.txt || echo "LightFM needs a C compiler: it is left out"
+	$(PIP) -r study/requirements-lightfm.txt || echo "LightFM needs a C compiler, which failed: the study leaves LightFM out"
 	@touch $@
 
-# RecTools wants older packages than the project: an environment of its own. `make study-sample` leaves SASRec out.
+# RecTools needs older packages than the project, so it has its own environment. `make study-sample` leaves SASRec out.
 .venv-sasrec/installed: study/requirements-sasrec.txt | .venv/bin/python
 	@echo "Installing RecTools into .venv-sasrec ..."
 	$(PYTHON) -m venv .venv-sasrec

@@ -1,1 +1,1 @@
-"""Documents, and what generates their parts that the code decides."""
+"""The documentation, and the generators of the parts that come from the code."""

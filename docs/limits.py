@@ -1,4 +1,4 @@
-"""The bounds in the code -> the tables of docs/limits.md."""
+"""The limits in the code -> the tables of docs/limits.md."""
 
 from docs.tables import table
 from recommender.artifacts import model_archive
@@ -13,7 +13,7 @@ MIB, GIB = 2**20, 2**30
 
 
 def of_a_request() -> str:
-    """Return the table of what one request may ask for."""
+    """Return the table of the limits of one request."""
     size = f"{environment.DEFAULT_PAYLOAD_IN_MB} MiB"
     most = environment.MOST_PAYLOAD_IN_MB
     name = environment.MAX_PAYLOAD_IN_MB
@@ -24,7 +24,7 @@ def of_a_request() -> str:
             ["body", size, f"`{name}`, to {most}; 0 is {most}", "413, also while it still sends"],
             ["body that is compressed", "none", "", "415 that names Content-Encoding"],
             ["seconds until the body is there", body.BODY_SECONDS, "", "408, the connection is closed"],
-            ["response in real time", size, f"`{name}`", "400 that says what to ask instead"],
+            ["response in real time", size, f"`{name}`", "400 that says what to request instead"],
             ["records", LIMITS.max_instances, f"none if `{environment.BATCH}`", named],
             ["`top_k`", LIMITS.max_top_k, "", named],
             ["`top_k` of all records", LIMITS.max_items_in_all, "", named],
@@ -48,8 +48,8 @@ def of_a_request() -> str:
 
 
 def of_a_worker() -> str:
-    """Return the table of what a worker takes on at the same time."""
-    busy = f"503 with `Retry-After: {load.RETRY_AFTER}`; `/ping` is answered"
+    """Return the table of the limits of a worker, for all requests at the same time."""
+    busy = f"503 with `Retry-After: {load.RETRY_AFTER}`; `/ping` still responds"
     return table(
         ["what", "at most", "variable", "above it, the client sees"],
         [
@@ -76,7 +76,7 @@ def of_a_worker() -> str:
             ],
             [
                 *("seconds after SIGTERM", server.GRACEFUL_SECONDS, ""),
-                "requests in progress are answered; idle connections are closed at once",
+                "requests in progress get their responses; idle connections are closed at once",
             ],
             ["workers", "one for each core of the quota", f"`{environment.MODEL_SERVER_WORKERS}`", ""],
         ],
@@ -84,7 +84,7 @@ def of_a_worker() -> str:
 
 
 def of_files() -> str:
-    """Return the table of what a file may hold."""
+    """Return the table of the limits of a file."""
     named = "the job ends; the message names the file, and what to do"
     return table(
         ["what", "at most", "above it"],
@@ -93,11 +93,15 @@ def of_files() -> str:
             ["a file, decompressed", f"{bounds.MAX_FILE_BYTES // GIB} GiB", named],
             ["rows of a file", bounds.MAX_ROWS, named],
             ["columns of a file", bounds.MAX_COLUMNS, named],
-            ["what memory keeps of a file", f"{bounds.MAX_KEPT_BYTES // GIB} GiB", named],
+            ["memory for the data of a file", f"{bounds.MAX_KEPT_BYTES // GIB} GiB", named],
             ["a row of Parquet, on average", f"{bounds.MAX_ROW_BYTES // MIB} MiB", named],
             ["characters of an ID", vocabulary.MAX_ID_CHARACTERS, named],
             ["characters of a title", vocabulary.MAX_TITLE_CHARACTERS, "the title is cut, and the log says so"],
-            ["attempts of a download without a new byte", download.ATTEMPTS, "an error; the next run goes on there"],
+            [
+                "attempts of a download without a new byte",
+                download.ATTEMPTS,
+                "an error; the next run resumes the download",
+            ],
             ["`config.json` of a model", f"{array_folder.MAX_CONFIG_BYTES // 1000} kB", "the server names the file"],
             ["arrays of a model", "the memory of the container", "the server names the file"],
             ["members of `model.tar.gz`", model_archive.MAX_MEMBERS, "the server names the archive"],

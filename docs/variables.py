@@ -98,7 +98,7 @@ def _table(module: ModuleType, rows: dict[str, tuple[object, str]]) -> str:
     """Return a table of variables.
 
     Raises:
-        ValueError: the rows are not those of the module.
+        ValueError: the rows are not exactly those of the module.
     """
     if set(rows) != set(names_in(module)):
         raise ValueError(f"expected the variables of {module.__name__}: {set(rows) ^ set(names_in(module))}")
@@ -106,7 +106,7 @@ def _table(module: ModuleType, rows: dict[str, tuple[object, str]]) -> str:
 
 
 def _settings_of_the_function() -> ModuleType:
-    """Import lambda/settings.py, whose folder is no package."""
+    """Import lambda/settings.py; its folder is no package."""
     path = Path(__file__).parents[1] / "lambda" / "settings.py"
     spec = importlib.util.spec_from_file_location("settings", path)
     assert spec

@@ -29,11 +29,11 @@ from recommender.training.objectives import OBJECTIVES
 Command = Callable[..., None]
 
 DATA = "default"  # name of the channels
-TRAINING_BILLS = "bills: each instance by the second while it runs (less for spot capacity), and the bucket by its size"
-SERVICE_BILLS = """bills from now on, until `down`:
-  a serverless endpoint by the requests it answers; one of instances by the hour for each, also when nobody asks
-  the function and the API by requests; alarms and dashboard by the month
-also after `down`, until `down --all`: bucket, images and logs by their size"""
+TRAINING_BILLS = "AWS bills each instance by the second (less for spot capacity), and the bucket by its size"
+SERVICE_BILLS = """AWS bills from now on, until `down`:
+  a serverless endpoint by request; an endpoint of instances by the hour for each instance, also without requests
+  the function and the API by request; alarms and dashboard by the month
+AWS bills bucket, images and logs by their size, until `down --all`"""
 
 
 class Ordered(click.Group):
@@ -55,7 +55,7 @@ class Ordered(click.Group):
 
 @click.group(cls=Ordered, help=str(__doc__).replace(r"\b", "\b"))
 def cli() -> None:
-    """See the module."""
+    """Launch the recommender on AWS; the help text is the module's docstring."""
 
 
 dry = click.option("--dry-run", is_flag=True, help="Print the exact API calls and send none.")
@@ -75,35 +75,37 @@ def data_name(_: click.Context, __: click.Parameter, value: str) -> str:
 name_option = click.option(
     "--name", default=DATA, show_default=True, metavar="NAME", callback=data_name, help="Name of the channels."
 )
-job_option = click.option("--job", metavar="JOB", help="Training job.  [default: the last one that has completed]")
-image_option = click.option("--image", "image_uri", metavar="URI", help="Image.  [default: the one pushed last]")
-wait_option = click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it has ended.")
+job_option = click.option("--job", metavar="JOB", help="Training job.  [default: the newest completed one]")
+image_option = click.option(
+    "--image", "image_uri", metavar="URI", help="URI of the image.  [default: the one pushed last]"
+)
+wait_option = click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the job has ended.")
 parameter_option = click.option(
     "--parameter",
     "parameters",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A parameter of infra/service.yaml; those that are not given keep their values.",
+    help="Parameter of infra/service.yaml; others keep their values.",
 )
 folder_argument = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 
 
 def hyperparameters(command: Command) -> Command:
-    """Add the options of a training job: its machines, and every hyper-parameter."""
+    """Add the options for the machines of a training job."""
     options = [
-        click.option("--instance-type", default="ml.m5.xlarge", show_default=True, help="What it runs on."),
+        click.option("--instance-type", default="ml.m5.xlarge", show_default=True, help="Instance type of each host."),
         click.option("--instance-count", type=click.IntRange(1, 20), default=1, show_default=True,
                      help="Hosts that fit one model together."),
         click.option("--volume-gb", type=click.IntRange(1, 16_384), default=30, show_default=True,
-                     help="Disk of each."),
+                     help="Disk size of each host, in GB."),
         click.option("--spot/--no-spot", default=True, show_default=True,
-                     help="Capacity that AWS may take back, for less; the job goes on from its checkpoint."),
+                     help="Use cheaper capacity that AWS may reclaim; the job then resumes from its checkpoint."),
         click.option("--max-minutes", type=click.IntRange(1, 40_320), default=60, show_default=True,
-                     help="Of training, at most."),
+                     help="Maximum training time, in minutes."),
         click.option("--max-wait-minutes", type=click.IntRange(1, 40_320), default=180, show_default=True,
-                     help="Of training and waiting for spot capacity, at most."),
+                     help="Maximum time for training and waiting for spot capacity together, in minutes."),
         click.option("--input-mode", type=click.Choice(["File", "FastFile"]), default="File", show_default=True,
-                     help="Copy the channels first, or stream them."),
+                     help="File copies the channels before training, FastFile streams them."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -178,7 +180,7 @@ def upload(folder: Path, name: str, dry_run: bool) -> None:
 @hyperparameters
 @dry
 def train(name: str, image_uri: str | None, wait: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
-    """(4) Train on the channels of that name; each hyper-parameter is an option."""
+    """(4) Train on uploaded channels. Each hyper-parameter is an option."""
     job = job_from_options(options, name, image_uri)
     job.checked()
     print(TRAINING_BILLS)
@@ -188,9 +190,13 @@ def train(name: str, image_uri: str | None, wait: bool, dry_run: bool, **options
 @cli.command()
 @name_option
 @image_option
-@click.option("--max-jobs", type=click.IntRange(1, 750), default=20, show_default=True, help="Trainings in all.")
-@click.option("--max-parallel", type=click.IntRange(1, 100), default=2, show_default=True, help="Trainings at once.")
-@click.option("--objective", type=click.Choice(list(OBJECTIVES)), help="ndcg or rmse; by default that of the pipeline.")
+@click.option("--max-jobs", type=click.IntRange(1, 750), default=20, show_default=True, help="Number of training jobs.")
+@click.option(
+    "--max-parallel", type=click.IntRange(1, 100), default=2, show_default=True, help="Training jobs at the same time."
+)
+@click.option(
+    "--objective", type=click.Choice(list(OBJECTIVES)), help="Metric to improve.  [default: that of the pipeline]"
+)
 @wait_option
 @hyperparameters
 @dry
@@ -204,7 +210,7 @@ def tune(
     dry_run: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """(5) Search for the hyper-parameters that are not set, with many training jobs."""
+    """(5) Search for the hyper-parameters that you do not set, with many training jobs."""
     job = job_from_options(options, name, image_uri)
     job.checked()
     print(TRAINING_BILLS)
@@ -213,10 +219,10 @@ def tune(
 
 @cli.command()
 @job_option
-@click.option("--approve", is_flag=True, help="Approve it at once; otherwise a person does that later.")
+@click.option("--approve", is_flag=True, help="Approve the model now; otherwise a person approves it later.")
 @dry
 def register(job: str | None, approve: bool, dry_run: bool) -> None:
-    """(6) Register a job's model with its metrics."""
+    """(6) Register the model of a training job, with its metrics."""
     models.register(account(dry_run, BASE_STACK), job, approve)
 
 
@@ -224,15 +230,15 @@ def register(job: str | None, approve: bool, dry_run: bool) -> None:
 @click.option(
     "--model",
     metavar="MODEL",
-    help="Training job, or s3:// URI of a model.tar.gz.  [default: the last job, once; then it stays]",
+    help="Training job, or s3:// URI of a model.tar.gz.  [default: the newest job; a service keeps its model]",
 )
-@click.option("--image", "image_uri", metavar="URI", help="Image.  [default: that of the training job]")
+@click.option("--image", "image_uri", metavar="URI", help="URI of the image.  [default: that of the training job]")
 @parameter_option
 @dry
 def deploy(model: str | None, image_uri: str | None, parameters: tuple[str, ...], dry_run: bool) -> None:
     """(7) Create or change the service: endpoint, function, API, alarms.
 
-    A change is rolled back if it raises an alarm.
+    If a change of an endpoint of instances raises an alarm, it is rolled back.
     """
     given = assigned(parameters)
     service.deploy(account(dry_run, BASE_STACK), model, image_uri, given)
@@ -240,14 +246,14 @@ def deploy(model: str | None, image_uri: str | None, parameters: tuple[str, ...]
 
 
 @cli.command()
-@click.argument("place")
+@click.argument("location")
 @job_option
-@click.option("--instance-type", default="ml.m5.large", show_default=True, help="What it runs on.")
-@click.option("--instance-count", type=click.IntRange(1, 20), default=1, show_default=True, help="How many of them.")
+@click.option("--instance-type", default="ml.m5.large", show_default=True, help="Instance type.")
+@click.option("--instance-count", type=click.IntRange(1, 20), default=1, show_default=True, help="Number of instances.")
 @dry
-def transform(place: str, job: str | None, instance_type: str, instance_count: int, dry_run: bool) -> None:
-    """(8) Run a batch transform of the JSON lines in PLACE, an s3:// URI in the bucket, without an endpoint."""
-    models.transform(account(dry_run, BASE_STACK), place, job, instance_type, instance_count)
+def transform(location: str, job: str | None, instance_type: str, instance_count: int, dry_run: bool) -> None:
+    """(8) Run a batch transform of the JSON lines in LOCATION, an s3:// URI in the bucket, without an endpoint."""
+    models.transform(account(dry_run, BASE_STACK), location, job, instance_type, instance_count)
 
 
 @cli.command()
@@ -265,7 +271,7 @@ def ask(user_id: str, dry_run: bool) -> None:
 @hyperparameters
 @dry
 def up(folder: Path, name: str, parameters: tuple[str, ...], dry_run: bool, **options: Any) -> None:  # noqa: ANN401
-    """All at once: base, push, upload, train, deploy.
+    """Run base, push, upload, train and deploy, one after the other.
 
     FOLDER has the channels: train/, validation/, test/, items/.
     """
@@ -281,7 +287,7 @@ def up(folder: Path, name: str, parameters: tuple[str, ...], dry_run: bool, **op
     trained = training.train(aws, training.Job(name, job.machines, job.hyperparameters, pushed), wait=True)
     service.deploy(aws, trained, None, given)
     print(SERVICE_BILLS)
-    print("ask: python -m infra ask USER_ID")
+    print("next: python -m infra ask USER_ID")
 
 
 @cli.command()
@@ -289,9 +295,9 @@ def up(folder: Path, name: str, parameters: tuple[str, ...], dry_run: bool, **op
     "--all",
     "everything",
     is_flag=True,
-    help="Also what is stored: registered models, images, all objects, logs and the first stack.",
+    help="Delete stored data, too: registered models, images, all objects, logs and the first stack.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask first.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @dry
 def down(everything: bool, yes: bool, dry_run: bool) -> None:
     """Delete billed resources: the service and running jobs."""
@@ -304,7 +310,9 @@ for with_hyperparameters in (train, tune, up):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return the exit code."""
-    return run(cli, arguments, "infra", stopped="stopped: what has begun on AWS goes on, and bills: `down` ends it")
+    return run(
+        cli, arguments, "infra", stopped="stopped. What has begun on AWS continues and is billed; `down` ends it"
+    )
 
 
 if __name__ == "__main__":

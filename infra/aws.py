@@ -20,13 +20,13 @@ CREDENTIALS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, 
 REGION = "set AWS_DEFAULT_REGION, for example eu-west-1, or a region in the profile"
 # Error code of AWS -> what to do about it.
 ADVICE = {
-    "ExpiredToken": "renew the credentials",
-    "ExpiredTokenException": "renew the credentials",
-    "InvalidClientTokenId": f"the access key is not known there: {CREDENTIALS}",
-    "UnrecognizedClientException": f"the access key is not known there: {CREDENTIALS}",
+    "ExpiredToken": "renew your credentials",
+    "ExpiredTokenException": "renew your credentials",
+    "InvalidClientTokenId": f"AWS does not know the access key: {CREDENTIALS}",
+    "UnrecognizedClientException": f"AWS does not know the access key: {CREDENTIALS}",
     "SignatureDoesNotMatch": f"the secret key is wrong: {CREDENTIALS}",
-    "ResourceLimitExceeded": "ask for more in the Service Quotas console, or take another or fewer instances",
-    "LimitExceededException": "ask for more in the Service Quotas console",
+    "ResourceLimitExceeded": "request a higher quota in the Service Quotas console, or use other or fewer instances",
+    "LimitExceededException": "request a higher quota in the Service Quotas console",
     "ThrottlingException": "wait a minute and run the same command again",
     "Throttling": "wait a minute and run the same command again",
 }
@@ -64,7 +64,7 @@ def connect(dry_run: DryRun | None) -> Aws:
     """Return the account of the usual AWS variables and profile; for a dry run, an account that does not exist.
 
     Raises:
-        LaunchError: there is no region, or no such profile.
+        LaunchError: no region is set, or the profile does not exist.
     """
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if dry_run is not None:
@@ -121,9 +121,9 @@ def _refusal(error: exceptions.ClientError) -> str:
 
 def _problem(error: Exception) -> str:
     if isinstance(error, exceptions.NoRegionError):
-        return f"there is no AWS region: {REGION}"
+        return f"no AWS region is set: {REGION}"
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-        return f"there are no AWS credentials: {CREDENTIALS}"
+        return f"no AWS credentials were found: {CREDENTIALS}"
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError | ResponseParserError):
         return f"AWS does not respond as expected: {reason(error)}: check network, region and AWS_ENDPOINT_URL"
     return reason(error)

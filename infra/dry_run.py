@@ -26,7 +26,7 @@ TIME = datetime(2000, 1, 1, tzinfo=UTC)
 JOB, RUNNING = f"{NAME}-dry-run", f"{NAME}-running"  # a completed job, a running job
 DIGEST = "sha256:" + "0" * 64
 
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 
 class Refused(Exception):  # noqa: N818 - not an error of this project, but a response
@@ -63,7 +63,7 @@ class DryRun:
         self.region = session.region_name
         # Last, so that parameters that botocore adds are included.
         session.events.register_last("before-parameter-build", self._remember)
-        session.events.register("before-call", self._answer)  # type: ignore[arg-type]  # its answer is taken
+        session.events.register("before-call", self._respond)  # type: ignore[arg-type]  # botocore uses its response
 
     def show(self, call: str, parameters: dict[str, Any]) -> None:
         """Print a call: `service:Operation` and its parameters as JSON, one line."""
@@ -74,21 +74,21 @@ class DryRun:
         print("$", *command)
         self.pushed |= command[1] == "push"
 
-    def _remember(self, params: Answer, context: dict[str, Any], **_: object) -> None:
+    def _remember(self, params: Response, context: dict[str, Any], **_: object) -> None:
         context["parameters"] = params
 
-    def _answer(self, model: OperationModel, context: dict[str, Any], **_: object) -> tuple[AWSResponse, Answer]:
+    def _respond(self, model: OperationModel, context: dict[str, Any], **_: object) -> tuple[AWSResponse, Response]:
         call = f"{model.service_model.service_name}:{model.name}"
         parameters = _readable(context["parameters"])
         self.show(call, parameters)
-        answers = ANSWERS.get(call)
+        respond = RESPONSES.get(call)
         try:
-            answer = answers(self, parameters) if answers else {}
+            own = respond(self, parameters) if respond else {}
         except Refused as error:
             return _http(400), {"Error": {"Code": error.code, "Message": str(error)}, "ResponseMetadata": {}}
-        return _http(200), {**_example(model.output_shape, parameters), **answer}
+        return _http(200), {**_example(model.output_shape, parameters), **own}
 
-    # Responses for calls that need more than an example of the response's shape.
+    # Responses to calls for which an example of the response's shape is not enough.
 
     @property
     def outputs(self) -> dict[str, dict[str, str]]:
@@ -115,7 +115,7 @@ class DryRun:
         """The outputs of the first stack."""
         return self.outputs[BASE_STACK]
 
-    def describe_stacks(self, parameters: Answer) -> Answer:
+    def describe_stacks(self, parameters: Response) -> Response:
         """Return the stack with that name or ID."""
         name = str(parameters["StackName"]).split("/")[-2:][0]
         if name not in self.stacks:
@@ -125,45 +125,45 @@ class DryRun:
         stack = {"StackName": name, "StackId": stack_id, "CreationTime": TIME, "StackStatus": self.stacks[name]}
         return {"Stacks": [{**stack, "Outputs": outputs, "Parameters": []}]}
 
-    def create_change_set(self, parameters: Answer) -> Answer:
+    def create_change_set(self, parameters: Response) -> Response:
         """Register a new stack, which exists from now on."""
         self.stacks.setdefault(parameters["StackName"], "REVIEW_IN_PROGRESS")
         return {"Id": "dry-run"}
 
-    def execute_change_set(self, parameters: Answer) -> Answer:
+    def execute_change_set(self, parameters: Response) -> Response:
         """Mark the stack as created or changed."""
         new = self.stacks[parameters["StackName"]] == "REVIEW_IN_PROGRESS"
         self.stacks[parameters["StackName"]] = "CREATE_COMPLETE" if new else "UPDATE_COMPLETE"
         return {}
 
-    def delete_stack(self, parameters: Answer) -> Answer:
+    def delete_stack(self, parameters: Response) -> Response:
         """Delete the stack."""
         self.stacks.pop(str(parameters["StackName"]).split("/")[-2:][0], None)
         return {}
 
-    def describe_endpoint(self, _: Answer) -> Answer:
+    def describe_endpoint(self, _: Response) -> Response:
         """Return the endpoint, until it is deleted."""
         if not self.endpoint:
             raise Refused("ValidationException", "Could not find endpoint")
         return {}
 
-    def delete_endpoint(self, _: Answer) -> Answer:
+    def delete_endpoint(self, _: Response) -> Response:
         """Delete the endpoint."""
         self.endpoint = False
         return {}
 
-    def put_object(self, parameters: Answer) -> Answer:
+    def put_object(self, parameters: Response) -> Response:
         """Add an object."""
         self.keys.append(parameters["Key"])
         return {"ETag": "dry-run"}
 
-    def head_object(self, parameters: Answer) -> Answer:
+    def head_object(self, parameters: Response) -> Response:
         """Return the object (HeadObject): found if its key was uploaded."""
         if parameters["Key"] not in self.keys:
             raise Refused("404", "Not Found")
         return {"ContentLength": 0}
 
-    def list_objects(self, parameters: Answer) -> Answer:
+    def list_objects(self, parameters: Response) -> Response:
         """Return the keys of a prefix, or its folders."""
         prefix = parameters.get("Prefix", "")
         below = [key for key in self.keys if key.startswith(prefix)]
@@ -172,7 +172,7 @@ class DryRun:
             return {"CommonPrefixes": [{"Prefix": folder} for folder in folders]}
         return {"Contents": [{"Key": key, "Size": 0} for key in below]}
 
-    def list_jobs(self, kind: str, parameters: Answer) -> Answer:
+    def list_jobs(self, kind: str, parameters: Response) -> Response:
         """Return a job of that kind and status."""
         status = parameters["StatusEquals"]
         name = RUNNING if status == "InProgress" else JOB
@@ -182,17 +182,17 @@ class DryRun:
             ]
         }
 
-    def status(self, kind: str, parameters: Answer) -> Answer:
+    def status(self, kind: str, parameters: Response) -> Response:
         """Return the status of a job."""
         runs = parameters[f"{kind}Name"] == RUNNING and kind not in self.stopped
         return {f"{kind}Status": "InProgress" if runs else "Completed"}
 
-    def stop(self, kind: str) -> Answer:
+    def stop(self, kind: str) -> Response:
         """Stop the running job of that kind."""
         self.stopped.add(kind)
         return {}
 
-    def training_job(self, parameters: Answer) -> Answer:
+    def training_job(self, parameters: Response) -> Response:
         """Describe a training job that these commands created."""
         name = parameters["TrainingJobName"]
         model = f"s3://{self.base['BucketName']}/{TRAINING}/{name}/output/model.tar.gz"
@@ -206,7 +206,7 @@ class DryRun:
             "FinalMetricDataList": [{"MetricName": "validation_rmse", "Value": 1.0, "Timestamp": TIME}],
         }
 
-    def tuning_job(self, parameters: Answer) -> Answer:
+    def tuning_job(self, parameters: Response) -> Response:
         """Describe a tuning job that these commands created."""
         best = {"TrainingJobName": JOB, "TrainingJobArn": JOB, "CreationTime": TIME, "TrainingJobStatus": "Completed"}
         return {
@@ -224,7 +224,7 @@ class DryRun:
             },
         }
 
-    def describe_images(self, parameters: Answer) -> Answer:
+    def describe_images(self, parameters: Response) -> Response:
         """Return an image that was pushed earlier; a tagged image only if it was pushed in this run."""
         if "imageIds" in parameters and not self.pushed:
             raise Refused("ImageNotFoundException", "The image does not exist")
@@ -236,8 +236,8 @@ class DryRun:
         return f"{self.base['RepositoryUri']}@{DIGEST}"
 
 
-# service:Operation -> its response, in addition to what the response's shape requires.
-ANSWERS: dict[str, Callable[[DryRun, Answer], Answer]] = {
+# service:Operation -> the entries of its response that the response's shape does not require.
+RESPONSES: dict[str, Callable[[DryRun, Response], Response]] = {
     "cloudformation:DescribeStacks": DryRun.describe_stacks,
     "cloudformation:CreateChangeSet": DryRun.create_change_set,
     "cloudformation:DescribeChangeSet": lambda *_: {"Status": "CREATE_COMPLETE"},
@@ -296,13 +296,13 @@ def _http(status: int) -> AWSResponse:
     return AWSResponse("", status, HTTPHeaders(), None)
 
 
-def _example(shape: Shape | None, parameters: Answer) -> Answer:
-    """Return a response with all that its shape requires, with the names in the call."""
+def _example(shape: Shape | None, parameters: Response) -> Response:
+    """Return a response with every entry that its shape requires; names are those of the call."""
     example = _value(shape, "", parameters) if shape is not None else {}
     return {**example, "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
 
 
-def _value(shape: Any, name: str, parameters: Answer) -> Any:  # noqa: ANN401 - botocore's shapes have no types
+def _value(shape: Any, name: str, parameters: Response) -> Any:  # noqa: ANN401 - botocore's shapes have no types
     if shape.type_name == "structure":
         return {member: _value(shape.members[member], member, parameters) for member in shape.required_members}
     if shape.type_name == "string":
@@ -311,7 +311,7 @@ def _value(shape: Any, name: str, parameters: Answer) -> Any:  # noqa: ANN401 - 
     return plain.get(shape.type_name, 0)
 
 
-def _readable(parameters: Answer) -> Answer:
+def _readable(parameters: Response) -> Response:
     """Return the parameters, with the bytes of a file that would be sent."""
     return {name: value.read() if hasattr(value, "read") else value for name, value in parameters.items()}
 

@@ -50,12 +50,12 @@ def send(aws: Aws, base: Base, image: str, tag: str) -> None:
     granted = aws.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(granted).decode().partition(":")
     registry = base.repository.partition("/")[0]
-    place = f"{base.repository}:{tag}"
+    target = f"{base.repository}:{tag}"
     # On standard input: arguments are visible to all users of the machine.
     docker(aws, "login", "--username", user, "--password-stdin", registry, given=password)
     try:
-        docker(aws, "tag", image, place)
-        docker(aws, "push", place)
+        docker(aws, "tag", image, target)
+        docker(aws, "push", target)
     finally:
         docker(aws, "logout", registry)
 
@@ -69,7 +69,7 @@ def newest(aws: Aws, base: Base) -> str:
     pages = aws.client("ecr").get_paginator("describe_images").paginate(repositoryName=_repository(base))
     images = [image for page in pages for image in page["imageDetails"]]
     if not images:
-        raise LaunchError(f"repository {_repository(base)}: it has no image: run `push` first")
+        raise LaunchError(f"repository {_repository(base)} has no image: run `push` first")
     return f"{base.repository}@{max(images, key=lambda image: image['imagePushedAt'])['imageDigest']}"
 
 
@@ -97,6 +97,6 @@ def docker(aws: Aws, *arguments: str, given: str | None = None) -> None:
     try:
         ended = subprocess.run(command, input=given, text=True, check=False, env={**os.environ, **NO_ATTESTATIONS})  # noqa: S603
     except FileNotFoundError:
-        raise LaunchError("docker: there is no such command: install Docker, then run this again") from None
+        raise LaunchError("docker: command not found: install Docker, then run this again") from None
     if ended.returncode:
-        raise LaunchError(f"docker {arguments[0]}: it failed with exit code {ended.returncode}: see its lines above")
+        raise LaunchError(f"docker {arguments[0]} failed with exit code {ended.returncode}: see its output above")

@@ -30,16 +30,16 @@ def trained(aws: Aws, base: Base, job: str | None) -> dict[str, Any]:
     found = _job(client, job) if job else _last_job(client, base)
     if found is None:
         raise LaunchError(
-            f"training job {printable(job)}: there is none" if job else "there is no model: run `train` first"
+            f"training job {printable(job)}: not found"
+            if job
+            else "no completed training job was found: run `train` first"
         )
     name = found["TrainingJobName"]
     if found["TrainingJobStatus"] != "Completed":
-        raise LaunchError(
-            f"training job {name}: expected one that has completed, its status is {found['TrainingJobStatus']}"
-        )
+        raise LaunchError(f"training job {name}: its status is {found['TrainingJobStatus']}, expected Completed")
     if not _is_in(found, base):
         raise LaunchError(
-            f"training job {name}: its model is not in {base.uri(TRAINING, '')}, where the endpoint may read"
+            f"training job {name}: expected its model in {base.uri(TRAINING, '')}, where the endpoint may read"
         )
     return dict(found)
 
@@ -50,7 +50,7 @@ def _job(client: Any, name: str) -> dict[str, Any] | None:  # noqa: ANN401 - a c
 
 
 def _last_job(client: Any, base: Base) -> dict[str, Any] | None:  # noqa: ANN401 - a client of botocore
-    """Return the newest job of this project that was no trial of a search: its newest trial is not its best."""
+    """Return the newest job of this project, without trials of a search: the newest trial is not the best one."""
     pages = client.get_paginator("list_training_jobs").paginate(
         NameContains=f"{NAME}-", StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending"
     )
@@ -65,7 +65,7 @@ def _is_in(job: dict[str, Any], base: Base) -> bool:
 
 
 def model_of(job: dict[str, Any]) -> tuple[str, str]:
-    """Return image and model.tar.gz of a training job."""
+    """Return the image and the model.tar.gz of a training job."""
     return job["AlgorithmSpecification"]["TrainingImage"], job["ModelArtifacts"]["S3ModelArtifacts"]
 
 
@@ -116,12 +116,12 @@ def _statistics(job: dict[str, Any]) -> bytes:
     return json.dumps({"regression_metrics": metrics}, indent=1).encode()
 
 
-def transform(aws: Aws, place: str, job: str | None, instance_type: str, instance_count: int) -> str:
+def transform(aws: Aws, location: str, job: str | None, instance_type: str, instance_count: int) -> str:
     """Run a batch transform of JSON lines in the bucket, and remove the model resource that it needs.
 
     Args:
         aws: the account.
-        place: s3:// URI of a file, or of a prefix of files.
+        location: s3:// URI of a file, or of a prefix of files.
         job: the training job with the model; by default the last one.
         instance_type: instance type of SageMaker.
         instance_count: number of instances, over which the files are distributed.
@@ -130,12 +130,12 @@ def transform(aws: Aws, place: str, job: str | None, instance_type: str, instanc
         The location of the responses, one file `<name of the input file>.out` each.
 
     Raises:
-        LaunchError: the place is not in the bucket, or the job failed.
+        LaunchError: the location is not in the bucket, or the job failed.
     """
     base = stacks.base(aws)
-    if not place.startswith(base.uri(TRANSFORM, "")):
+    if not location.startswith(base.uri(TRANSFORM, "")):
         raise LaunchError(
-            f"{printable(place)}: expected a place in {base.uri(TRANSFORM, '')}, where the model's role may read"
+            f"{printable(location)}: expected a location in {base.uri(TRANSFORM, '')}, where the model's role may read"
         )
     uri, model = model_of(trained(aws, base, job))
     name = f"{TRANSFORM_MODEL}-{time.strftime('%Y%m%d%H%M%S')}-{secrets.token_hex(2)}"
@@ -149,22 +149,22 @@ def transform(aws: Aws, place: str, job: str | None, instance_type: str, instanc
         Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
     )
     try:
-        ended = _transform(aws, base, name, place, instance_type, instance_count)
+        ended = _transform(aws, base, name, location, instance_type, instance_count)
     finally:
         client.delete_model(ModelName=name)
     if ended.transform_job_status != "Completed":
         raise LaunchError(f"transform job {name}: {ended.transform_job_status}: {ended.failure_reason or 'stopped'}")
-    print(f"answers: {base.uri(TRANSFORM, name)}/")
+    print(f"responses: {base.uri(TRANSFORM, name)}/")
     return base.uri(TRANSFORM, name)
 
 
-def _transform(aws: Aws, base: Base, name: str, place: str, instance_type: str, instance_count: int) -> Any:  # noqa: ANN401
+def _transform(aws: Aws, base: Base, name: str, location: str, instance_type: str, instance_count: int) -> Any:  # noqa: ANN401
     """Run a transform job of the SDK to its end and return it; Ctrl-C stops it."""
     quiet_sdk()
     from sagemaker.core import shapes as sdk
     from sagemaker.core.resources import TransformJob
 
-    source = sdk.TransformS3DataSource(s3_data_type="S3Prefix", s3_uri=place)
+    source = sdk.TransformS3DataSource(s3_data_type="S3Prefix", s3_uri=location)
     job = TransformJob.create(
         transform_job_name=name,
         model_name=name,

@@ -18,11 +18,11 @@ from recommender.common.messages import printable
 
 API = "execute-api"  # API Gateway's name in the signature of a request
 SECONDS = 35  # longer than the gateway's own timeout
-# Parameters that the commands determine themselves.
-FOUND = ("BaseStack", "ImageUri", "ModelDataUrl", "FunctionKey")
+# Parameters that the commands set.
+SET_HERE = ("BaseStack", "ImageUri", "ModelDataUrl", "FunctionKey")
 REFUSED = {
-    401: "the API wants a JWT: send it by a tool of your own as Authorization: Bearer TOKEN",
-    403: "your user or role may not invoke this API: allow it execute-api:Invoke",
+    401: "the API expects a JWT, which this command can't send: use curl with Authorization: Bearer TOKEN",
+    403: "your user or role may not invoke this API: allow it the action execute-api:Invoke",
 }
 
 
@@ -31,17 +31,17 @@ def deploy(aws: Aws, model: str | None, image_uri: str | None, given: Mapping[st
 
     Args:
         aws: the account.
-        model: a training job's name, or the s3:// URI of a model.tar.gz. By default a new service takes the last
+        model: a training job's name, or the s3:// URI of a model.tar.gz. By default a new service takes the newest
             job's model, and an existing service keeps its own.
         image_uri: by default the job's image, or the most recently pushed one.
-        given: other parameters of the template; an existing service keeps its values of the rest.
+        given: other parameters of the template; an existing service keeps its values of the others.
 
     Raises:
         LaunchError: see `stacks.apply`; an endpoint that raised an alarm has been rolled back.
     """
-    named = [name for name in given if name in FOUND]
+    named = [name for name in given if name in SET_HERE]
     if named:
-        raise LaunchError(f"parameter {named[0]}: the command finds it itself: leave it out, use --model and --image")
+        raise LaunchError(f"parameter {named[0]}: the command sets it: leave it out, use --model and --image")
     stacks.check_parameters(stacks.template_parameters(SERVICE_TEMPLATE), given)
     base = stacks.base(aws)
     parameters = {"BaseStack": BASE_STACK, **_model(aws, base, model, image_uri), **given}
@@ -55,7 +55,7 @@ def deploy(aws: Aws, model: str | None, image_uri: str | None, given: Mapping[st
 
 def _model(aws: Aws, base: Base, model: str | None, image_uri: str | None) -> dict[str, str]:
     """Return the parameters for image and model; for an existing service only the changed ones."""
-    if model is None and _is_there(aws):
+    if model is None and _exists(aws):
         return {"ImageUri": image_uri} if image_uri else {}
     if model is not None and model.startswith(models.SCHEME):
         return {"ImageUri": image_uri or image.newest(aws, base), "ModelDataUrl": model}
@@ -63,7 +63,7 @@ def _model(aws: Aws, base: Base, model: str | None, image_uri: str | None) -> di
     return {"ImageUri": image_uri or own, "ModelDataUrl": data}
 
 
-def _is_there(aws: Aws) -> bool:
+def _exists(aws: Aws) -> bool:
     stack = stacks.find(aws, NAME)
     return stack is not None and stack["StackStatus"] not in {stacks.STARTED, *stacks.STUCK}
 
@@ -72,10 +72,10 @@ def ask(aws: Aws, user_id: str) -> None:
     """Request recommendations from the API with a signed request, and print the response.
 
     Raises:
-        LaunchError: there is no service, or its status is not 200.
+        LaunchError: there is no service, or the status of its response is not 200.
     """
     if not user_id:
-        raise LaunchError("USER_ID: expected a text that is not empty")
+        raise LaunchError("USER_ID: expected a text, got an empty one")
     url = stacks.outputs(aws, NAME, "deploy")["ApiUrl"]
     body = json.dumps({"user_id": user_id})
     if aws.dry_run:
@@ -91,8 +91,8 @@ def ask(aws: Aws, user_id: str) -> None:
         proxies=get_environ_proxies(url),
         verify=os.environ.get("AWS_CA_BUNDLE") or True,  # type: ignore[arg-type]  # a file, too
     )
-    answer = session.send(request.prepare())
-    if answer.status_code != 200:
-        said = REFUSED.get(answer.status_code) or printable(" ".join(answer.text.split())[:400])
-        raise LaunchError(f"{url}: status {answer.status_code}: {said}")
-    print(json.dumps(json.loads(answer.text), indent=1, ensure_ascii=False))
+    response = session.send(request.prepare())
+    if response.status_code != 200:
+        said = REFUSED.get(response.status_code) or printable(" ".join(response.text.split())[:400])
+        raise LaunchError(f"{url}: status {response.status_code}: {said}")
+    print(json.dumps(json.loads(response.text), indent=1, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""CloudFormation stacks: created or changed through change sets, read, removed."""
+"""Create, change, read and remove CloudFormation stacks; changes go through change sets."""
 
 import re
 import time
@@ -18,7 +18,7 @@ POLL_SECONDS = 5
 MAX_TEMPLATE_BYTES = 51_200  # limit of a template in the call itself (CloudFormation User Guide, "quotas")
 # State in which a stack can't be changed -> what to do.
 STUCK = {
-    "ROLLBACK_COMPLETE": "it was never made whole; remove it with `down`, then run this again",
+    "ROLLBACK_COMPLETE": "its creation failed; remove it with `down`, then run this again",
     "ROLLBACK_FAILED": "remove it with `down`, then run this again",
     "CREATE_FAILED": "remove it with `down`, then run this again",
     "DELETE_FAILED": "remove it with `down`, then run this again",
@@ -53,7 +53,7 @@ def base(aws: Aws) -> Base:
     found = outputs(aws, BASE_STACK, "base")
     missing = [name for name in names if name not in found]
     if missing:
-        raise LaunchError(f"stack {BASE_STACK}: it has no output {', '.join(missing)}: run `base` first")
+        raise LaunchError(f"stack {BASE_STACK} has no output {', '.join(missing)}: run `base` first")
     return Base(*(found[name] for name in names))
 
 
@@ -65,7 +65,7 @@ def outputs(aws: Aws, name: str, made_by: str) -> dict[str, str]:
     """
     stack = find(aws, name)
     if stack is None or stack["StackStatus"] == STARTED:
-        raise LaunchError(f"stack {name}: there is none in {aws.region}: run `{made_by}` first")
+        raise LaunchError(f"stack {name} does not exist in {aws.region}: run `{made_by}` first")
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
@@ -99,7 +99,9 @@ def apply(aws: Aws, name: str, template: Path, given: Mapping[str, str]) -> bool
     if status in STUCK:
         raise LaunchError(f"stack {name}: its status is {status}: {STUCK[status]}")
     if status.endswith("_IN_PROGRESS") and status != STARTED:
-        raise LaunchError(f"stack {name}: its status is {status}: wait until that is done, then run this again")
+        raise LaunchError(
+            f"stack {name}: its status is {status}: wait until CloudFormation is done, then run this again"
+        )
     there = stack.get("Parameters", []) if stack and status != STARTED else []
     kept = {parameter["ParameterKey"] for parameter in there} & parameters.keys()
     change = {
@@ -116,7 +118,7 @@ def apply(aws: Aws, name: str, template: Path, given: Mapping[str, str]) -> bool
     }
     if not _prepare(aws, change):
         return False
-    _carry_out(aws, change)
+    _execute(aws, change)
     return True
 
 
@@ -160,7 +162,7 @@ def check_parameters(known: Mapping[str, Mapping[str, Any]], given: Mapping[str,
     """
     for name, value in given.items():
         if name not in known:
-            raise LaunchError(f"parameter {printable(name)}: unknown name; known here are {', '.join(known)}")
+            raise LaunchError(f"parameter {printable(name)}: unknown name; known names are {', '.join(known)}")
         expected = _expected(known[name], value)
         if expected:
             raise LaunchError(f"parameter {name}: expected {expected}, got {shown(value)}")
@@ -217,12 +219,12 @@ def _prepare(aws: Aws, change: dict[str, Any]) -> bool:
     raise LaunchError(f"stack {change['StackName']}: CloudFormation refuses the change: {printable(why)}")
 
 
-def _carry_out(aws: Aws, change: dict[str, Any]) -> None:
+def _execute(aws: Aws, change: dict[str, Any]) -> None:
     name, token = change["StackName"], change["ChangeSetName"]
     aws.client("cloudformation").execute_change_set(
         StackName=name, ChangeSetName=change["ChangeSetName"], ClientRequestToken=token
     )
-    status = settled(aws, name)
+    status = wait_until_settled(aws, name)
     if status not in DONE:
         for line in failures(aws, name, token):
             print(line)
@@ -231,11 +233,11 @@ def _carry_out(aws: Aws, change: dict[str, Any]) -> None:
 
 def _afterwards(status: str) -> str:
     if status == "UPDATE_ROLLBACK_COMPLETE":
-        return "the change failed and was rolled back: what was there before goes on working"
+        return "the change failed and was rolled back; the stack works as before"
     return STUCK.get(status, "see the lines above")
 
 
-def settled(aws: Aws, name: str) -> str:
+def wait_until_settled(aws: Aws, name: str) -> str:
     """Wait until CloudFormation has finished with a stack.
 
     Returns:
@@ -270,7 +272,7 @@ def remove(aws: Aws, name: str) -> None:
         return
     token = f"{NAME}-{time.strftime('%Y%m%d%H%M%S')}"
     aws.client("cloudformation").delete_stack(StackName=name, ClientRequestToken=token)
-    status = settled(aws, stack["StackId"])
+    status = wait_until_settled(aws, stack["StackId"])
     if status != "DELETE_COMPLETE":
         for line in failures(aws, stack["StackId"], token):
             print(line)

@@ -18,12 +18,12 @@ from recommender.common.messages import printable
 JOBS = ("HyperParameterTuningJob", "TrainingJob", "TransformJob")  # a search first: it would start others
 RUNNING = ("InProgress", "Stopping")
 JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")  # log groups of all jobs in the account
-MOST_IMAGES = 100  # limit of BatchDeleteImage
+MAX_IMAGES = 100  # limit of BatchDeleteImage
 
 
 @dataclass(frozen=True)
 class Removal:
-    """An existing resource, in words, and the function that removes it."""
+    """An existing resource: its name in the output, and the function that removes it."""
 
     what: str
     remove: Callable[[], object]
@@ -54,8 +54,8 @@ def _report(aws: Aws) -> None:
     """Print the billed resources that are left."""
     left = [*_running(aws), *_stored(aws)]
     for removal in left:
-        print(f"left, and bills: {removal.what}")
-    print("remove it with: down --all" if left else "nothing is left that bills")
+        print(f"left and billed: {removal.what}")
+    print("remove it with: down --all" if left else "nothing billed is left")
 
 
 def _running(aws: Aws) -> Iterator[Removal]:
@@ -112,7 +112,7 @@ def _jobs(aws: Aws, kind: str) -> Iterator[Removal]:
         for job in page[f"{kind}Summaries"]:
             name = job[f"{kind}Name"]
             if _is_ours(client, name, job[f"{kind}Arn"]):
-                yield Removal(f"{xform_name(kind).replace('_', ' ')} {name}, which runs", _stop(client, kind, name))
+                yield Removal(f"{xform_name(kind).replace('_', ' ')} {name} (running)", _stop(client, kind, name))
 
 
 def _stop(client: Any, kind: str, name: str) -> Callable[[], None]:  # noqa: ANN401 - a client of botocore
@@ -162,8 +162,8 @@ def _images(aws: Aws, repository: str) -> Iterator[Removal]:
     ]
 
     def remove() -> None:
-        for begin in range(0, len(images), MOST_IMAGES):
-            client.batch_delete_image(repositoryName=repository, imageIds=images[begin : begin + MOST_IMAGES])
+        for begin in range(0, len(images), MAX_IMAGES):
+            client.batch_delete_image(repositoryName=repository, imageIds=images[begin : begin + MAX_IMAGES])
 
     if images:
         yield Removal(f"images in repository {repository}: {len(images)}", remove)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 15
 ENDED = ("Completed", "Failed", "Stopped")
-# Switches off defaults of the SDK. It would report each call and its error to AWS's telemetry. It would use defaults of
-# the machine, so that a job would depend on who starts it. And it would refuse a role without all the permissions that
-# it knows of, which the least privilege of the first stack does not allow.
+# These settings switch off defaults of the SDK. By default it reports each call and its error to AWS's telemetry. It
+# reads defaults of the machine, so that a job would depend on who starts it. And it refuses a role without all
+# permissions that it knows; the role of the first stack has only those that a job needs.
 SDK_SETTINGS = {
     "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
     "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
@@ -38,7 +38,7 @@ SDK_SETTINGS = {
 
 
 def quiet_sdk() -> None:
-    """Configure the SDK before it is imported: no telemetry, no defaults of the machine."""
+    """Configure the SDK before its import: no telemetry, no defaults of the machine."""
     os.environ.update(SDK_SETTINGS)
     logging.getLogger("sagemaker").setLevel(logging.CRITICAL)
 
@@ -73,7 +73,7 @@ class Job:
     Attributes:
         data: name of the channels.
         machines: its machines.
-        hyperparameters: as a user wrote them; the others have their defaults.
+        hyperparameters: as the user wrote them; the others have their defaults.
         image: URI; by default the most recently pushed image.
     """
 
@@ -152,7 +152,7 @@ def channels(aws: Aws, base: Base, name: str) -> list[str]:
     found = aws.client("s3").list_objects_v2(Bucket=base.bucket, Prefix=prefix, Delimiter="/")
     folders = {common["Prefix"].removeprefix(prefix).rstrip("/") for common in found.get("CommonPrefixes", [])}
     if "train" not in folders:
-        raise LaunchError(f"{base.uri(prefix)}train/: there are no files: run `upload FOLDER --name {name}` first")
+        raise LaunchError(f"{base.uri(prefix)}train/: no files found: run `upload FOLDER --name {name}` first")
     return [channel for channel in environment.CHANNELS if channel in folders]
 
 
@@ -173,8 +173,8 @@ def train(aws: Aws, job: Job, wait: bool) -> str:
     name = str(trainer._latest_training_job.training_job_name)
     print(f"training job: {name}")
     if config.without_effect:
-        print(f"without effect with the other hyper-parameters: {', '.join(config.without_effect)}")
-    print(f"model: {base.uri(TRAINING, name, MODEL)}, when it has completed")
+        print(f"without effect, given the other hyper-parameters: {', '.join(config.without_effect)}")
+    print(f"model, once the job has completed: {base.uri(TRAINING, name, MODEL)}")
     if wait:
         follow(aws, name)
     return name
@@ -197,7 +197,7 @@ def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool, objec
     wanted = objective_of(checked, objective)
     space = search_space(checked, wanted)
     if not space:
-        raise LaunchError("tune: every hyper-parameter of the search is set: leave one of them out")
+        raise LaunchError("tune: nothing is left to search: every hyper-parameter of the search is set; leave one out")
     job = replace(job, hyperparameters={"report": "false", **job.hyperparameters})  # a trial needs no report
     base = stacks.base(aws)
     name = f"{NAME}-{time.strftime('%y%m%d%H%M%S')}-{secrets.token_hex(2)}"  # 32 characters at most
@@ -210,7 +210,7 @@ def tune(aws: Aws, job: Job, max_jobs: int, max_parallel: int, wait: bool, objec
 
 
 def _trainer(aws: Aws, base: Base, job: Job, name: str) -> "ModelTrainer":
-    """Return a job of the SDK; its names and the folder of its checkpoints begin with `name`."""
+    """Return a training job of the SDK; its name and the folder of its checkpoints begin with `name`."""
     quiet_sdk()
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.train import ModelTrainer
@@ -311,12 +311,12 @@ def follow(aws: Aws, name: str) -> dict[str, Any]:
         LaunchError: the job failed or was stopped.
     """
     client = aws.client("sagemaker")
-    said = None
+    shown = None
     while True:
         job = client.describe_training_job(TrainingJobName=name)
-        if job.get("SecondaryStatus") != said:
-            said = job.get("SecondaryStatus")
-            print(f"{name}: {said}")
+        if job.get("SecondaryStatus") != shown:
+            shown = job.get("SecondaryStatus")
+            print(f"{name}: {shown}")
         if job["TrainingJobStatus"] in ENDED:
             break
         time.sleep(POLL_SECONDS)
@@ -338,9 +338,9 @@ def _follow_search(aws: Aws, name: str) -> None:
         time.sleep(POLL_SECONDS)
     best = job.get("BestTrainingJob")
     if job["HyperParameterTuningJobStatus"] == "Failed" or not best:
-        raise LaunchError(f"tuning job {name}: {job.get('FailureReason', 'no training job of it has completed')}")
+        raise LaunchError(f"tuning job {name}: {job.get('FailureReason', 'none of its training jobs completed')}")
     values = " ".join(f"--{key} {value}" for key, value in best["TunedHyperParameters"].items())
     print(f"best: {best['TrainingJobName']}: {values}")
     metric = best["FinalHyperParameterTuningJobObjectiveMetric"]
     print(f"{metric['MetricName']}={metric['Value']:.6g}")
-    print(f"serve it: deploy --model {best['TrainingJobName']}")
+    print(f"next: deploy --model {best['TrainingJobName']}")

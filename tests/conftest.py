@@ -1,4 +1,4 @@
-"""Fixtures: a small job that train.py has trained, and what serves it."""
+"""Fixtures: a small job that train.py has trained, and its recommender and app."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.environment import BASE_DIR
 from recommender.service.app import create_app
 
-settings.register_profile("default", deadline=None)  # a slow machine is not a wrong answer
+settings.register_profile("default", deadline=None)  # a slow machine must not fail a test
 settings.load_profile("default")
 
 REAL_DATA = ROOT / os.environ.get("RECOMMENDER_DATA", "../shared/data")
-SDK_PYTHON = ROOT / ".venv-aws" / "bin" / "python"  # the SageMaker SDK wants another gunicorn than the server
+SDK_PYTHON = ROOT / ".venv-aws" / "bin" / "python"  # the SageMaker SDK needs an older gunicorn than the server
 TOOLS = ("unshare", "ip", "pgrep", "java")
 
 
@@ -33,18 +33,18 @@ def missing_components() -> str | None:
 
 
 def missing_engine() -> str | None:
-    return None if has_engine() else "no Docker engine answers: make test-container starts one where it can"
+    return None if has_engine() else "no Docker engine responds: on Debian, as root, make test-container starts one"
 
 
 def missing_sdk() -> str | None:
-    return None if SDK_PYTHON.exists() else f"there is no {SDK_PYTHON}: make test-aws makes it"
+    return None if SDK_PYTHON.exists() else f"{SDK_PYTHON} does not exist: make test-aws creates it"
 
 
 def missing_data() -> str | None:
-    return None if REAL_DATA.is_dir() else f"RECOMMENDER_DATA: there is no folder {REAL_DATA}"
+    return None if REAL_DATA.is_dir() else f"RECOMMENDER_DATA: the folder {REAL_DATA} does not exist"
 
 
-# Marker -> what says why its tests can't run, and the variable that makes that an error (CI sets it).
+# Marker -> a function that returns why its tests can't run, and the variable that makes this an error (CI sets it).
 NEEDS: dict[str, tuple[Callable[[], str | None], str | None]] = {
     "real_component": (missing_components, "REQUIRE_REAL_COMPONENTS"),
     "container": (missing_engine, "REQUIRE_CONTAINERS"),
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """An empty job; train.main([]) and serve.main() called in this process use it too."""
+    """Return an empty job, which train.main([]) and serve.main() in this process use, too."""
     monkeypatch.setenv(BASE_DIR, str(tmp_path))
     for name, value in NO_REPORT.items():
         monkeypatch.setenv(name, value)
@@ -74,14 +74,14 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
-    """Folders that one worker of pytest-xdist fills for all of them."""
+    """Return folders that one worker of pytest-xdist fills for all workers."""
     own = tmp_path_factory.getbasetemp()
     return Shared((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared")
 
 
 @pytest.fixture(scope="session")
 def trained(shared: Shared) -> Job:
-    """A job after train.py; not to be changed."""
+    """Return a job after train.py. Tests must not change it."""
 
     def make(folder: Path) -> None:
         job = Job(folder)
@@ -94,14 +94,14 @@ def trained(shared: Shared) -> Job:
 
 @pytest.fixture
 def trained_copy(trained: Job, tmp_path: Path) -> Job:
-    """A copy of `trained` that a test may damage."""
+    """Return a copy of `trained` that a test may damage."""
     shutil.copytree(trained.base_dir, tmp_path / "job")
     return Job(tmp_path / "job")
 
 
 @pytest.fixture(scope="session")
 def paper(shared: Shared, trained: Job) -> Job:
-    """The job of `trained` in the pipeline paper; not to be changed."""
+    """Return the job of `trained` with the pipeline paper. Tests must not change it."""
 
     def make(folder: Path) -> None:
         job = Job(folder)
@@ -114,7 +114,7 @@ def paper(shared: Shared, trained: Job) -> Job:
 
 @pytest.fixture
 def paper_copy(paper: Job, tmp_path: Path) -> Job:
-    """A copy of `paper` that a test may damage."""
+    """Return a copy of `paper` that a test may damage."""
     shutil.copytree(paper.base_dir, tmp_path / "job")
     return Job(tmp_path / "job")
 
@@ -154,7 +154,7 @@ def raw(tmp_path: Path) -> Raw:
 
 @pytest.fixture
 def prepare(raw: Raw, tmp_path: Path) -> Prepare:
-    """Run the command on the raw files; a test that gives places gives all of them."""
+    """Return a function that runs the command on the raw files, or on the given places instead."""
 
     def run(*options: str, places: list[str] | None = None, output: str = "out") -> Result:
         arguments = [*(raw.places if places is None else places), "--output", str(tmp_path / output), *options]
@@ -166,7 +166,7 @@ def prepare(raw: Raw, tmp_path: Path) -> Prepare:
 
 @pytest.fixture
 def problem(raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Problem:
-    """What the command says where it fails; nothing is written then but the rejects."""
+    """Return a function that runs a failing command and returns its error; it checks that only rejects are written."""
 
     def run(*options: str, places: list[str] | None = None) -> str:
         out = tmp_path / "out"

@@ -19,7 +19,7 @@ for version in $(printf '%s\n' "${found[0]}" "${found[-1]}" | sort -u); do
   environment=build/python-$version
   echo "Python $version: installing into $environment ..."
   [ -x "$environment/bin/python" ] || "python$version" -m venv "$environment"
-  # Torch and what it needs, from its own index alone.
+  # Torch and its dependencies come from torch's own index.
   [ -z "${TORCH:-}" ] || "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
     --index-url "https://download.pytorch.org/whl/$TORCH" "$(grep '^torch==' requirements.txt)"
   "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \

@@ -41,7 +41,7 @@ PAGES = {
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 }
 PROSE = {name: text for name, text in PAGES.items() if len(sentences(text)) >= 5}
-MOST_LINES = 180
+MAX_LINES = 180
 MEDIAN_WORDS, NINTH_DECILE_WORDS = 15, 28
 HARD_WORDS = re.compile(r"\b(whom|whose|somebody|everybody|shopper|beside|of ours|for ever)\b", re.IGNORECASE)
 CODE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -56,14 +56,14 @@ def first_column(text: str) -> list[str]:
     return re.findall(r"^\| `([\w-]+)[^|]*\|", text, re.MULTILINE)
 
 
-AXE = {"runOnly": ["wcag2a", "wcag2aa"], "preload": False}  # a page on disk may not fetch its style sheets
+AXE = {"runOnly": ["wcag2a", "wcag2aa"], "preload": False}  # the browser lets no page from disk fetch style sheets
 
 
-# What is generated
+# Generated parts
 
 
 @pytest.mark.parametrize("name", generate.DOCUMENTS)
-def test_generated_parts_are_what_the_code_says(name: str) -> None:
+def test_generated_parts_match_the_code(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text == generate.generated(text, generate.DOCUMENTS[name]), "run make docs"
 
@@ -104,11 +104,11 @@ def test_every_field_of_an_item_is_in_the_reference_and_in_the_example() -> None
     assert {*response, *item, *because, "error", "field"} <= set(listed)
 
 
-# What the pages say
+# Content
 
 
 def test_the_front_page_is_short() -> None:
-    assert len(README.splitlines()) <= MOST_LINES
+    assert len(README.splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("name", PROSE)
@@ -123,7 +123,7 @@ def test_no_page_has_a_word_that_makes_readers_stumble(name: str) -> None:
     assert HARD_WORDS.findall(re.sub(r"`[^`]*`", "", generate.PART.sub("", PAGES[name]))) == []
 
 
-def test_the_rooms_are_those_of_the_package_in_their_order() -> None:
+def test_the_architecture_page_lists_the_rooms_in_their_order() -> None:
     section = PAGES["docs/architecture.md"].partition("## Rooms")[2].partition("\n## ")[0]
     rooms = [name.removesuffix(".py") for name in re.findall(r"^\| `([\w.]+)/?`", section, re.MULTILINE)]
     assert [name for name in rooms if name in ROOMS] == [room for room in ROOMS if room != "__main__"]
@@ -131,7 +131,7 @@ def test_the_rooms_are_those_of_the_package_in_their_order() -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_numbers_of_the_front_page_are_those_that_were_measured() -> None:
+def test_numbers_of_the_front_page_are_measured() -> None:
     (rate,) = re.findall(r"serves (\d+) requests per second", README)
     assert f"| default | 1 | {rate} |" in (ROOT / "results" / "serve.md").read_text()
     (seconds,) = re.findall(r"takes (\d+) s in all", README)
@@ -144,7 +144,7 @@ def test_no_page_copies_a_table_of_results() -> None:
     assert [line for text in PAGES.values() for line in text.splitlines() if line in measured] == []
 
 
-def test_every_benchmark_is_in_their_table() -> None:
+def test_every_benchmark_is_in_the_readme_of_benchmarks() -> None:
     listed = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     for path in (ROOT / "benchmarks").glob("*.py"):
         assert path.name in listed or path.name == "__init__.py"
@@ -190,7 +190,7 @@ def all_commands() -> Iterator[tuple[str, click.Command]]:
 
 
 def lines_of_code() -> Iterator[tuple[str, str]]:
-    """Yield each line of the shell blocks with its page; a line that ends with a backslash goes on."""
+    """Yield each line of the shell blocks with its page; a backslash at its end joins it with the next line."""
     for name, text in PAGES.items():
         for kind, body in CODE.findall(text):
             if kind == "":
@@ -206,7 +206,7 @@ PROGRAMS = {
 COMMAND_LINES = {
     line.partition(" #")[0].strip(): (f"{program} {match[1]}", line.partition(" #")[0][match.end() :])
     for name, line in lines_of_code()
-    if name != "docs/adding-a-source.md"  # a test of its own adds the source and runs its commands
+    if name != "docs/adding-a-source.md"  # another test adds the source and runs its commands
     for pattern, program in PROGRAMS.items()
     if (match := re.search(pattern, line))
 }
@@ -217,7 +217,7 @@ def test_every_command_line_of_the_pages_is_valid(line: str) -> None:
     title, arguments = COMMAND_LINES[line]
     command = dict(all_commands())[title]
     with command.make_context(title, shlex.split(arguments)) as context:
-        assert context.args == []  # all were understood
+        assert context.args == []  # the command knows all arguments
 
 
 def test_the_pages_have_command_lines_of_every_program() -> None:
@@ -233,7 +233,7 @@ def test_every_make_target_of_the_pages_exists() -> None:
 
 @pytest.fixture
 def ratings(tmp_path: Path) -> Path:
-    """A folder with ratings.csv and titles.csv, and the project's environment and programs."""
+    """Return a folder with ratings.csv and titles.csv."""
     random = np.random.default_rng(0)
     columns = {"user_id": random.integers(0, 40, 400), "item_id": random.integers(0, 60, 400), "rating": 5,
                "timestamp": np.arange(400)}  # fmt: skip
@@ -251,7 +251,7 @@ def ratings(tmp_path: Path) -> Path:
         ("docs/measuring.md", "Estimate(value="),
     ],
 )
-def test_the_example_in_python_runs(page: str, says: str, ratings: Path) -> None:
+def test_the_python_example_runs(page: str, says: str, ratings: Path) -> None:
     (code,) = (body for kind, body in CODE.findall(PAGES[page]) if kind == "python")
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], cwd=ratings, env=environ, capture_output=True, text=True)
@@ -261,7 +261,7 @@ def test_the_example_in_python_runs(page: str, says: str, ratings: Path) -> None
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quick-start.md"])
 def test_the_commands_for_your_own_data_train_serve_and_recommend(page: str, ratings: Path) -> None:
-    """The commands are run as they stand, by a shell, in a folder with the programs and the environment."""
+    """Run the commands unchanged in a shell, in a folder with the programs and the environment."""
     (ratings / ".venv").symlink_to(sys.prefix)
     for name in ("train.py", "serve.py", "recommender"):
         (ratings / name).symlink_to(ROOT / name)
@@ -322,7 +322,7 @@ class Site(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site."""
+    """Return the folder of the built site."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going"]
     done = subprocess.run(
@@ -337,7 +337,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.xdist_group("site")
-def test_the_site_is_built_without_a_warning_and_reads_from_disk_without_network(site: Path) -> None:
+def test_the_site_builds_without_warnings_and_works_from_disk_without_network(site: Path) -> None:
     pages = {path: Site(path) for path in site.rglob("*.html")}
     assert len(pages) > 25
     for path, page in pages.items():
@@ -349,17 +349,19 @@ def test_the_site_is_built_without_a_warning_and_reads_from_disk_without_network
         for link in page.links:
             parts = urlsplit(link)
             if not parts.scheme and not parts.netloc:
-                place = target(path, link) if parts.path else path
-                assert place.exists(), f"{path.name}: {link}"
-                assert not parts.fragment or unquote(parts.fragment) in pages[place].names, f"{path.name}: {link}"
+                page_of_link = target(path, link) if parts.path else path
+                assert page_of_link.exists(), f"{path.name}: {link}"
+                assert not parts.fragment or unquote(parts.fragment) in pages[page_of_link].names, (
+                    f"{path.name}: {link}"
+                )
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_shows_each_page_without_a_fault(site: Path, width: int, scheme: Literal["light", "dark"]) -> None:
-    """No console message, no failed request, no sideways scrolling, contrast and names as WCAG AA asks."""
+def test_each_page_works_in_a_browser(site: Path, width: int, scheme: Literal["light", "dark"]) -> None:
+    """Check for console messages, failed requests, sideways scrolling, and the rules of WCAG A and AA."""
     found = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *OFFLINE])

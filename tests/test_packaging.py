@@ -1,4 +1,4 @@
-"""The package: lock files that fit its metadata, and an installation that works in a fresh environment."""
+"""The package: lock files that match its metadata, and an installation in a fresh environment."""
 
 import re
 import subprocess
@@ -25,11 +25,11 @@ LOCKS = {
     "requirements.txt": ["serve", "train", "report", "aws"],
     "requirements-dev.txt": list(EXTRAS),
 }
-OF_ITS_BUILD = re.compile(r"nvidia-.*|cuda-.*|triton")  # what a build of torch brings and names exactly
+PACKAGES_OF_TORCH = re.compile(r"nvidia-.*|cuda-.*|triton")  # a build of torch requires exact versions of these
 
 
 def locked(name: str) -> dict[str, str]:
-    """Package -> exact version, for this platform."""
+    """Return package -> exact version, for this platform."""
     versions: dict[str, str] = {}
     for line in (ROOT / name).read_text().splitlines():
         if line and not line.startswith("#"):
@@ -42,7 +42,7 @@ def locked(name: str) -> dict[str, str]:
 
 
 def direct(extras: list[str]) -> Iterator[Requirement]:
-    """The requirements of the package with these extras; an extra may name others."""
+    """Yield the requirements of the package with these extras; an extra may name others."""
     for text in [*PROJECT["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]:
         requirement = Requirement(text)
         if requirement.name == PROJECT["name"]:
@@ -52,13 +52,13 @@ def direct(extras: list[str]) -> Iterator[Requirement]:
 
 
 def installed_closure(requirements: list[Requirement]) -> Iterator[str]:
-    """All installed packages that these need, by what the installed metadata say."""
+    """Yield all installed packages that these requirements need, according to the installed metadata."""
     seen: set[tuple[str, str]] = set()
     waiting = [(requirement.name, extra) for requirement in requirements for extra in ["", *requirement.extras]]
     while waiting:
         name, extra = waiting.pop()
         name = canonicalize_name(name)
-        if (name, extra) in seen or OF_ITS_BUILD.fullmatch(name):
+        if (name, extra) in seen or PACKAGES_OF_TORCH.fullmatch(name):
             continue
         seen.add((name, extra))
         yield name
@@ -81,7 +81,7 @@ def test_every_requirement_is_locked_to_a_version_in_its_range(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["requirements-serve", "requirements"])
-def test_what_the_image_installs_by_hash_is_what_is_locked_but_for_torch(name: str) -> None:
+def test_the_hash_locks_have_the_locked_packages_without_torch(name: str) -> None:
     pins: dict[str, int] = {}
     for line in (ROOT / f"{name}.lock").read_text().replace("\\\n", "").splitlines():
         if not line.startswith("#"):
@@ -94,7 +94,7 @@ def test_what_the_image_installs_by_hash_is_what_is_locked_but_for_torch(name: s
     assert set(pins) == {" ".join(line.split()) for line in lines}, "run make lock"
 
 
-def test_torch_for_the_cpu_is_locked_by_hash_to_the_version_of_the_others() -> None:
+def test_the_cpu_build_of_torch_is_locked_by_hash_to_the_same_version() -> None:
     lines = (ROOT / "requirements-torch-cpu.lock").read_text().splitlines()
     pin, *hashes = [line.strip(" \\") for line in lines if not line.startswith("#")]
     assert pin == f"torch=={locked('requirements.txt')['torch']}+cpu", "run make lock"
@@ -103,12 +103,12 @@ def test_torch_for_the_cpu_is_locked_by_hash_to_the_version_of_the_others() -> N
 
 
 @pytest.mark.parametrize("name", ["requirements-serve.txt", "requirements.txt"])
-def test_the_packages_behind_the_requirements_are_locked_too_and_nothing_else(name: str) -> None:
+def test_indirect_requirements_are_locked_and_no_other_packages(name: str) -> None:
     needed = set(installed_closure(list(direct(LOCKS[name]))))
     assert needed == set(locked(name)), "run make lock"
 
 
-def test_the_message_for_a_missing_package_knows_every_extra() -> None:
+def test_the_error_for_a_missing_package_covers_every_extra() -> None:
     assert set(extras.EXTRAS) == set(EXTRAS) - {"dev"}
 
 
@@ -119,7 +119,7 @@ def test_the_lock_files_agree() -> None:
         assert {package: everything[package] for package in versions} == versions, name
 
 
-def test_what_is_installed_here_is_what_is_locked() -> None:
+def test_installed_versions_are_the_locked_ones() -> None:
     here = {package: metadata.version(package).partition("+")[0] for package in locked("requirements.txt")}
     assert here == locked("requirements.txt")
 
@@ -132,20 +132,20 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert newest == version
 
 
-def test_the_licence_of_the_metadata_is_the_one_that_the_file_names() -> None:
+def test_metadata_and_licence_file_name_the_same_licence() -> None:
     assert f"SPDX-License-Identifier: {PROJECT['license']}\n" in (ROOT / "LICENSE").read_text()
 
 
-def test_the_workflow_of_the_code_host_has_the_jobs_of_ci() -> None:
+def test_the_github_workflow_runs_the_commands_of_ci() -> None:
     commands = (set(re.findall(r"make ([\w-]+)", (ROOT / file).read_text())) for file in
                 (".ci/run", ".github/workflows/ci.yaml"))  # fmt: skip
-    ours, theirs = commands
-    assert ours - theirs == set()
+    of_ci, of_github = commands
+    assert of_ci - of_github == set()
 
 
 @pytest.mark.slow
-def test_in_a_fresh_environment_it_installs_and_every_file_of_a_page_is_there(tmp_path: Path) -> None:
-    """Needs a package index."""
+def test_the_package_installs_in_a_fresh_environment_with_all_its_files(tmp_path: Path) -> None:
+    """Install from a package index."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "fresh"], check=True)
     fresh = tmp_path / "fresh" / "bin"
     options = ["--quiet", "--disable-pip-version-check"]

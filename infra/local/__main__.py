@@ -40,8 +40,8 @@ MODELS = f"s3://{BUCKET}/training/demo/output"
 
 @click.command()
 @click.option("--root", type=click.Path(file_okay=False, path_type=Path), default=Path("build/cloud-demo"),
-              show_default=True, help="What it writes.")  # fmt: skip
-@click.option("--image", default=NAME, show_default=True, help="Image that trains and serves.")
+              show_default=True, help="Folder for all output.")  # fmt: skip
+@click.option("--image", default=NAME, show_default=True, help="Image for training and serving.")
 @click.option("--keep", is_flag=True, help="Keep it running until Ctrl-C.")
 def main(root: Path, image: str, keep: bool) -> None:
     """Run the whole path from raw reviews to a response of the API, without an account."""
@@ -52,24 +52,24 @@ def main(root: Path, image: str, keep: bool) -> None:
     heading("1. S3: a real server (SeaweedFS)")
     with serving_s3((root / "s3").resolve()) as s3:
         s3.put(BUCKET, {})
-        click.echo(f"answers at {s3.url}")
+        click.echo(f"listens at {s3.url}")
         channels_in_s3(root, s3)
-        heading("3. Training: a container that reads its channels from S3 and leaves the model there")
+        heading("3. Training: a container reads its channels from S3 and writes the model to S3")
         train(image, s3)
-        heading("4. Endpoint: a container that serves the model of S3, behind InvokeEndpoint")
+        heading("4. Endpoint: a container serves the model from S3, behind InvokeEndpoint")
         with endpoint(root, image, s3) as url, function(root, url) as lambda_function:
-            heading("6. API Gateway: an HTTP front that sends events of payload 2.0")
+            heading("6. API Gateway: a local HTTP server sends events of payload 2.0 to the function")
             with serving(create_app(lambda_function)) as api:
                 ask(api, some_user(root, s3), lambda_function)
                 click.echo(f"\nDone in {time.monotonic() - began:.0f} s.")
                 if keep:
-                    click.echo("Ctrl-C ends it.")
+                    click.echo("Press Ctrl-C to stop.")
                     wait()
 
 
 def channels_in_s3(root: Path, s3: S3Server) -> None:
     """Generate raw reviews and prepare them, directly into S3."""
-    heading("2. Raw reviews, prepared into the channels of a training job in S3")
+    heading("2. Raw reviews become the channels of a training job, in S3")
     raw = root / "raw"
     run("-m", "recommender", "synthesize", "--output", raw)
     files = ("--reviews", raw / REVIEWS_FILE, "--metadata", raw / METADATA_FILE)
@@ -84,7 +84,7 @@ def train(image: str, s3: S3Server) -> None:
     command = in_container(image, s3, *words)
     click.echo(f"$ {shlex.join(command)}")
     with environment(s3.environment):
-        if code := subprocess.run(command).returncode:  # noqa: S603 - our own command
+        if code := subprocess.run(command).returncode:  # noqa: S603 - this project's command
             sys.exit(code)
 
 
@@ -97,7 +97,7 @@ def endpoint(root: Path, image: str, s3: S3Server) -> Iterator[str]:
     with running_server(root / "serving", variables, command=command) as server:
         check(server)
         with running_endpoint(NAME, server.port) as url:
-            click.echo(f"POST {url}/endpoints/{NAME}/invocations is answered by it")
+            click.echo(f"it serves POST {url}/endpoints/{NAME}/invocations")
             yield url
 
 
@@ -110,7 +110,7 @@ def check(server: Server) -> None:
 @contextmanager
 def function(root: Path, endpoint_url: str) -> Iterator[Function]:
     """Run the function's zip, as it would be deployed, under Lambda's own runtime."""
-    heading("5. Lambda: AWS's Runtime Interface Emulator and runtime client, the zip that would be deployed")
+    heading("5. Lambda: AWS's Runtime Interface Emulator and runtime client run the zip that `deploy` uploads")
     code = root / "function"
     packed = pack()
     zipfile.ZipFile(io.BytesIO(packed)).extractall(code)
@@ -122,18 +122,18 @@ def function(root: Path, endpoint_url: str) -> Iterator[Function]:
 
 def ask(api: str, user_id: str, lambda_function: Function) -> None:
     """Request recommendations by curl and print them."""
-    question = ["-H", "Content-Type: application/json", "-d", json.dumps({"user_id": user_id})]
-    command = ["curl", "--silent", "--show-error", "--max-time", "30", api + ROUTE, *question]
+    options = ["-H", "Content-Type: application/json", "-d", json.dumps({"user_id": user_id})]
+    command = ["curl", "--silent", "--show-error", "--max-time", "30", api + ROUTE, *options]
     click.echo(f"$ {shlex.join(command)}")
-    result = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - our own command
-    answer = json.loads(result.stdout) if result.returncode == 0 else {}
-    if "items" not in answer:
+    result = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - this project's command
+    response = json.loads(result.stdout) if result.returncode == 0 else {}
+    if "items" not in response:
         raise click.ClickException(f"no recommendations: {result.stderr or result.stdout}")
-    for place, item in enumerate(answer["items"], start=1):
-        click.echo(f"  {place}. {item['title'] or item['item_id']}")
+    for rank, item in enumerate(response["items"], start=1):
+        click.echo(f"  {rank}. {item['title'] or item['item_id']}")
         click.secho(f"     {item['item_id']}, score {item['score']:.3f}, by {', '.join(item['sources'])}", dim=True)
     line = lambda_function.lines[-1]
-    click.echo(f"source: {answer['source']}; the function, started for it, took {line['Latency']} ms")
+    click.echo(f"source: {response['source']}; the function took {line['Latency']} ms with its cold start")
 
 
 def some_user(root: Path, s3: S3Server) -> str:
@@ -144,10 +144,10 @@ def some_user(root: Path, s3: S3Server) -> str:
 
 
 def in_container(image: str, s3: S3Server, *words: str) -> list[str]:
-    """Return the `docker run` command in the host's network; credentials are passed by name, not by value."""
+    """Return a `docker run` command in the host's network; it passes credentials by name, not by value."""
     names = [*s3.environment, BIND_TO_PORT, CONTAINER_LOG_LEVEL]
-    handed_over = [word for name in names for word in ("-e", name)]
-    return ["docker", "run", "--rm", "--network=host", *handed_over, image, *words]
+    variables = [word for name in names for word in ("-e", name)]
+    return ["docker", "run", "--rm", "--network=host", *variables, image, *words]
 
 
 @contextmanager

@@ -32,11 +32,11 @@ def create_app(endpoint_name: str, port: int) -> Flask:
     def invoke(name: str) -> Response:
         if name != endpoint_name:
             return _error(400, "ValidationError", {"Message": f"Endpoint {name} of account 000000000000 not found."})
-        headers = {there: request.headers[here] for here, there in PASSED_ON.items() if here in request.headers}
+        headers = {own: request.headers[name] for name, own in PASSED_ON.items() if name in request.headers}
         try:
             status, kind, body = _post(port, request.get_data(), headers)
         except (OSError, HTTPException):
-            status, kind, body = 500, "text/plain", b"the container does not answer"
+            status, kind, body = 500, "text/plain", b"the container does not respond"
         if status != 200:
             return _model_error(status, body)
         return Response(body, 200, {"Content-Type": kind, "x-Amzn-Invoked-Production-Variant": VARIANT})
@@ -56,10 +56,10 @@ def _post(port: int, body: bytes, headers: dict[str, str]) -> tuple[int, str, by
 
 def _model_error(status: int, body: bytes) -> Response:
     message = body.decode(errors="replace")
-    said = (
+    text = (
         f'Received {"client" if status < 500 else "server"} error ({status}) from {VARIANT} with message "{message}".'
     )
-    return _error(424, "ModelError", {"Message": said, "OriginalStatusCode": status, "OriginalMessage": message})
+    return _error(424, "ModelError", {"Message": text, "OriginalStatusCode": status, "OriginalMessage": message})
 
 
 def _error(status: int, code: str, members: dict[str, object]) -> Response:

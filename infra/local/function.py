@@ -34,14 +34,14 @@ def emulator(folder: Path = ROOT / "build" / "emulator") -> Path:
     """
     architecture = ARCHITECTURES.get(platform.machine())
     if sys.platform != "linux" or architecture is None:
-        raise EngineError(f"Lambda's emulator runs on Linux, x86_64 or aarch64; this is {platform.platform()}")
+        raise EngineError(f"Lambda's emulator needs Linux on x86_64 or aarch64, this is {platform.platform()}")
     member = f"samcli/local/rapid/aws-lambda-rie-{architecture}"
     binary = folder / EMULATOR_WHEEL / member
     if not binary.exists():
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as tmp:
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", tmp, EMULATOR_WHEEL]
-            result = subprocess.run(pip, capture_output=True, text=True)  # noqa: S603 - our own command
+            result = subprocess.run(pip, capture_output=True, text=True)  # noqa: S603 - this project's command
             if result.returncode:
                 raise EngineError(f"pip download {EMULATOR_WHEEL}: {result.stderr.strip().splitlines()[-1]}")
             (wheel,) = Path(tmp).glob("*.whl")
@@ -84,11 +84,11 @@ class Function:
 
 @contextmanager
 def running_function(code: Path, environment: Mapping[str, str], log: Path) -> Iterator[Function]:
-    """Run the handler of a folder as Lambda does; it ends with the block.
+    """Run the handler of a folder as Lambda does, until the end of the block.
 
     Args:
         code: the unpacked zip of the function.
-        environment: the function's variables; it gets no others than these, PATH and dummy credentials.
+        environment: the function's variables. It gets only these, PATH and dummy credentials.
         log: a file for the output of the runtime and the handler.
 
     Raises:
@@ -122,4 +122,4 @@ def running_function(code: Path, environment: Mapping[str, str], log: Path) -> I
 
 
 def _start(command: list[str], code: Path, variables: Mapping[str, str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, cwd=code, env=variables, stdout=log, stderr=log)  # noqa: S603 - our own command
+    return subprocess.Popen(command, cwd=code, env=variables, stdout=log, stderr=log)  # noqa: S603 - this project's command

@@ -38,7 +38,7 @@ def create_app(function: Function) -> Flask:
 
 
 def event_of_request() -> dict[str, Any]:
-    """Return Flask's current request as an event: lower-case header names, base64 for bodies that are not text."""
+    """Return Flask's current request as an event: header names in lower case, a body that is not text in base64."""
     body = request.get_data()
     is_text = request.mimetype.startswith("text/") or request.mimetype in ("application/json", "application/xml")
     now = time.time()
@@ -75,7 +75,7 @@ def event_of_request() -> dict[str, Any]:
 
 def response_of(result: dict[str, Any]) -> Response:
     """Return the function's result as the response of API Gateway."""
-    if "statusCode" not in result:  # then the whole result is the body
+    if "statusCode" not in result:  # API Gateway then takes the whole result as the body
         return Response(json.dumps(result), 200, {"Content-Type": "application/json"})
     body = result.get("body", "")
     content = base64.b64decode(body) if result.get("isBase64Encoded") else body.encode()

@@ -72,7 +72,7 @@ class S3Server:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[S3Server]:
-    """Start a server that keeps its data in a folder; end it with the block."""
+    """Run a server that keeps its data in a folder, until the end of the block."""
     identity = {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     master, volume, filer, s3 = _free_ports(4)
@@ -84,7 +84,7 @@ def serving(folder: Path) -> Iterator[S3Server]:
         *("-volume.max=100", "-master.volumeSizeLimitMB=64"),
     ]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603 - our own command
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603 - this project's command
     try:
         server = S3Server(f"http://127.0.0.1:{s3}")
         wait_until(lambda: _takes_objects(server), "the S3 server", START_SECONDS, process, pause=0.2)

@@ -1,4 +1,4 @@
-"""Every command's dry run: a process without account, network and Docker, and the calls that it prints."""
+"""The dry run of every command: a process without account, network and Docker, and the calls that it prints."""
 
 import base64
 import hashlib
@@ -31,7 +31,7 @@ VERBS = {
     "tune": [],
     "register": [],
     "deploy": [],
-    "transform": [f"s3://{BUCKET}/transform/questions.jsonl"],
+    "transform": [f"s3://{BUCKET}/transform/requests.jsonl"],
     "ask": ["A1B2C3"],
     "up": ["CHANNELS"],
     "down": ["--all"],
@@ -40,7 +40,7 @@ VERBS = {
 
 @pytest.fixture(scope="module")
 def dry(tmp_path_factory: pytest.TempPathFactory) -> DryRun:
-    """The dry run of a command; CHANNELS is a folder of channels."""
+    """Return a function that runs a command with --dry-run; CHANNELS stands for a folder of channels."""
     folder = tmp_path_factory.mktemp("dry")
     channels = write_channels(folder / "channels")
     environment = bare_environment(folder)
@@ -57,13 +57,13 @@ def dry(tmp_path_factory: pytest.TempPathFactory) -> DryRun:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_dry_run_needs_nothing_says_nothing_else_and_prints_calls_of_the_api(dry: DryRun, verb: str) -> None:
+def test_a_dry_run_works_without_account_and_prints_only_valid_api_calls(dry: DryRun, verb: str) -> None:
     run = dry(verb, *VERBS[verb])
     assert run.err == ""
     assert run.calls
     for name, parameters in run.calls:
         service, operation = name.split(":")
-        if service == "execute-api":  # a request of HTTP, not of a client
+        if service == "execute-api":  # an HTTP request, not a call of a client
             continue
         shape = ServiceModel(Loader().load_service_model(service, "service-2")).operation_model(operation).input_shape
         assert shape is not None
@@ -71,14 +71,14 @@ def test_a_dry_run_needs_nothing_says_nothing_else_and_prints_calls_of_the_api(d
         assert not report.has_errors(), f"{name}: {report.generate_report()}"
 
 
-def test_the_process_of_a_dry_run_would_end_at_a_connection(tmp_path: Path) -> None:
+def test_a_dry_run_that_opened_a_connection_would_fail(tmp_path: Path) -> None:
     without = bare_environment(tmp_path)
     account = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "eu-west-1"}
     closed = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     assert launch("base", environment={**without, **account, **closed}).code == 99
 
 
-def test_the_first_stack_is_made_by_a_change_set_of_its_template(dry: DryRun) -> None:
+def test_the_first_stack_is_created_by_a_change_set_of_its_template(dry: DryRun) -> None:
     run = dry("base")
     assert run.names == [
         "cloudformation:DescribeStacks",
@@ -94,7 +94,7 @@ def test_the_first_stack_is_made_by_a_change_set_of_its_template(dry: DryRun) ->
     assert change["Capabilities"] == ["CAPABILITY_IAM"]
 
 
-def test_the_image_is_one_manifest_for_amd64_and_the_password_is_no_argument(dry: DryRun) -> None:
+def test_the_image_is_one_manifest_for_amd64_and_the_password_is_not_an_argument(dry: DryRun) -> None:
     run = dry("push")
     build, login, tag, push, logout = run.commands
     assert build.startswith("docker build --platform linux/amd64 --iidfile ")
@@ -105,14 +105,14 @@ def test_the_image_is_one_manifest_for_amd64_and_the_password_is_no_argument(dry
     assert base64.b64encode(b"AWS:dry-run").decode() not in run.out
 
 
-def test_the_files_of_the_channels_are_uploaded_and_nothing_else_of_the_folder(dry: DryRun) -> None:
+def test_only_the_files_of_the_channels_are_uploaded(dry: DryRun) -> None:
     run = dry("upload", "CHANNELS", "--name", "fashion")
     sent = {parameters["Key"]: parameters["Body"] for name, parameters in run.calls if name == "s3:PutObject"}
     assert sent.keys() == {"channels/fashion/train/part.csv", "channels/fashion/items/titles/part.csv"}
     assert hashlib.sha256(b"the file of train").hexdigest() in sent["channels/fashion/train/part.csv"]
 
 
-def test_a_training_job_has_spot_checkpoints_the_metrics_of_the_code_and_no_network(dry: DryRun) -> None:
+def test_a_training_job_has_spot_capacity_checkpoints_metrics_and_no_network(dry: DryRun) -> None:
     job = dry("train", "--embedding_dim", "20", "--model=basic").only("sagemaker:CreateTrainingJob")
     name = job["TrainingJobName"]
     assert job["HyperParameters"] == {"embedding_dim": "20", "model": "basic"}
@@ -131,7 +131,7 @@ def test_a_training_job_has_spot_checkpoints_the_metrics_of_the_code_and_no_netw
     assert job["Tags"] == [{"Key": "project", "Value": "recommender"}]
 
 
-def test_several_hosts_read_everything_and_speak_encrypted(dry: DryRun) -> None:
+def test_several_hosts_read_all_data_and_encrypt_their_traffic(dry: DryRun) -> None:
     run = dry("train", "--instance-count=3", "--input-mode", "FastFile", "--no-spot", "--volume-gb", "50", "--no-wait")
     job = run.only("sagemaker:CreateTrainingJob")
     assert job["ResourceConfig"] == {"InstanceType": "ml.m5.xlarge", "InstanceCount": 3, "VolumeSizeInGB": 50}
@@ -157,7 +157,7 @@ def ranges_of(job: dict[str, Any]) -> dict[str, tuple[float, float, str]]:
 
 
 @pytest.mark.parametrize("solver", SEARCH_SPACE)
-def test_a_search_is_over_the_search_space_of_the_code(dry: DryRun, solver: str) -> None:
+def test_a_search_covers_the_search_space_of_the_code(dry: DryRun, solver: str) -> None:
     job = dry("tune", "--objective", "rmse", "--solver", solver).only("sagemaker:CreateHyperParameterTuningJob")
     expected = {name: (values.low, values.high, "Logarithmic") for name, values in SEARCH_SPACE[solver].items()}
     assert ranges_of(job) == expected
@@ -166,7 +166,7 @@ def test_a_search_is_over_the_search_space_of_the_code(dry: DryRun, solver: str)
     assert job["TrainingJobDefinition"]["StaticHyperParameters"] == {"report": "false", "solver": solver}
 
 
-def test_a_search_for_the_best_order_is_over_the_search_space_of_all_components(dry: DryRun) -> None:
+def test_a_search_for_the_best_ndcg_covers_the_search_space_of_all_components(dry: DryRun) -> None:
     job = dry("tune").only("sagemaker:CreateHyperParameterTuningJob")
     objective = OBJECTIVES["ndcg"]
     space = search_space(TrainConfig(), objective)
@@ -177,7 +177,7 @@ def test_a_search_for_the_best_order_is_over_the_search_space_of_all_components(
     assert objective.metric in {definition["Name"] for definition in definitions}
 
 
-def test_a_search_has_bounds_an_objective_and_jobs_like_those_of_train(dry: DryRun) -> None:
+def test_a_search_has_limits_an_objective_and_jobs_like_train(dry: DryRun) -> None:
     job = dry("tune", "--max-jobs=9", "--max-parallel=3", "--objective=rmse", "--embedding_dim", "64").only(
         "sagemaker:CreateHyperParameterTuningJob"
     )
@@ -196,7 +196,7 @@ def test_a_search_has_bounds_an_objective_and_jobs_like_those_of_train(dry: DryR
     assert len(job["HyperParameterTuningJobName"]) <= 32
 
 
-def test_a_registered_model_waits_for_a_person_and_knows_its_metrics(dry: DryRun) -> None:
+def test_a_registered_model_has_its_metrics_and_waits_for_approval(dry: DryRun) -> None:
     run = dry("register")
     package = run.only("sagemaker:CreateModelPackage")
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
@@ -209,7 +209,7 @@ def test_a_registered_model_waits_for_a_person_and_knows_its_metrics(dry: DryRun
     assert dry("register", "--approve").only("sagemaker:CreateModelPackage")["ModelApprovalStatus"] == "Approved"
 
 
-def test_the_service_is_made_of_the_last_jobs_image_and_model_and_of_the_functions_zip(dry: DryRun) -> None:
+def test_the_service_gets_image_and_model_of_the_newest_job_and_the_functions_zip(dry: DryRun) -> None:
     run = dry("deploy", "--parameter", "EndpointType=instance", "--parameter", "AlarmEmail=a@b.c")
     change = run.only("cloudformation:CreateChangeSet")
     values = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in change["Parameters"]}
@@ -225,7 +225,7 @@ def test_the_service_is_made_of_the_last_jobs_image_and_model_and_of_the_functio
     assert code["Key"].removeprefix("functions/").removesuffix(".zip") in code["Body"]
 
 
-def test_a_transform_removes_the_model_that_it_needed(dry: DryRun) -> None:
+def test_a_transform_deletes_its_model_resource(dry: DryRun) -> None:
     run = dry("transform", *VERBS["transform"])
     job, model = run.only("sagemaker:CreateTransformJob"), run.only("sagemaker:CreateModel")
     assert job["TransformInput"] == {
@@ -240,13 +240,13 @@ def test_a_transform_removes_the_model_that_it_needed(dry: DryRun) -> None:
     assert run.names[-1] == "sagemaker:DeleteModel"
 
 
-def test_a_question_is_one_post_to_the_stacks_api(dry: DryRun) -> None:
-    asked = dry("ask", "A1B2C3").only("execute-api:Invoke")
-    assert asked["Url"] == "https://dry-run.execute-api.us-east-1.amazonaws.com/recommendations"
-    assert json.loads(asked["Body"]) == {"user_id": "A1B2C3"}
+def test_ask_sends_one_post_to_the_api_of_the_stack(dry: DryRun) -> None:
+    request = dry("ask", "A1B2C3").only("execute-api:Invoke")
+    assert request["Url"] == "https://dry-run.execute-api.us-east-1.amazonaws.com/recommendations"
+    assert json.loads(request["Body"]) == {"user_id": "A1B2C3"}
 
 
-def test_up_is_base_push_upload_train_deploy_and_says_what_bills(dry: DryRun) -> None:
+def test_up_runs_base_push_upload_train_deploy_and_names_billed_resources(dry: DryRun) -> None:
     run = dry("up", "CHANNELS", "--embedding_dim", "20", "--parameter", "EndpointType=instance")
     steps = [name for name in run.names if name.split(":")[1].startswith(("CreateC", "CreateT", "GetAuth", "PutO"))]
     assert steps == [
@@ -261,11 +261,11 @@ def test_up_is_base_push_upload_train_deploy_and_says_what_bills(dry: DryRun) ->
     job = run.only("sagemaker:CreateTrainingJob")
     assert [channel["ChannelName"] for channel in job["InputDataConfig"]] == ["train", "items"]
     assert job["HyperParameters"] == {"embedding_dim": "20"}
-    assert "bills from now on" in run.out
-    assert run.out.rstrip().endswith("ask: python -m infra ask USER_ID")
+    assert "AWS bills from now on" in run.out
+    assert run.out.rstrip().endswith("next: python -m infra ask USER_ID")
 
 
-def test_down_begins_with_the_endpoint_and_leaves_what_is_stored(dry: DryRun) -> None:
+def test_down_deletes_the_endpoint_first_and_keeps_stored_data(dry: DryRun) -> None:
     run = dry("down")
     changes = [name for name in run.names if name.split(":")[1].startswith(("Delete", "Stop", "BatchDelete"))]
     assert changes == [
@@ -279,7 +279,7 @@ def test_down_begins_with_the_endpoint_and_leaves_what_is_stored(dry: DryRun) ->
     assert run.only("cloudformation:DeleteStack")["StackName"] == "recommender"
 
 
-def test_down_all_ends_with_what_is_stored(dry: DryRun) -> None:
+def test_down_all_deletes_stored_data_last(dry: DryRun) -> None:
     run = dry("down", "--all")
     changes = [name for name in run.names if name.split(":")[1].startswith(("Delete", "Stop", "BatchDelete"))]
     assert changes[6:] == [

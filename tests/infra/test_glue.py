@@ -1,4 +1,4 @@
-"""The Glue job: its definition against AWS's own description of the API, its script's arguments."""
+"""The Glue job: its definition against AWS's description of the API, and the arguments of its script."""
 
 import json
 import runpy
@@ -14,7 +14,7 @@ GLUE = ROOT / "infra" / "glue"
 JOB = json.loads((GLUE / "job.json").read_text())
 
 
-def test_the_job_has_the_shape_of_the_api() -> None:
+def test_the_job_definition_is_valid_for_the_glue_api() -> None:
     shape = ServiceModel(Loader().load_service_model("glue", "service-2")).operation_model("CreateJob").input_shape
     assert shape is not None
     report = ParamValidator().validate(JOB, shape)
@@ -22,17 +22,17 @@ def test_the_job_has_the_shape_of_the_api() -> None:
     assert ParamValidator().validate({**JOB, "Workers": 3}, shape).has_errors()
 
 
-def test_every_argument_of_the_job_is_glues_own_or_an_option_of_the_command() -> None:
+def test_every_argument_of_the_job_belongs_to_glue_or_to_the_command() -> None:
     options = runpy.run_path(str(GLUE / "prepare.py"))["OPTIONS"]
-    glues_own = {
+    of_glue = {
         "--extra-py-files",
         "--additional-python-modules",
         "--python-modules-installer-option",
         "--enable-continuous-cloudwatch-log",
         "--enable-metrics",
     }
-    assert JOB["DefaultArguments"].keys() - glues_own <= options
-    assert glues_own.isdisjoint(options)
+    assert JOB["DefaultArguments"].keys() - of_glue <= options
+    assert of_glue.isdisjoint(options)
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_every_argument_of_the_job_is_glues_own_or_an_option_of_the_command() ->
         ("--output", "--output"),
     ],
 )
-def test_the_script_takes_its_own_arguments_from_among_glues(given: str, expected: str) -> None:
-    own = runpy.run_path(str(GLUE / "prepare.py"))["own"]
-    assert own(given.split()) == expected.split()
+def test_the_script_ignores_the_arguments_of_glue(given: str, expected: str) -> None:
+    options_in = runpy.run_path(str(GLUE / "prepare.py"))["options_in"]
+    assert options_in(given.split()) == expected.split()
 
 
-def test_the_versions_are_those_of_glue_and_of_the_project() -> None:
+def test_versions_match_glue_and_the_locked_requirements() -> None:
     locked = set((ROOT / "requirements-dev.txt").read_text().splitlines())
     assert JOB["GlueVersion"] == "5.1"
     assert "AWS Glue 5.1" in (ROOT / "pyproject.toml").read_text()

@@ -1,4 +1,4 @@
-"""The commands against moto's control plane over HTTP: what is there after each of them, and their errors."""
+"""The commands against moto's control plane over HTTP: the resources after each command, and the errors."""
 
 import json
 import os
@@ -34,14 +34,14 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def account(aws: ControlPlane) -> ControlPlane:
-    """An account with nothing in it."""
+    """Return an empty account."""
     aws.forget()
     return aws
 
 
 @pytest.fixture
 def command(account: ControlPlane, tmp_path: Path) -> Command:
-    """Carry out a command, which must succeed."""
+    """Return a function that runs a command, which must succeed."""
 
     def run(*arguments: str) -> Run:
         ended = launch(*arguments, environment={**account.environment, **bare(tmp_path)})
@@ -61,7 +61,7 @@ def outputs(account: ControlPlane, stack: str) -> dict[str, str]:
 
 
 def push_image(account: ControlPlane) -> str:
-    """An image in the repository, as Docker would put it there; returns its URI."""
+    """Put an image into the repository, as Docker would; return its URI."""
     uri = outputs(account, "recommender-base")["RepositoryUri"]
     made = account.client("ecr").put_image(
         repositoryName=uri.partition("/")[2], imageManifest=json.dumps(MANIFEST), imageTag="0123456789abcdef"
@@ -70,7 +70,7 @@ def push_image(account: ControlPlane) -> str:
 
 
 def everything(account: ControlPlane) -> dict[str, list[Any]]:
-    """What bills and is still there."""
+    """Return the billed resources of the account."""
     sagemaker = account.client("sagemaker")
     return {
         "stacks": account.client("cloudformation").describe_stacks()["Stacks"],
@@ -86,14 +86,16 @@ def everything(account: ControlPlane) -> dict[str, list[Any]]:
 
 @pytest.fixture
 def trained(command: Command, account: ControlPlane, tmp_path: Path) -> str:
-    """Base, image, channels and a training job; returns the job's name."""
+    """Create the first stack, an image, channels and a training job; return the job's name."""
     command("base")
     push_image(account)
     command("upload", str(write_channels(tmp_path / "channels")))
     return command("train", "--embedding_dim", "20").out.partition("training job: ")[2].split()[0]
 
 
-def test_from_nothing_to_a_service_and_back_to_nothing(command: Command, account: ControlPlane, tmp_path: Path) -> None:
+def test_all_commands_create_a_service_and_delete_all_of_it(
+    command: Command, account: ControlPlane, tmp_path: Path
+) -> None:
     assert "stack recommender-base: done" in command("base").out
     assert "nothing to change" in command("base").out
     image, base = push_image(account), outputs(account, "recommender-base")
@@ -115,11 +117,11 @@ def test_from_nothing_to_a_service_and_back_to_nothing(command: Command, account
     made = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
     statistics = made["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].removeprefix(f"s3://{bucket}/")
     metrics = json.loads(s3.get_object(Bucket=bucket, Key=statistics)["Body"].read())
-    assert metrics["regression_metrics"] == {"train:progress": {"value": 100.0}}  # what moto's jobs print
+    assert metrics["regression_metrics"] == {"train:progress": {"value": 100.0}}  # moto's jobs print this
 
-    said = command("deploy").out
-    assert "FunctionName: recommender" in said
-    assert "bills from now on" in said
+    output = command("deploy").out
+    assert "FunctionName: recommender" in output
+    assert "bills from now on" in output
     (model,) = sagemaker.list_models()["Models"]
     container = sagemaker.describe_model(ModelName=model["ModelName"])["PrimaryContainer"]
     assert container["Image"] == image
@@ -136,29 +138,29 @@ def test_from_nothing_to_a_service_and_back_to_nothing(command: Command, account
     kept = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
     assert kept["ModelDataUrl"] == container["ModelDataUrl"]
 
-    said = command("down", "--yes").out
-    assert "removed: stack recommender" in said
-    assert f"left, and bills: objects in bucket {bucket}: " in said
+    output = command("down", "--yes").out
+    assert "removed: stack recommender" in output
+    assert f"left and billed: objects in bucket {bucket}: " in output
     left = {name for name, found in everything(account).items() if found}
     assert left == {"stacks", "buckets", "repositories", "packages", "groups"}
-    assert "nothing is left that bills" in command("down", "--all", "--yes").out
+    assert "nothing billed is left" in command("down", "--all", "--yes").out
     assert not any(everything(account).values())
     assert command("down", "--all", "--yes").out.startswith("nothing to remove")
 
 
-def test_a_transform_leaves_its_job_and_no_model(command: Command, account: ControlPlane, trained: str) -> None:
+def test_after_a_transform_its_job_is_left_and_no_model(command: Command, account: ControlPlane, trained: str) -> None:
     bucket = outputs(account, "recommender-base")["BucketName"]
-    said = command("transform", f"s3://{bucket}/transform/questions.jsonl", "--job", trained).out
-    name = said.partition("transform job: ")[2].split()[0]
+    output = command("transform", f"s3://{bucket}/transform/questions.jsonl", "--job", trained).out
+    name = output.partition("transform job: ")[2].split()[0]
     job = account.client("sagemaker").describe_transform_job(TransformJobName=name)
     assert job["TransformInput"]["SplitType"] == "Line"
     assert job["TransformOutput"]["S3OutputPath"] == f"s3://{bucket}/transform/{name}"
     assert account.client("sagemaker").list_models()["Models"] == []
 
 
-def test_a_search_is_made_with_the_ranges_of_the_solver(command: Command, account: ControlPlane, trained: str) -> None:
-    said = command("tune", "--objective", "rmse", "--solver", "adam", "--no-wait").out
-    name = said.partition("tuning job: ")[2].partition(":")[0]
+def test_a_search_has_the_ranges_of_the_solver(command: Command, account: ControlPlane, trained: str) -> None:
+    output = command("tune", "--objective", "rmse", "--solver", "adam", "--no-wait").out
+    name = output.partition("tuning job: ")[2].partition(":")[0]
     job = account.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     ranges = job["HyperParameterTuningJobConfig"]["ParameterRanges"]
     assert {found["Name"] for found in ranges["ContinuousParameterRanges"]} == {"learning_rate", "weight_decay"}
@@ -166,7 +168,9 @@ def test_a_search_is_made_with_the_ranges_of_the_solver(command: Command, accoun
     assert trained
 
 
-def test_a_second_upload_leaves_no_file_of_the_first(command: Command, account: ControlPlane, tmp_path: Path) -> None:
+def test_an_upload_deletes_files_that_the_folder_no_longer_has(
+    command: Command, account: ControlPlane, tmp_path: Path
+) -> None:
     command("base")
     channels = write_channels(tmp_path / "channels")
     command("upload", str(channels))
@@ -176,7 +180,7 @@ def test_a_second_upload_leaves_no_file_of_the_first(command: Command, account: 
     assert [content["Key"] for content in found["Contents"]] == ["channels/default/train/part.csv"]
 
 
-def test_down_leaves_the_models_and_endpoints_of_others(command: Command, account: ControlPlane) -> None:
+def test_down_keeps_models_that_these_commands_did_not_create(command: Command, account: ControlPlane) -> None:
     sagemaker = account.client("sagemaker")
     for name in ("recommender-transform-of-others", "another"):
         sagemaker.create_model(ModelName=name, ExecutionRoleArn="arn:aws:iam::123456789012:role/x", PrimaryContainer={})
@@ -189,7 +193,7 @@ def test_down_leaves_the_models_and_endpoints_of_others(command: Command, accoun
     assert left == {"recommender-transform-of-others", "another"}
 
 
-def test_nothing_is_removed_unless_that_is_confirmed(account: ControlPlane, command: Command, tmp_path: Path) -> None:
+def test_nothing_is_deleted_without_confirmation(account: ControlPlane, command: Command, tmp_path: Path) -> None:
     command("base")
     ended = launch("down", "--all", environment={**account.environment, **bare(tmp_path)})
     assert ended.code == 130
@@ -197,9 +201,9 @@ def test_nothing_is_removed_unless_that_is_confirmed(account: ControlPlane, comm
     assert outputs(account, "recommender-base")
 
 
-# What is wrong, in one line.
+# Errors
 
-BEFORE_BASE = "stack recommender-base: there is none in eu-west-1: run `base` first"
+BEFORE_BASE = "stack recommender-base does not exist in eu-west-1: run `base` first"
 
 
 @pytest.mark.parametrize(
@@ -211,21 +215,24 @@ BEFORE_BASE = "stack recommender-base: there is none in eu-west-1: run `base` fi
         (["deploy"], BEFORE_BASE),
         (["push"], BEFORE_BASE),
         (["transform", "s3://bucket/transform/x.jsonl"], BEFORE_BASE),
-        (["ask", "A1"], "stack recommender: there is none in eu-west-1: run `deploy` first"),
+        (["ask", "A1"], "stack recommender does not exist in eu-west-1: run `deploy` first"),
         (["train", "--embedding_dim", "0"], "command line: hyper-parameter 'embedding_dim': expected greater than or "),
         (["train", "--solver=als", "--model=sigmoid"], "command line: hyper-parameters: model sigmoid has no closed "),
         (["train", "--max-minutes=90", "--max-wait-minutes=80"], "--max-wait-minutes: expected at least --max-minutes"),
         (["train", "--instance-count", "0"], "command line: Invalid value for '--instance-count': 0 is not in the "),
-        (["deploy", "--parameter", "Memory=1"], "parameter Memory: unknown name; known here are BaseStack, ImageUri, "),
+        (
+            ["deploy", "--parameter", "Memory=1"],
+            "parameter Memory: unknown name; known names are BaseStack, ImageUri, ",
+        ),
         (["deploy", "--parameter", "Memory"], "command line: --parameter: expected NAME=VALUE, got 'Memory'."),
         (["deploy", "--parameter", "EndpointType=big"], "parameter EndpointType: expected one of 'serverless', 'inst"),
-        (["deploy", "--parameter", "ImageUri=x"], "parameter ImageUri: the command finds it itself: leave it out, us"),
+        (["deploy", "--parameter", "ImageUri=x"], "parameter ImageUri: the command sets it: leave it out, us"),
         (["upload", "/nowhere"], "/nowhere/train: expected a folder with the files of channel train"),
         (["up", "/nowhere"], "/nowhere/train: expected a folder with the files of channel train"),
         (["fly"], "command line: No such command 'fly'. See --help"),
     ],
 )
-def test_what_is_wrong_is_one_line_and_nothing_was_made(
+def test_an_error_is_one_line_and_nothing_was_created(
     account: ControlPlane, tmp_path: Path, arguments: list[str], expected: str
 ) -> None:
     assert problem(account, tmp_path, *arguments).startswith(expected)
@@ -233,7 +240,7 @@ def test_what_is_wrong_is_one_line_and_nothing_was_made(
 
 
 def problem(account: ControlPlane, home: Path, *arguments: str, **environment: str) -> str:
-    """The one line that a command ends with."""
+    """Run a command that fails; return its error, which is one line."""
     ended = launch(*arguments, environment={**account.environment, **bare(home), **environment})
     assert ended.code == 1, ended.out
     (line,) = ended.err.splitlines()
@@ -243,13 +250,13 @@ def problem(account: ControlPlane, home: Path, *arguments: str, **environment: s
 @pytest.mark.parametrize(
     ("without", "environment", "expected"),
     [
-        (["AWS_DEFAULT_REGION"], {}, "there is no AWS region: set AWS_DEFAULT_REGION, for example eu-west-1"),
-        (["AWS_ACCESS_KEY_ID"], {}, "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "),
+        (["AWS_DEFAULT_REGION"], {}, "no AWS region is set: set AWS_DEFAULT_REGION, for example eu-west-1"),
+        (["AWS_ACCESS_KEY_ID"], {}, "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "),
         ([], {"AWS_PROFILE": "mine"}, "The config profile (mine) could not be found"),
         ([], {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS does not respond as expected: Could not connect to the "),
     ],
 )
-def test_an_account_that_can_not_be_used_is_one_line(
+def test_an_unusable_account_is_an_error_of_one_line(
     account: ControlPlane, tmp_path: Path, without: list[str], environment: dict[str, str], expected: str
 ) -> None:
     given = {**account.environment, **bare(tmp_path), "AWS_MAX_ATTEMPTS": "1", **environment}
@@ -261,24 +268,24 @@ def test_an_account_that_can_not_be_used_is_one_line(
 
 def test_a_job_needs_an_image_and_channels(command: Command, account: ControlPlane, tmp_path: Path) -> None:
     command("base")
-    assert problem(account, tmp_path, "train") == "repository recommender-base: it has no image: run `push` first"
+    assert problem(account, tmp_path, "train") == "repository recommender-base has no image: run `push` first"
     push_image(account)
-    assert "channels/x/train/: there are no files: run `upload FOLDER --name x`" in problem(
+    assert "channels/x/train/: no files found: run `upload FOLDER --name x`" in problem(
         account, tmp_path, "train", "--name", "x"
     )
-    assert problem(account, tmp_path, "deploy") == "there is no model: run `train` first"
-    assert problem(account, tmp_path, "register", "--job", "x") == "training job x: there is none"
-    assert "expected a place in s3://" in problem(account, tmp_path, "transform", "s3://other/questions.jsonl")
+    assert problem(account, tmp_path, "deploy") == "no completed training job was found: run `train` first"
+    assert problem(account, tmp_path, "register", "--job", "x") == "training job x: not found"
+    assert "expected a location in s3://" in problem(account, tmp_path, "transform", "s3://other/requests.jsonl")
 
 
-def test_without_docker_an_image_can_not_be_pushed(command: Command, account: ControlPlane, tmp_path: Path) -> None:
+def test_push_without_docker_is_an_error(command: Command, account: ControlPlane, tmp_path: Path) -> None:
     command("base")
     assert problem(account, tmp_path, "push", PATH="/nowhere") == (
-        "docker: there is no such command: install Docker, then run this again"
+        "docker: command not found: install Docker, then run this again"
     )
 
 
-def test_the_pins_are_those_of_the_project() -> None:
+def test_pinned_versions_match_those_of_the_project() -> None:
     def pins(*files: str) -> dict[str, str]:
         lines = [
             line.split("#")[0].split(";")[0].strip()
@@ -287,7 +294,7 @@ def test_the_pins_are_those_of_the_project() -> None:
         ]
         return dict(line.split("==") for line in lines if "==" in line)
 
-    ours = pins("requirements.txt", "requirements-serve.txt")
+    locked = pins("requirements.txt", "requirements-serve.txt")
     needed = pins("infra/requirements.txt")
-    assert needed.keys() & ours.keys() >= {"boto3", "click", "numpy", "pydantic"}
-    assert {name: needed[name] for name in needed.keys() & ours.keys()}.items() <= ours.items()
+    assert needed.keys() & locked.keys() >= {"boto3", "click", "numpy", "pydantic"}
+    assert {name: needed[name] for name in needed.keys() & locked.keys()}.items() <= locked.items()

@@ -1,4 +1,4 @@
-"""SageMaker's own local batch transform, of the SDK, asks a real server: one line a record in what it writes."""
+"""The batch transform of the SDK's local mode, with a real server: its output has one line per record."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from recommender.service.process import SERVE
 
 pytestmark = pytest.mark.aws
 
-# The SDK's transform job of local mode, whole but for Docker: the server is a process instead of a container.
+# A transform job of the SDK's local mode, without Docker: the server is a process instead of a container.
 TRANSFORM = """
 import atexit, os, subprocess, sys
 from sagemaker.core.local import LocalSession, entities, local_session
@@ -49,7 +49,7 @@ session.sagemaker_client.create_transform_job(
         "ContentType": media_type,
         "SplitType": "Line",
     },
-    TransformOutput={"S3OutputPath": f"file://{folder}/answers", "Accept": media_type, "AssembleWith": "Line"},
+    TransformOutput={"S3OutputPath": f"file://{folder}/responses", "Accept": media_type, "AssembleWith": "Line"},
     TransformResources={"InstanceType": "local", "InstanceCount": 1},
     BatchStrategy=strategy,
     MaxPayloadInMB=1,
@@ -65,7 +65,7 @@ def user_of(line: str) -> str:
 
 @pytest.mark.parametrize("strategy", ["SingleRecord", "MultiRecord"])
 @pytest.mark.parametrize("media_type", [MediaType.JSON_LINES, MediaType.CSV])
-def test_the_output_of_batch_transform_has_exactly_one_line_a_record(
+def test_the_output_of_batch_transform_has_one_line_per_record(
     trained: Job, tmp_path: Path, strategy: str, media_type: MediaType
 ) -> None:
     records = [json.dumps({"user_id": user}) for user in USERS] if media_type is MediaType.JSON_LINES else USERS
@@ -82,8 +82,8 @@ def test_the_output_of_batch_transform_has_exactly_one_line_a_record(
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    answers = [(tmp_path / "answers" / name).read_text() for name in ("ended.out", "not ended.out")]
-    assert answers[0] == answers[1]
-    lines = answers[0].split("\n")
+    responses = [(tmp_path / "responses" / name).read_text() for name in ("ended.out", "not ended.out")]
+    assert responses[0] == responses[1]
+    lines = responses[0].split("\n")
     assert lines.pop() == ""
     assert [user_of(line) for line in lines] == USERS

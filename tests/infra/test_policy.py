@@ -1,4 +1,4 @@
-"""What no template of ours may hold, and a proof for each rule that it would be found."""
+"""Rules that the templates follow; for each rule, a change that breaks it and is found."""
 
 import copy
 import re
@@ -9,14 +9,14 @@ import pytest
 from support.templates import Deployment, Json, load
 
 TEMPLATES = {name: load(name) for name in ("base.yaml", "service.yaml")}
-# Actions for which AWS offers no resource: with the condition that bounds them where there is one.
+# Actions without a resource, and the condition that limits them, if there is one.
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken": None, "cloudwatch:PutMetricData": "cloudwatch:namespace"}
-# Services that say for whose resource they act.
-SAYS_FOR_WHOM = {"sagemaker.amazonaws.com", "cloudwatch.amazonaws.com", "lambda.amazonaws.com"}
-# A resource that is all of its kind: `${Bucket.Arn}/*`, `...:alarm:*`, `...:endpoint/*`.
-ALL_OF_A_KIND = re.compile(r"(\}|:[a-z-]+)[:/]\*$")
-# Allowed on all of a kind: the alarms belong to a later stack, whose name the role's stack does not know.
-ON_ALL_OF_A_KIND = {"cloudwatch:DescribeAlarms"}
+# Services that send the account for which they act.
+SERVICES_WITH_SOURCE_ACCOUNT = {"sagemaker.amazonaws.com", "cloudwatch.amazonaws.com", "lambda.amazonaws.com"}
+# All resources of a type: `${Bucket.Arn}/*`, `...:alarm:*`, `...:endpoint/*`.
+ALL_OF_A_TYPE = re.compile(r"(\}|:[a-z-]+)[:/]\*$")
+# Allowed on all alarms: they belong to a later stack, and the stack of the role does not know its name.
+ON_ALL_OF_A_TYPE = {"cloudwatch:DescribeAlarms"}
 
 
 def listed(value: Json) -> list[Json]:
@@ -30,7 +30,7 @@ def of_type(template: Json, *kinds: str) -> Iterator[tuple[str, Json]]:
 
 
 def statements(template: Json) -> Iterator[tuple[str, Json]]:
-    """Of every policy, wherever it stands: `(resource type, statement)`."""
+    """Yield the statements of all policies as `(resource type, statement)`."""
     for resource in template["Resources"].values():
         for statement in statements_below(resource["Properties"]):
             yield resource["Type"], statement
@@ -60,26 +60,26 @@ def actions_are_named(template: Json) -> Iterator[object]:
 def resources_are_named(template: Json) -> Iterator[object]:
     for kind, statement in allowing(template):
         if kind == "AWS::KMS::Key" or ("Principal" in statement and "Resource" not in statement):
-            continue  # a key's policy is about that key, a trust about that role
+            continue  # the policy of a key is for that key, a trust policy for that role
         if "*" in listed(statement["Resource"]):
             for action in listed(statement["Action"]):
-                bounded_by = WITHOUT_RESOURCE.get(action, "nothing")
-                if bounded_by is not None and bounded_by not in str(statement.get("Condition")):
+                condition = WITHOUT_RESOURCE.get(action, "nothing")
+                if condition is not None and condition not in str(statement.get("Condition")):
                     yield action
 
 
-def resources_are_some_of_their_kind(template: Json) -> Iterator[object]:
+def resources_are_limited_by_name(template: Json) -> Iterator[object]:
     for _, statement in allowing(template):
-        if any(ALL_OF_A_KIND.search(str(text)) for text in map(arn, listed(statement.get("Resource", [])))):
-            yield from set(listed(statement["Action"])) - ON_ALL_OF_A_KIND
+        if any(ALL_OF_A_TYPE.search(str(text)) for text in map(arn, listed(statement.get("Resource", [])))):
+            yield from set(listed(statement["Action"])) - ON_ALL_OF_A_TYPE
 
 
 def arn(resource: Json) -> Json:
-    """Of a Fn::Sub its text; anything else as it is."""
+    """Return the text of a Fn::Sub; anything else unchanged."""
     return resource.get("Fn::Sub", resource) if isinstance(resource, dict) else resource
 
 
-def nobody_is_everybody(template: Json) -> Iterator[object]:
+def no_principal_is_everybody(template: Json) -> Iterator[object]:
     for _, statement in allowing(template):
         principal = statement.get("Principal", {})
         values = (
@@ -93,7 +93,7 @@ def services_act_for_this_account(template: Json) -> Iterator[object]:
         service = (
             statement.get("Principal", {}).get("Service") if isinstance(statement.get("Principal"), dict) else None
         )
-        if service in SAYS_FOR_WHOM and "aws:SourceAccount" not in str(statement.get("Condition")):
+        if service in SERVICES_WITH_SOURCE_ACCOUNT and "aws:SourceAccount" not in str(statement.get("Condition")):
             yield service
     for name, permission in of_type(template, "AWS::Lambda::Permission"):
         if not {"SourceArn", "SourceAccount"} <= permission.keys():
@@ -130,7 +130,7 @@ def buckets_are_private_encrypted_and_versioned(template: Json) -> Iterator[obje
 PUBLIC = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 
-def repositories_are_scanned_encrypted_and_bounded(template: Json) -> Iterator[object]:
+def repositories_are_scanned_encrypted_and_limited(template: Json) -> Iterator[object]:
     for name, repository in of_type(template, "AWS::ECR::Repository"):
         if repository.get("ImageScanningConfiguration") != {"ScanOnPush": True}:
             yield name, "scan"
@@ -144,17 +144,17 @@ def topics_are_encrypted(template: Json) -> Iterator[object]:
     yield from (name for name, key in of_type(template, "AWS::KMS::Key") if key.get("EnableKeyRotation") is not True)
 
 
-def logs_end(template: Json) -> Iterator[object]:
+def logs_expire(template: Json) -> Iterator[object]:
     yield from (name for name, log in of_type(template, "AWS::Logs::LogGroup") if "RetentionInDays" not in log)
 
 
-def functions_have_a_log_and_a_time_out(template: Json) -> Iterator[object]:
+def functions_have_a_log_and_a_timeout(template: Json) -> Iterator[object]:
     for name, function in of_type(template, "AWS::Lambda::Function"):
         if not {"LoggingConfig", "Timeout", "ReservedConcurrentExecutions"} <= function.keys():
             yield name
 
 
-def nobody_asks_without_a_name(template: Json) -> Iterator[object]:
+def requests_need_authorization(template: Json) -> Iterator[object]:
     for authorization in template["Parameters"].get("AuthorizationType", {}).get("AllowedValues", []):
         if authorization == "NONE":
             yield authorization
@@ -186,7 +186,7 @@ Rule = Callable[[Json], Iterator[object]]
 Change = Callable[[Json], None]
 
 
-def statement_of(template: Json, name: str, number: int = 0) -> Json:
+def statement_in(template: Json, name: str, number: int = 0) -> Json:
     return template["Resources"][name]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][number]
 
 
@@ -194,22 +194,22 @@ def properties(name: str) -> Callable[[Json], Json]:
     return lambda template: template["Resources"][name]["Properties"]
 
 
-# Rule, template, a change that breaks it.
+# A rule, a template, and a change that breaks the rule.
 RULES: list[tuple[Rule, str, Change]] = [
-    (actions_are_named, "base.yaml", lambda t: statement_of(t, "TrainingRole", 1).update(Action="s3:*")),
-    (actions_are_named, "service.yaml", lambda t: statement_of(t, "FunctionRole").update(Action=["sagemaker:Invoke*"])),
-    (resources_are_named, "base.yaml", lambda t: statement_of(t, "TrainingRole", 1).update(Resource="*")),
-    (resources_are_named, "service.yaml", lambda t: statement_of(t, "FunctionRole").update(Resource=["*"])),
-    (resources_are_named, "base.yaml", lambda t: statement_of(t, "TrainingRole", 5).pop("Condition")),
-    (resources_are_some_of_their_kind, "base.yaml",
-     lambda t: statement_of(t, "TrainingRole", 1).update(Resource={"Fn::Sub": "${Bucket.Arn}/*"})),
-    (resources_are_some_of_their_kind, "base.yaml",
-     lambda t: statement_of(t, "EndpointRole", 5).update(Action=["cloudwatch:SetAlarmState"])),
-    (resources_are_some_of_their_kind, "service.yaml",
-     lambda t: statement_of(t, "FunctionRole").update(Resource="arn:aws:sagemaker:eu-west-1:123456789012:endpoint/*")),
-    (nobody_is_everybody, "base.yaml",
+    (actions_are_named, "base.yaml", lambda t: statement_in(t, "TrainingRole", 1).update(Action="s3:*")),
+    (actions_are_named, "service.yaml", lambda t: statement_in(t, "FunctionRole").update(Action=["sagemaker:Invoke*"])),
+    (resources_are_named, "base.yaml", lambda t: statement_in(t, "TrainingRole", 1).update(Resource="*")),
+    (resources_are_named, "service.yaml", lambda t: statement_in(t, "FunctionRole").update(Resource=["*"])),
+    (resources_are_named, "base.yaml", lambda t: statement_in(t, "TrainingRole", 5).pop("Condition")),
+    (resources_are_limited_by_name, "base.yaml",
+     lambda t: statement_in(t, "TrainingRole", 1).update(Resource={"Fn::Sub": "${Bucket.Arn}/*"})),
+    (resources_are_limited_by_name, "base.yaml",
+     lambda t: statement_in(t, "EndpointRole", 5).update(Action=["cloudwatch:SetAlarmState"])),
+    (resources_are_limited_by_name, "service.yaml",
+     lambda t: statement_in(t, "FunctionRole").update(Resource="arn:aws:sagemaker:eu-west-1:123456789012:endpoint/*")),
+    (no_principal_is_everybody, "base.yaml",
      lambda t: properties("BucketPolicy")(t)["PolicyDocument"]["Statement"][0].update(Effect="Allow")),
-    (nobody_is_everybody, "service.yaml",
+    (no_principal_is_everybody, "service.yaml",
      lambda t: properties("AlarmTopicPolicy")(t)["PolicyDocument"]["Statement"][0].update(Principal={"AWS": ["*"]})),
     (services_act_for_this_account, "base.yaml",
      lambda t: properties("EndpointRole")(t)["AssumeRolePolicyDocument"]["Statement"][0].pop("Condition")),
@@ -226,19 +226,19 @@ RULES: list[tuple[Rule, str, Change]] = [
     (buckets_are_private_encrypted_and_versioned, "base.yaml",
      lambda t: properties("Bucket")(t)["VersioningConfiguration"].update(Status="Suspended")),
     (buckets_are_private_encrypted_and_versioned, "base.yaml", lambda t: t["Resources"].pop("BucketPolicy")),
-    (repositories_are_scanned_encrypted_and_bounded, "base.yaml",
+    (repositories_are_scanned_encrypted_and_limited, "base.yaml",
      lambda t: properties("Repository")(t)["ImageScanningConfiguration"].update(ScanOnPush=False)),
-    (repositories_are_scanned_encrypted_and_bounded, "base.yaml",
+    (repositories_are_scanned_encrypted_and_limited, "base.yaml",
      lambda t: properties("Repository")(t).update(ImageTagMutability="MUTABLE")),
-    (repositories_are_scanned_encrypted_and_bounded, "base.yaml",
+    (repositories_are_scanned_encrypted_and_limited, "base.yaml",
      lambda t: properties("Repository")(t).pop("LifecyclePolicy")),
     (topics_are_encrypted, "service.yaml", lambda t: properties("AlarmTopic")(t).pop("KmsMasterKeyId")),
-    (logs_end, "service.yaml", lambda t: properties("FunctionLog")(t).pop("RetentionInDays")),
-    (functions_have_a_log_and_a_time_out, "service.yaml", lambda t: properties("Function")(t).pop("Timeout")),
-    (nobody_asks_without_a_name, "service.yaml", lambda t: properties("Route")(t).update(AuthorizationType="NONE")),
-    (nobody_asks_without_a_name, "service.yaml",
+    (logs_expire, "service.yaml", lambda t: properties("FunctionLog")(t).pop("RetentionInDays")),
+    (functions_have_a_log_and_a_timeout, "service.yaml", lambda t: properties("Function")(t).pop("Timeout")),
+    (requests_need_authorization, "service.yaml", lambda t: properties("Route")(t).update(AuthorizationType="NONE")),
+    (requests_need_authorization, "service.yaml",
      lambda t: t["Parameters"]["AuthorizationType"]["AllowedValues"].append("NONE")),
-    (nobody_asks_without_a_name, "service.yaml", lambda t: properties("Stage")(t).pop("DefaultRouteSettings")),
+    (requests_need_authorization, "service.yaml", lambda t: properties("Stage")(t).pop("DefaultRouteSettings")),
     (no_secrets, "service.yaml",
      lambda t: properties("Function")(t)["Environment"]["Variables"].update(API_PASSWORD="x")),
 ]  # fmt: skip
@@ -247,12 +247,12 @@ ALL = sorted({rule for rule, _, _ in RULES}, key=lambda rule: rule.__name__)
 
 @pytest.mark.parametrize("name", TEMPLATES)
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.__name__)
-def test_the_template_keeps_the_rule(rule: Rule, name: str) -> None:
+def test_templates_follow_the_rule(rule: Rule, name: str) -> None:
     assert list(rule(with_parameters(TEMPLATES[name]))) == []
 
 
 @pytest.mark.parametrize(("rule", "name", "change"), RULES, ids=lambda value: getattr(value, "__name__", str(value)))
-def test_a_template_that_breaks_the_rule_is_found(rule: Rule, name: str, change: Change) -> None:
+def test_the_rule_finds_a_template_that_breaks_it(rule: Rule, name: str, change: Change) -> None:
     changed = with_parameters(copy.deepcopy(plain(TEMPLATES[name])))
     change(changed)
     assert list(rule(changed)) != []
@@ -268,7 +268,7 @@ def plain(value: Any) -> Json:  # noqa: ANN401 - nodes of the loader to dictiona
     return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def test_the_endpoints_role_can_neither_read_the_channels_nor_write_models() -> None:
+def test_the_role_of_the_endpoint_can_neither_read_channels_nor_write_models() -> None:
     deployed = Deployment(with_parameters(TEMPLATES["base.yaml"]))
     role = str(deployed.resources["EndpointRole"])
     assert "channels/" not in role

@@ -1,4 +1,4 @@
-"""Stacks whose changes fail, as botocore's stubs answer; the function's zip; the question; what Docker is given."""
+"""Failing changes of stacks, with botocore's stubs; the function's zip; the request of `ask`; the calls of Docker."""
 
 import io
 import json
@@ -26,7 +26,7 @@ ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/recommender/1"
 
 
 class Stubbed(Aws):
-    """An account of which one service answers what was said before, in that order, and nothing else."""
+    """An account with one service, which returns prepared responses in their order."""
 
     def __init__(self, service: str) -> None:
         super().__init__(boto3.Session("x", "y", region_name="eu-west-1"))
@@ -62,21 +62,21 @@ def template(tmp_path: Path) -> Path:
     return path
 
 
-def is_there(aws: Stubbed, status: str, name: str = NAME) -> None:
+def stack_exists(aws: Stubbed, status: str, name: str = NAME) -> None:
     stack = {"StackName": NAME, "StackId": ID, "CreationTime": "2026-01-01", "StackStatus": status}
     aws.stub.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": name})
 
 
-def is_changed(aws: Stubbed, *statuses: str) -> None:
-    """A change set that CloudFormation takes, and the stack's statuses while it is carried out."""
-    is_there(aws, "UPDATE_COMPLETE")
+def stack_changes(aws: Stubbed, *statuses: str) -> None:
+    """Prepare a change set that CloudFormation accepts, and the statuses of the stack while it runs."""
+    stack_exists(aws, "UPDATE_COMPLETE")
     aws.stub.add_response("create_change_set", {}, {**dict.fromkeys(CHANGE, ANY), "ChangeSetType": "UPDATE"})
     for status in ("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"):
         aws.stub.add_response("describe_change_set", {"Status": status}, {"StackName": NAME, "ChangeSetName": ANY})
-    carried_out = {"StackName": NAME, "ChangeSetName": ANY, "ClientRequestToken": ANY}
-    aws.stub.add_response("execute_change_set", {}, carried_out)
+    executed = {"StackName": NAME, "ChangeSetName": ANY, "ClientRequestToken": ANY}
+    aws.stub.add_response("execute_change_set", {}, executed)
     for status in statuses:
-        is_there(aws, status)
+        stack_exists(aws, status)
 
 
 CHANGE = ("StackName", "ChangeSetName", "ChangeSetType", "TemplateBody", "Parameters", "Capabilities", "Tags")
@@ -85,31 +85,29 @@ CHANGE = ("StackName", "ChangeSetName", "ChangeSetType", "TemplateBody", "Parame
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        ("ROLLBACK_COMPLETE", "it was never made whole; remove it with `down`, then run this again"),
+        ("ROLLBACK_COMPLETE", "its creation failed; remove it with `down`, then run this again"),
         ("DELETE_FAILED", "remove it with `down`, then run this again"),
         ("UPDATE_ROLLBACK_FAILED", "continue its rollback in the CloudFormation console, then run this again"),
-        ("UPDATE_IN_PROGRESS", "wait until that is done, then run this again"),
+        ("UPDATE_IN_PROGRESS", "wait until CloudFormation is done, then run this again"),
     ],
 )
-def test_a_stack_that_can_not_be_changed_says_what_to_do(
-    aws: Stubbed, template: Path, status: str, expected: str
-) -> None:
-    is_there(aws, status)
+def test_the_error_for_a_stuck_stack_says_what_to_do(aws: Stubbed, template: Path, status: str, expected: str) -> None:
+    stack_exists(aws, status)
     with pytest.raises(LaunchError) as error:
         stacks.apply(aws, NAME, template, {})
     assert str(error.value) == f"stack recommender: its status is {status}: {expected}"
 
 
-def test_a_change_is_waited_for_until_its_cleanup_is_done(aws: Stubbed, template: Path) -> None:
-    is_changed(aws, "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE")
+def test_apply_waits_until_the_cleanup_of_a_change_is_done(aws: Stubbed, template: Path) -> None:
+    stack_changes(aws, "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE")
     assert stacks.apply(aws, NAME, template, {})
 
 
-def test_a_change_that_was_rolled_back_names_each_resource_that_failed(
+def test_a_rolled_back_change_prints_each_failed_resource(
     aws: Stubbed, template: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.strftime", lambda _: "now")
-    is_changed(aws, "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
+    stack_changes(aws, "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
     happened = [
         ("Function", "UPDATE_FAILED", "recommender-now", "Resource update cancelled"),
         ("Endpoint", "UPDATE_FAILED", "recommender-now", "an alarm\nwent off"),
@@ -143,8 +141,8 @@ def test_a_change_that_was_rolled_back_names_each_resource_that_failed(
     ("why", "changes_nothing"),
     [("The submitted information didn't contain changes.", True), ("Rule X failed: set Y", False)],
 )
-def test_a_change_set_that_is_refused_is_deleted(aws: Stubbed, template: Path, why: str, changes_nothing: bool) -> None:
-    is_there(aws, "CREATE_COMPLETE")
+def test_a_refused_change_set_is_deleted(aws: Stubbed, template: Path, why: str, changes_nothing: bool) -> None:
+    stack_exists(aws, "CREATE_COMPLETE")
     aws.stub.add_response("create_change_set", {}, dict.fromkeys(CHANGE, ANY))
     this = {"StackName": NAME, "ChangeSetName": ANY}
     aws.stub.add_response("describe_change_set", {"Status": "FAILED", "StatusReason": why}, this)
@@ -156,7 +154,7 @@ def test_a_change_set_that_is_refused_is_deleted(aws: Stubbed, template: Path, w
             stacks.apply(aws, NAME, template, {})
 
 
-def test_a_stack_that_was_only_reviewed_is_made_without_earlier_values(aws: Stubbed, tmp_path: Path) -> None:
+def test_a_stack_that_was_never_created_gets_no_previous_values(aws: Stubbed, tmp_path: Path) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(f"Parameters: {{Size: {{Type: Number, Default: 1}}}}\n{TEMPLATE}")
     stack = {"StackName": NAME, "CreationTime": "2026-01-01", "StackStatus": "REVIEW_IN_PROGRESS"}
@@ -168,7 +166,7 @@ def test_a_stack_that_was_only_reviewed_is_made_without_earlier_values(aws: Stub
         stacks.apply(aws, NAME, path, {})
 
 
-def test_of_a_stack_that_is_there_the_other_parameters_keep_their_values(aws: Stubbed, tmp_path: Path) -> None:
+def test_other_parameters_of_an_existing_stack_keep_their_values(aws: Stubbed, tmp_path: Path) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(f"Parameters: {{A: {{Type: String}}, B: {{Type: String}}, New: {{Type: String}}}}\n{TEMPLATE}")
     there = [{"ParameterKey": key, "ParameterValue": "1"} for key in ("A", "B", "Gone")]
@@ -180,13 +178,13 @@ def test_of_a_stack_that_is_there_the_other_parameters_keep_their_values(aws: St
     assert not stacks.apply(aws, NAME, path, {"A": "2"})
 
 
-def test_a_stack_that_can_not_be_removed_names_what_is_in_the_way(
+def test_a_failed_deletion_prints_the_resource_that_is_in_the_way(
     aws: Stubbed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.strftime", lambda _: "now")
-    is_there(aws, "CREATE_COMPLETE")
+    stack_exists(aws, "CREATE_COMPLETE")
     aws.stub.add_response("delete_stack", {}, {"StackName": NAME, "ClientRequestToken": "recommender-now"})
-    is_there(aws, "DELETE_FAILED", ID)
+    stack_exists(aws, "DELETE_FAILED", ID)
     event = {
         "StackId": ID,
         "EventId": "1",
@@ -208,18 +206,18 @@ def test_a_stack_that_can_not_be_removed_names_what_is_in_the_way(
     ("code", "expected"),
     [
         ("AccessDenied", "DescribeStacks: access denied: allow your user or role this action. AWS says: no way"),
-        ("ExpiredToken", "DescribeStacks: ExpiredToken: no way: renew the credentials"),
+        ("ExpiredToken", "DescribeStacks: ExpiredToken: no way: renew your credentials"),
         ("ValidationError", "DescribeStacks: ValidationError: no way"),
     ],
 )
-def test_what_aws_refuses_is_one_line(aws: Stubbed, code: str, expected: str) -> None:
+def test_an_aws_error_is_one_line(aws: Stubbed, code: str, expected: str) -> None:
     aws.stub.add_client_error("describe_stacks", code, "no\nway")
     with pytest.raises(LaunchError) as error, translate_errors():
         stacks.find(aws, NAME)
     assert str(error.value) == expected
 
 
-# Parameters against the template's own words.
+# Parameters and the rules of the template
 
 
 @pytest.mark.parametrize(
@@ -239,7 +237,7 @@ def test_what_aws_refuses_is_one_line(aws: Stubbed, code: str, expected: str) ->
         ("{Type: String, AllowedPattern: a, ConstraintDescription: an a}", ["a"], ["b", "a\n"], "an a"),
     ],
 )
-def test_a_parameter_is_checked_by_its_rules_in_the_template(
+def test_parameters_are_checked_by_the_rules_of_the_template(
     tmp_path: Path, rules: str, good: list[str], bad: list[str], expected: str
 ) -> None:
     path = tmp_path / "template.yaml"
@@ -254,7 +252,7 @@ def test_a_parameter_is_checked_by_its_rules_in_the_template(
 
 
 @pytest.mark.parametrize("name", ["base.yaml", "service.yaml"])
-def test_a_template_fits_into_a_call_and_each_default_obeys_its_own_rules(name: str) -> None:
+def test_a_template_fits_into_one_call_and_its_defaults_are_valid(name: str) -> None:
     path = ROOT / "infra" / name
     parameters = stacks.template_parameters(path)
     defaults = {key: str(rules["Default"]) for key, rules in parameters.items() if "Default" in rules}
@@ -262,17 +260,17 @@ def test_a_template_fits_into_a_call_and_each_default_obeys_its_own_rules(name: 
     assert len(path.read_bytes()) <= 51_200
 
 
-def test_a_template_that_is_too_long_is_refused(tmp_path: Path) -> None:
+def test_a_too_long_template_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(TEMPLATE + "#" * 51_200)
     with pytest.raises(LaunchError, match="expected a template of at most 51200 bytes"):
         stacks.read_template(path)
 
 
-# The function's zip.
+# The zip of the function
 
 
-def test_the_zip_is_the_same_for_the_same_sources_whenever_and_wherever(tmp_path: Path) -> None:
+def test_the_zip_depends_only_on_names_and_content_of_its_sources(tmp_path: Path) -> None:
     first, second = (tmp_path / name for name in ("first", "second"))
     for folder, mode in ((first, 0o600), (second, 0o755)):
         folder.mkdir()
@@ -288,27 +286,27 @@ def test_the_zip_is_the_same_for_the_same_sources_whenever_and_wherever(tmp_path
     assert package.pack(first) != package.pack(second)
 
 
-def test_the_zip_of_the_project_has_its_handler_at_the_root() -> None:
+def test_the_zip_of_the_project_has_the_handler_at_its_root() -> None:
     with zipfile.ZipFile(io.BytesIO(package.pack())) as archive:
         assert "handler.py" in archive.namelist()
         assert archive.read("handler.py") == (ROOT / "lambda" / "handler.py").read_bytes()
 
 
-# The question, and what Docker is given.
+# The request of `ask`, and the calls of Docker
 
 
 class Api(BaseHTTPRequestHandler):
-    """An HTTP server in the place of the gateway: keeps the request, gives the answer that was set."""
+    """An HTTP server in place of the gateway: it keeps the request and sends `response`."""
 
-    asked: tuple[str, dict[str, str], bytes]
-    answer: tuple[int, bytes]
+    received: tuple[str, dict[str, str], bytes]
+    response: tuple[int, bytes]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        Api.asked = (self.path, dict(self.headers), body)
-        self.send_response(Api.answer[0])
+        Api.received = (self.path, dict(self.headers), body)
+        self.send_response(Api.response[0])
         self.end_headers()
-        self.wfile.write(Api.answer[1])
+        self.wfile.write(Api.response[1])
 
     def log_message(self, *_: object) -> None:
         pass
@@ -326,12 +324,12 @@ def api(aws: Stubbed) -> Iterator[type[Api]]:
         server.shutdown()
 
 
-def test_a_question_is_signed_for_the_api_and_its_answer_printed(
+def test_ask_signs_its_request_and_prints_the_response(
     aws: Stubbed, api: type[Api], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    api.answer = (200, '{"recommended_items": ["Röcke"]}'.encode())
+    api.response = (200, '{"recommended_items": ["Röcke"]}'.encode())
     service.ask(aws, "A1 B2")
-    path, headers, body = api.asked
+    path, headers, body = api.received
     assert (path, json.loads(body)) == ("/recommendations", {"user_id": "A1 B2"})
     scope = headers["Authorization"].partition("Credential=x/")[2].partition(",")[0]
     assert scope.split("/")[1:] == ["eu-west-1", "execute-api", "aws4_request"]
@@ -342,16 +340,21 @@ def test_a_question_is_signed_for_the_api_and_its_answer_printed(
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (401, "status 401: the API wants a JWT: send it by a tool of your own as Authorization: Bearer TOKEN"),
-        (403, "status 403: your user or role may not invoke this API: allow it execute-api:Invoke"),
+        (
+            401,
+            "status 401: the API expects a JWT, which this command can't send: use curl with Authorization: Bearer",
+        ),
+        (403, "status 403: your user or role may not invoke this API: allow it the action execute-api:Invoke"),
         (503, 'status 503: {"error": "busy"}'),
     ],
 )
-def test_an_api_that_does_not_answer_200_is_one_line(aws: Stubbed, api: type[Api], status: int, expected: str) -> None:
-    api.answer = (status, b'{"error":\n"busy"}')
+def test_a_status_other_than_200_is_an_error_of_one_line(
+    aws: Stubbed, api: type[Api], status: int, expected: str
+) -> None:
+    api.response = (status, b'{"error":\n"busy"}')
     with pytest.raises(LaunchError) as error:
         service.ask(aws, "A1")
-    assert str(error.value).endswith(expected)
+    assert expected in str(error.value)
 
 
 DOCKER = """#!/bin/sh
@@ -362,7 +365,7 @@ test "$1" != push
 """
 
 
-def test_docker_gets_the_password_on_standard_input_and_is_signed_out_where_the_push_fails(
+def test_docker_reads_the_password_from_standard_input_and_is_logged_out_after_a_failed_push(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
@@ -372,7 +375,7 @@ def test_docker_gets_the_password_on_standard_input_and_is_signed_out_where_the_
     aws = Stubbed("ecr")
     granted = {"authorizationData": [{"authorizationToken": "QVdTOnNlY3JldA=="}]}  # AWS:secret
     aws.stub.add_response("get_authorization_token", granted, {})
-    with aws.stub, pytest.raises(LaunchError, match="docker push: it failed with exit code 1: see its lines above"):
+    with aws.stub, pytest.raises(LaunchError, match="docker push failed with exit code 1: see its output above"):
         image.send(aws, BASE, "sha256:abc", "abc")
     registry = "1.dkr.ecr.eu-west-1.amazonaws.com"
     assert log.read_text().splitlines() == [
@@ -393,6 +396,9 @@ def test_the_newest_image_is_the_one_pushed_last() -> None:
 
 
 def test_the_first_stack_must_have_its_outputs(aws: Stubbed) -> None:
-    is_there(aws, "CREATE_COMPLETE", BASE_STACK)
-    with pytest.raises(LaunchError, match="it has no output BucketName, RepositoryUri, TrainingRoleArn, EndpointRole"):
+    stack_exists(aws, "CREATE_COMPLETE", BASE_STACK)
+    with pytest.raises(
+        LaunchError,
+        match="stack recommender-base has no output BucketName, RepositoryUri, TrainingRoleArn, EndpointRole",
+    ):
         stacks.base(aws)

@@ -1,4 +1,4 @@
-"""The two stacks: AWS's own schemas, the rules, what is made of which parameters, and a deployment to moto."""
+"""The two stacks: AWS's schemas, the rules, the resources for each combination of parameters, a deployment to moto."""
 
 import itertools
 import re
@@ -64,23 +64,23 @@ def test_cfn_lint_finds_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
-        ({"DataCapturePercentage": "5"}, "DataCapturePercentage: a serverless endpoint captures none"),
+        ({"DataCapturePercentage": "5"}, "DataCapturePercentage: a serverless endpoint captures no data"),
         ({**AB, "EndpointType": "serverless"}, "SecondVariant: a serverless endpoint has one variant"),
         ({**SHADOW, "EndpointType": "serverless"}, "SecondVariant: a serverless endpoint has one variant"),
         ({**AB, "SecondModelDataUrl": ""}, "SecondModelDataUrl: a second variant needs a model"),
         ({**JWT, "JwtIssuer": ""}, "JwtIssuer: AuthorizationType JWT needs"),
         ({**JWT, "JwtAudience": ""}, "JwtAudience: AuthorizationType JWT needs"),
-        ({"MonthlyBudgetUSD": "50"}, "AlarmEmail: a budget needs somebody"),
+        ({"MonthlyBudgetUSD": "50"}, "AlarmEmail: a budget needs an e-mail address"),
     ],
 )
-def test_a_combination_that_the_platform_refuses_is_refused_by_the_rules(given: dict[str, str], said: str) -> None:
+def test_the_rules_refuse_a_combination_that_aws_refuses(given: dict[str, str], message: str) -> None:
     (refused,) = deployment(given).refused
-    assert refused.startswith(said)
+    assert refused.startswith(message)
 
 
-# Values of the parameters on which the rules depend, and of the others on which a condition does.
+# Values of the parameters that the rules read, and of other parameters that a condition reads.
 JUDGED = {
     "EndpointType": ["serverless", "instance"],
     "DataCapturePercentage": ["0", "5"],
@@ -100,7 +100,7 @@ def combinations(values: dict[str, list[str]]) -> Iterator[dict[str, str]]:
 
 
 def wrong(given: dict[str, str]) -> set[str]:
-    """The parameters that are wrong together with the others, by the platform's documents and not by the template."""
+    """Return the parameters that contradict others, according to AWS's documentation and not to the template."""
     serverless, second = given["EndpointType"] == "serverless", given["SecondVariant"] != "None"
     jwt = given["AuthorizationType"] == "JWT"
     found = {
@@ -114,7 +114,7 @@ def wrong(given: dict[str, str]) -> set[str]:
     return {name for name, is_wrong in found.items() if is_wrong}
 
 
-def test_of_all_combinations_those_are_refused_that_the_platform_refuses() -> None:
+def test_the_rules_refuse_exactly_the_combinations_that_aws_refuses() -> None:
     count = 0
     for given in combinations(JUDGED):
         refused = [text.partition(":")[0] for text in deployment(given).refused]
@@ -124,7 +124,7 @@ def test_of_all_combinations_those_are_refused_that_the_platform_refuses() -> No
 
 
 def dangling(deployed: Deployment) -> set[tuple[str, str]]:
-    """`(resource or output, what it refers to and is not there)`."""
+    """Return `(resource or output, the missing name to which it refers)`."""
     known = {*deployed.resources, *deployed.template["Parameters"]}
     holders = {**deployed.resources, **deployed.template["Outputs"]}
     named = {(name, reference) for name, holder in holders.items() for reference in references(holder)}
@@ -133,7 +133,7 @@ def dangling(deployed: Deployment) -> set[tuple[str, str]]:
     }
 
 
-def test_no_allowed_combination_refers_to_what_it_does_not_have() -> None:
+def test_no_allowed_combination_has_a_dangling_reference() -> None:
     seen = set()
     for given in combinations(JUDGED | FREE):
         deployed = deployment(given)
@@ -141,7 +141,7 @@ def test_no_allowed_combination_refers_to_what_it_does_not_have() -> None:
         if conditions not in seen and not wrong(given):
             seen.add(conditions)
             assert dangling(deployed) == set(), given
-    assert len(seen) == 7 * 2 * 3 * 8  # endpoints, authorization, who is told of what, the free ones
+    assert len(seen) == 7 * 2 * 3 * 8  # endpoints, authorization, messages, FREE
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_no_allowed_combination_refers_to_what_it_does_not_have() -> None:
         ("EndpointConfig", {"Tags": [{"Key": "a", "Value": {"Fn::Sub": "${SecondModel.ModelName}"}}]}, "SecondModel"),
     ],
 )
-def test_a_reference_to_what_is_not_there_is_found(holder: str, change: dict[str, Any], lost: str) -> None:
+def test_a_dangling_reference_is_found(holder: str, change: dict[str, Any], lost: str) -> None:
     resource = SERVICE["Resources"][holder]
     changed = {**resource, "Properties": {**resource["Properties"], **change}}
     template = {**SERVICE, "Resources": {**SERVICE["Resources"], holder: changed}}
@@ -163,7 +163,7 @@ def test_the_examples_are_allowed() -> None:
     assert [kind for kind, given in ALLOWED.items() if deployment(given).refused] == []
 
 
-def test_an_instance_type_is_one_that_scales_and_runs_the_image() -> None:
+def test_allowed_instance_types_scale_and_run_the_image() -> None:
     pattern = SERVICE["Parameters"]["InstanceType"]["AllowedPattern"]
     kinds = ServiceModel(Loader().load_service_model("sagemaker", "service-2")).shape_for(
         "ProductionVariantInstanceType"
@@ -178,7 +178,7 @@ def test_an_instance_type_is_one_that_scales_and_runs_the_image() -> None:
     ("second", "variants", "shadows"),
     [("None", ["Primary"], []), ("AB", ["Primary", "Second"], []), ("Shadow", ["Primary"], ["Shadow"])],
 )
-def test_an_endpoint_has_the_variants_that_are_asked_for(second: str, variants: list[str], shadows: list[str]) -> None:
+def test_the_endpoint_has_the_wanted_variants(second: str, variants: list[str], shadows: list[str]) -> None:
     resources = deployment({**AB, "SecondVariant": second, "SecondVariantPer100": "25"}).resources
     config = resources["EndpointConfig"]["Properties"]
     assert [variant["VariantName"] for variant in config["ProductionVariants"]] == variants
@@ -187,7 +187,7 @@ def test_an_endpoint_has_the_variants_that_are_asked_for(second: str, variants: 
     assert len(scaled) == len(variants)
 
 
-def test_an_update_of_instances_is_rolled_back_by_the_alarms_on_errors_and_latency() -> None:
+def test_alarms_on_errors_and_latency_roll_back_an_update_of_instances() -> None:
     assert "DeploymentConfig" not in deployment({}).resources["Endpoint"]["Properties"]
     for given in (INSTANCE, AB, SHADOW):
         resources = deployment(given).resources
@@ -197,7 +197,7 @@ def test_an_update_of_instances_is_rolled_back_by_the_alarms_on_errors_and_laten
         assert {resources[name]["Type"] for name in names} == {"AWS::CloudWatch::Alarm"}
 
 
-def test_the_alarms_that_watch_an_update_and_the_endpoint_have_one_name() -> None:
+def test_the_alarms_of_an_update_watch_the_endpoint_by_its_name() -> None:
     resources = deployment({}).resources
     (latency,) = [m for m in resources["LatencyAlarm"]["Properties"]["Metrics"] if "MetricStat" in m]
     watched = [
@@ -217,14 +217,14 @@ def test_the_alarms_that_watch_an_update_and_the_endpoint_have_one_name() -> Non
         ("FunctionRole", "Path"),
     ],
 )
-def test_what_bears_the_endpoints_name_is_made_anew_with_it(name: str, changed: str) -> None:
+def test_resources_with_the_endpoints_name_are_replaced_with_the_endpoint(name: str, changed: str) -> None:
     resource = SERVICE["Resources"][name]
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
     assert f"/properties/{changed}" in schema["createOnlyProperties"]
     assert changed in resource["Properties"]
 
 
-def test_a_serverless_endpoint_has_none_of_what_only_instances_have() -> None:
+def test_a_serverless_endpoint_has_no_settings_of_instances() -> None:
     resources = deployment({}).resources
     assert "EnableNetworkIsolation" not in resources["Model"]["Properties"]
     assert "DataCaptureConfig" not in resources["EndpointConfig"]["Properties"]
@@ -241,7 +241,7 @@ def test_the_dashboard_shows_the_metrics_that_the_function_writes() -> None:
     assert names.keys() == {"Name"}
 
 
-def test_the_zip_that_is_deployed_has_the_handler_and_runtime_of_the_tests() -> None:
+def test_the_deployed_function_has_the_handler_and_runtime_of_the_tests() -> None:
     function = SERVICE["Resources"]["Function"]["Properties"]
     module, name = function["Handler"].split(".")
     assert f"def {name}(" in (ROOT / "lambda" / f"{module}.py").read_text()
@@ -250,7 +250,7 @@ def test_the_zip_that_is_deployed_has_the_handler_and_runtime_of_the_tests() -> 
     assert SERVICE["Resources"]["Integration"]["Properties"]["TimeoutInMillis"] / 1000 > function["Timeout"]
 
 
-# What moto's CloudFormation does not make has the same properties as the call that makes it.
+# Resources that moto's CloudFormation does not create: their properties are those of the call that creates them.
 SHAPES = {
     "AWS::SageMaker::Model": ("sagemaker", "CreateModel"),
     "AWS::SageMaker::EndpointConfig": ("sagemaker", "CreateEndpointConfig"),
@@ -266,7 +266,7 @@ NAMES = {"PutMetricAlarm": {"AlarmName": "x"}, "CreateModel": {"ModelName": "x"}
 
 
 @pytest.mark.parametrize("given", ALLOWED.values(), ids=ALLOWED)
-def test_properties_have_the_shape_of_the_calls_that_they_become(given: dict[str, str]) -> None:
+def test_properties_are_valid_for_the_calls_that_create_the_resources(given: dict[str, str]) -> None:
     deployed = deployment(given)
     checked = 0
     for name, resource in deployed.resources.items():
@@ -286,12 +286,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Client]]:
     for name, value in {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
-        boto: Client = boto3  # its stubs know each service by its own type
+        boto: Client = boto3  # its stubs have a type for each service
         yield lambda service: boto.client(service, region_name=REGION)
 
 
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS.* but it's not supported by moto:UserWarning")
-def test_both_stacks_are_made_and_removed_by_motos_cloudformation(aws: Callable[[str], Client]) -> None:
+def test_moto_creates_and_deletes_both_stacks(aws: Callable[[str], Client]) -> None:
     cloudformation = aws("cloudformation")
     create(cloudformation, "recommender-base", "base.yaml", {})
     base = outputs(cloudformation, "recommender-base")
@@ -300,7 +300,7 @@ def test_both_stacks_are_made_and_removed_by_motos_cloudformation(aws: Callable[
     bucket = base["BucketName"]
     for number, (kind, given) in enumerate(ALLOWED.items()):
         if "shadow" in kind:
-            continue  # moto's EndpointConfig knows no shadow variants
+            continue  # moto's EndpointConfig has no shadow variants
         name = f"service-{number}"
         code = {"FunctionKey": f"functions/{number:064}.zip"}
         aws("s3").put_object(Bucket=bucket, Key=code["FunctionKey"], Body=empty_zip())
@@ -324,7 +324,7 @@ def test_both_stacks_are_made_and_removed_by_motos_cloudformation(aws: Callable[
 
 
 def endpoint_of(given: dict[str, str]) -> str:
-    """What an endpoint's name says of it: all that SageMaker does not change in place."""
+    """Return the end of an endpoint's name: everything that SageMaker can't change in place."""
     if given.get("EndpointType") is None:
         return "serverless"
     size = given.get("InstanceType", "ml.m5.large").replace(".", "-")
@@ -332,7 +332,7 @@ def endpoint_of(given: dict[str, str]) -> str:
 
 
 def logged(aws: Callable[[str], Client]) -> str:
-    """The endpoint whose log there is, and so its name: moto's own Endpoint takes none."""
+    """Return the endpoint's name, from its log group: moto's Endpoint ignores the name."""
     (group,) = aws("logs").describe_log_groups(logGroupNamePrefix="/aws/sagemaker/Endpoints/")["logGroups"]
     return str(group["logGroupName"]).removeprefix("/aws/sagemaker/Endpoints/")
 
@@ -357,8 +357,8 @@ def empty_zip() -> bytes:
     return b"PK\x05\x06" + bytes(18)
 
 
-def test_the_rules_are_all_shown_to_refuse() -> None:
-    """Each assertion is one of those that some combination above breaks."""
+def test_each_rule_of_the_template_is_tested() -> None:
+    """Check that a combination above breaks each assertion."""
     described = [a["AssertDescription"] for rule in SERVICE["Rules"].values() for a in rule["Assertions"]]
     tested = {"DataCapturePercentage", "SecondVariant", "SecondModelDataUrl", "JwtIssuer", "JwtAudience", "AlarmEmail"}
     assert {text.partition(":")[0] for text in described} == tested
