@@ -1,8 +1,8 @@
 # docker build -t recommender .                                    train and serve, torch for the CPU
 # docker build -t recommender --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .      torch with CUDA
 # docker build -t recommender-serve --target serve .               serve only: no torch, no pandas, no scikit-learn
-# docker build --target sbom --output build .     build/sbom.json: every package of the image, as CycloneDX
-# docker build --build-arg BASE=$(docker inspect --format '{{index .RepoDigests 0}}' python:3.11-slim) .     a base that stays
+# docker build --target sbom --output build .     list all packages of the image in build/sbom.json (CycloneDX)
+# docker build --build-arg BASE=$(docker inspect --format '{{index .RepoDigests 0}}' python:3.11-slim) .     pin the base image
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS serve-packages
@@ -11,9 +11,9 @@ RUN python -m venv /opt/venv
 COPY requirements-serve.lock /build/
 RUN /opt/venv/bin/pip install --require-hashes --no-deps --requirement /build/requirements-serve.lock
 
-# What training needs on top. The order of the layers is that of how seldom they change: torch is installed once. Each
-# step asks one index: torch's own for torch and, with CUDA, for the packages of its build; PyPI for all others. All come
-# by hash, torch's other builds apart: each has files of its own.
+# The further packages of training. Layers that change rarely come first, so torch is installed once. Each step uses one
+# index: torch's own for torch and, with CUDA, for the packages of its build; PyPI for all others. All packages are
+# checked by hash, except for other builds of torch, which have files of their own.
 FROM serve-packages AS train-packages
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY requirements.txt requirements-torch-cpu.lock /build/
@@ -37,18 +37,18 @@ FROM scratch AS sbom
 COPY --from=listed /sbom.json /
 
 FROM ${BASE} AS runtime
-# No byte code and no caches: the root file system may be read-only.
+# No byte code and no caches, because the root file system may be read-only.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/program
-# SageMaker may ask for another port (contract S2); /opt/ml is SageMaker's own and not touched here (T2).
+# SageMaker may set another port (contract S2); /opt/ml belongs to SageMaker, so the image has no files there (T2).
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
-# A container is reached from outside; elsewhere the server listens on 127.0.0.1 only. SageMaker asks for root, which owns
-# what it mounts in /opt/ml, for training and for hosting. So there is no USER here: the server's workers, which read
-# requests, become nobody. `docker run --user` makes all of it another user.
+# Clients reach a container from outside; elsewhere the server listens on 127.0.0.1 only. SageMaker needs root for training
+# and hosting, because root owns the files that it mounts in /opt/ml. So there is no USER here. The server's workers, which
+# read requests, become the user nobody. `docker run --user` runs everything as another user.
 ENV SERVER_HOST=0.0.0.0 SERVER_USER=65534
 EXPOSE 8080
 HEALTHCHECK --start-period=60s --interval=10s --timeout=3s CMD ["/opt/program/entrypoint.sh", "healthy"]
-# The exec form, so that signals reach the program (T1).
+# In the exec form, signals reach the program (T1).
 ENTRYPOINT ["/opt/program/entrypoint.sh"]
 
 FROM runtime AS serve
@@ -61,5 +61,5 @@ FROM runtime AS full
 COPY --from=train-packages /opt/venv /opt/venv
 COPY entrypoint.sh train.py serve.py ./
 COPY recommender recommender
-# No argument means train (T26).
+# Without an argument the image trains (T26).
 CMD ["train"]

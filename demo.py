@@ -1,6 +1,6 @@
-"""The whole job from end to end: generate data, train, serve, request. `make demo` runs it.
+"""The demo, from end to end: generate data, train, serve, request recommendations. `make demo` runs it.
 
-It runs the project's own commands as processes, as a user would type them.
+It runs the project's commands as processes, as a user would type them.
 """
 
 import json
@@ -25,14 +25,14 @@ HERE = Path(__file__).parent
 MAX_SHOWN = 6  # ratings of a history
 PYTHON = os.path.relpath(sys.executable) if Path(sys.prefix).is_relative_to(HERE) else "python"
 QUIET = {CONTAINER_LOG_LEVEL: "WARNING"}
-GARMENT = "Sunglasses"  # what a new user of the demo has looked at
+GARMENT = "Sunglasses"  # a new user of the demo has viewed these
 ORDERS = {"test": "the learned ranking", "paper": "the paper's pipeline", "popularity": "popular items"}
 
 
 @click.command()
 @click.option("--root", type=click.Path(file_okay=False, path_type=Path), default=Path("build/demo"), show_default=True,
-              help="SAGEMAKER_BASE_DIR of the demo.")  # fmt: skip
-@click.option("--image", help="Train and serve in containers of this image.")
+              help="Folder of the demo's job.")  # fmt: skip
+@click.option("--image", help="Image for training and serving in containers.")
 def main(root: Path, image: str | None) -> None:
     """Generate a synthetic fashion data set, train on it, serve the model and request recommendations."""
     started = time.monotonic()
@@ -40,8 +40,8 @@ def main(root: Path, image: str | None) -> None:
     heading("1. A synthetic fashion data set, raw as Amazon Reviews 2023")
     raw = root / "raw"
     run("-m", "recommender", "synthesize", "--output", raw)
-    heading("2. Prepare: raw reviews to the channels of a training job, as the paper does")
-    # A review of a variant counts for its parent: the metadata has the parent's title.
+    heading("2. Prepare: raw reviews become the channels of a training job, as in the paper")
+    # A review of a variant counts for its parent, since the metadata has the parent's title.
     files = ("--reviews", raw / REVIEWS_FILE, "--metadata", raw / METADATA_FILE)
     channels = root / "input" / "data"
     run("-m", "recommender", "prepare", *files, "--output", channels, "--item_key", "parent_asin")
@@ -50,13 +50,13 @@ def main(root: Path, image: str | None) -> None:
     train(container, image)
     heading("4. Serve, as a SageMaker endpoint would")
     command = [sys.executable, "serve.py"] if image is None else in_container(image, container, "serve")
-    place = f"{BASE_DIR}={os.path.relpath(container.base_dir)} "
-    serve = f"{place}{PYTHON} serve.py" if image is None else shlex.join(command)
+    variable = f"{BASE_DIR}={os.path.relpath(container.base_dir)} "
+    serve = f"{variable}{PYTHON} serve.py" if image is None else shlex.join(command)
     click.echo(f"$ {serve}")
     with running_server(container.base_dir, QUIET, command=command) as server:
         ask_for_recommendations(server, container)
     click.echo(f"\nThe server has stopped (exit code {server.process.returncode}).")
-    report_figures(container)
+    report_metrics(container)
     click.echo(f"Done in {time.monotonic() - started:.0f} s. Serve the model again:\n$ {serve}")
 
 
@@ -67,12 +67,12 @@ def train(container: Container, image: str | None) -> None:
         return
     command = in_container(image, container, "train", network="none")
     click.echo(f"$ {shlex.join(command)}")
-    if code := subprocess.run(command).returncode:  # noqa: S603 - our own command
+    if code := subprocess.run(command).returncode:  # noqa: S603 - this project's command
         sys.exit(code)
 
 
 def in_container(image: str, container: Container, word: str, network: str = "host") -> list[str]:
-    """Return the `docker run` command as the current user, who then owns the written files."""
+    """Return the `docker run` command of the current user, so that this user owns the written files."""
     mount = f"{container.base_dir}:/opt/ml"
     return ["docker", "run", "--rm", f"--network={network}", f"--user={os.getuid()}:{os.getgid()}", "-v", mount,
             "-e", BIND_TO_PORT, "-e", CONTAINER_LOG_LEVEL, image, word]  # fmt: skip
@@ -110,14 +110,14 @@ def ask_for_recommendations(server: Server, container: Container) -> None:
     ask(server, titles, "A user of the training data", {"user_id": known}, events_of(train, known))
     newer = events_of(train, donor)[:1]
     request = {"user_id": known, "history": newer}
-    ask(server, titles, "The same user, who has just rated one more product", request, events_of(train, known) + newer)
+    ask(server, titles, "The same user, who has just rated one more item", request, events_of(train, known) + newer)
     handful = events_of(train, donor)[:3]
     request = {"user_id": "a-new-user", "history": handful}
     ask(server, titles, "A new user, with a handful of ratings in the request", request, handful)
     views = [{"item_id": item_id} for item_id in best_known(train, items)]
     request = {"user_id": "another-new-user", "history": views}
-    ask(server, titles, f"A new user, who has looked at three {GARMENT.lower()} and rated nothing", request, views)
-    ask(server, titles, "A user without any events", {"user_id": "somebody"}, [])
+    ask(server, titles, f"A new user, who has viewed three {GARMENT.lower()} and rated nothing", request, views)
+    ask(server, titles, "A user without any events", {"user_id": "yet-another-user"}, [])
 
 
 def contented_users(train: pd.DataFrame) -> list[str]:
@@ -152,8 +152,8 @@ def ask(
     if status != 200:
         raise click.ClickException(f"the server responded with status {status}: {response}")
     click.echo(f"  source: {response['source']}")
-    for place, item in enumerate(response["items"], start=1):
-        click.echo(f"  {place}. {item['title'] or item['item_id']}")
+    for rank, item in enumerate(response["items"], start=1):
+        click.echo(f"  {rank}. {item['title'] or item['item_id']}")
         rating = item["predicted_rating"]
         predicted = "none" if rating is None else f"{rating:.2f}"
         click.secho(f"     score {item['score']:.3f}, predicted rating {predicted}", dim=True)
@@ -162,7 +162,7 @@ def ask(
 
 
 def as_read(event: dict[str, Any]) -> str:
-    """Return what the user did with an item."""
+    """Return in words what the user did with an item."""
     return f"rated {event['rating']:.0f}" if "rating" in event else "viewed"
 
 
@@ -174,11 +174,11 @@ def reasons_of(item: dict[str, Any], titles: dict[str, str]) -> list[str]:
         reason = because["text"] or f"because of: {', '.join(known)}"
         words = f": {', '.join(because['words'])}" if because["words"] else ""
         found.setdefault(reason, []).append(f"{because['share']:.0%} {because['source']}{words}")
-    return [f"{reason} ({'; '.join(parts)})" for reason, parts in found.items()] or ["by many small reasons"]
+    return [f"{reason} ({'; '.join(parts)})" for reason, parts in found.items()] or ["because of many small parts"]
 
 
-def report_figures(container: Container) -> None:
-    """Print the metrics of training on the held-out events."""
+def report_metrics(container: Container) -> None:
+    """Print the metrics on the held-out events."""
     metrics = json.loads(container.metrics_file.read_text())
     click.echo(f"On {metrics['num_test_ratings']:,} held-out events: RMSE {metrics['test_rmse']:.3f}; hit rate at 10:")
     for name, order in ORDERS.items():

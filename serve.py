@@ -1,4 +1,4 @@
-"""Serve as a SageMaker endpoint does: the container's contract names this file; see recommender/cli/serve.py."""
+"""Serve as a SageMaker endpoint does. SageMaker's contract names this file; see recommender/cli/serve.py."""
 
 import sys
 

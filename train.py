@@ -1,4 +1,4 @@
-"""Train as a SageMaker training job does: the container's contract names this file; see recommender/cli/train.py."""
+"""Train as a SageMaker training job does. SageMaker's contract names this file; see recommender/cli/train.py."""
 
 import sys
 

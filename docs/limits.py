@@ -15,7 +15,7 @@ MIB, GIB = 2**20, 2**30
 def of_a_request() -> str:
     """Return the table of the limits of one request."""
     size = f"{environment.DEFAULT_PAYLOAD_IN_MB} MiB"
-    most = environment.MOST_PAYLOAD_IN_MB
+    most = environment.PAYLOAD_LIMIT_IN_MB
     name = environment.MAX_PAYLOAD_IN_MB
     named = "400 with the field"
     return table(

@@ -14,7 +14,7 @@ HEADER = ["variable", "default", "meaning"]
 
 def of_the_server() -> str:
     """Return the variables of the server."""
-    most = server.MOST_PAYLOAD_IN_MB
+    most = server.PAYLOAD_LIMIT_IN_MB
     return _table(
         server,
         {
@@ -66,7 +66,7 @@ def of_training() -> str:
 def of_the_function() -> str:
     """Return the variables of the Lambda function."""
     function = _settings_of_the_function()
-    most = f"{function.MOST_SECONDS:g}"
+    most = f"{function.MAX_SECONDS:g}"
     return table(
         HEADER,
         [

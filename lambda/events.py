@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from answers import Answer, NotAnsweredError
+from responses import RequestFailedError, Response
 
 MAX_BODY_BYTES = 4_000_000  # limit of a serverless endpoint (contract S20), the smallest on the path
 EXPECTED = 'expected a JSON object like {"user_id": "..."}'
@@ -49,42 +49,42 @@ def gateway_id_of(event: Any, caller: Caller) -> str | None:  # noqa: ANN401 - a
     return None if caller is Caller.DIRECT else str(event["requestContext"].get("requestId"))
 
 
-def question_of(event: Any, caller: Caller) -> bytes:  # noqa: ANN401 - any JSON value
+def request_of(event: Any, caller: Caller) -> bytes:  # noqa: ANN401 - any JSON value
     """Return the one request of an event as the JSON body for the endpoint, in ASCII and without NaN.
 
-    Errors found here save a call of the endpoint. The endpoint checks the fields other than user_id.
+    An error found here saves a call of the endpoint. The endpoint checks the other fields.
 
     Raises:
-        NotAnsweredError: 400 or 413, with the field and what was expected.
+        RequestFailedError: 400 or 413, with the field and what was expected.
     """
-    question = event if caller is Caller.DIRECT else _parse(_body(event))
-    if not isinstance(question, dict):
-        raise NotAnsweredError(400, EXPECTED)
-    if "instances" in question:
-        raise NotAnsweredError(
+    request = event if caller is Caller.DIRECT else _parse(_body(event))
+    if not isinstance(request, dict):
+        raise RequestFailedError(400, EXPECTED)
+    if "instances" in request:
+        raise RequestFailedError(
             400, "instances: expected one request here; send several records to the endpoint itself", "instances"
         )
-    if "user_id" not in question:
-        raise NotAnsweredError(400, f"user_id: is missing; {EXPECTED}", "user_id")
-    user_id = question["user_id"]
+    if "user_id" not in request:
+        raise RequestFailedError(400, f"user_id: is missing; {EXPECTED}", "user_id")
+    user_id = request["user_id"]
     if isinstance(user_id, bool) or not isinstance(user_id, str | int) or user_id == "":
-        raise NotAnsweredError(400, "user_id: expected a text that is not empty, or a whole number", "user_id")
-    return _sized(_encode(question))
+        raise RequestFailedError(400, "user_id: expected a text, not empty, or a whole number", "user_id")
+    return _sized(_encode(request))
 
 
-def reply_to(caller: Caller, answer: Answer, request_id: str, cors_origin: str | None) -> dict[str, Any]:
+def response_to(caller: Caller, response: Response, request_id: str, cors_origin: str | None) -> dict[str, Any]:
     """Return the response in the format of the sender.
 
     A direct call gets the endpoint's response unchanged, or `{"error", "field", "status"}`. Nothing is raised, since
     Lambda would repeat a failed asynchronous call.
     """
     if caller is Caller.DIRECT:
-        value: dict[str, Any] = json.loads(answer.body)
-        return value if answer.status == 200 else {**value, "status": answer.status}
+        value: dict[str, Any] = json.loads(response.body)
+        return value if response.status == 200 else {**value, "status": response.status}
     headers = {"Content-Type": "application/json", "X-Request-Id": request_id, "Cache-Control": "no-store"}
-    if answer.retry_after is not None:
-        headers["Retry-After"] = str(answer.retry_after)
-    if answer.status == 405:
+    if response.retry_after is not None:
+        headers["Retry-After"] = str(response.retry_after)
+    if response.status == 405:
         headers["Allow"] = METHODS
     if cors_origin is not None:
         headers |= {
@@ -95,24 +95,24 @@ def reply_to(caller: Caller, answer: Answer, request_id: str, cors_origin: str |
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",
         }
-    return {"statusCode": answer.status, "headers": headers, "body": answer.body, "isBase64Encoded": False}
+    return {"statusCode": response.status, "headers": headers, "body": response.body, "isBase64Encoded": False}
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
     body = event.get("body") or ""
     if not isinstance(body, str):
-        raise NotAnsweredError(400, EXPECTED)
+        raise RequestFailedError(400, EXPECTED)
     if not event.get("isBase64Encoded"):
         return _sized(body.encode(errors="surrogatepass"))
     try:
         return _sized(base64.b64decode(body, validate=True))
     except (binascii.Error, ValueError):
-        raise NotAnsweredError(400, "expected a body in base64, as isBase64Encoded says") from None
+        raise RequestFailedError(400, "expected a body in base64, since isBase64Encoded is true") from None
 
 
 def _sized(body: bytes) -> bytes:
     if len(body) > MAX_BODY_BYTES:
-        raise NotAnsweredError(413, f"body: expected at most {MAX_BODY_BYTES} bytes")
+        raise RequestFailedError(413, f"body: expected at most {MAX_BODY_BYTES} bytes")
     return body
 
 
@@ -120,11 +120,11 @@ def _parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return json.loads(body)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        raise NotAnsweredError(400, EXPECTED) from None
+        raise RequestFailedError(400, EXPECTED) from None
 
 
-def _encode(question: dict[str, Any]) -> bytes:
+def _encode(request: dict[str, Any]) -> bytes:
     try:
-        return json.dumps(question, allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(request, allow_nan=False, separators=(",", ":")).encode()
     except (ValueError, RecursionError):
-        raise NotAnsweredError(400, "expected finite numbers: NaN and Infinity are no JSON") from None
+        raise RequestFailedError(400, "expected finite numbers: JSON has no NaN and no Infinity") from None

@@ -1,14 +1,14 @@
-"""AWS Lambda in front of the endpoint: API Gateway's event, or a direct `{"user_id": ...}` -> its recommendations."""
+"""AWS Lambda in front of the endpoint: an event of API Gateway, or a direct `{"user_id": ...}` -> recommendations."""
 
 from typing import Any, Protocol
 
-from answers import INTERNAL, Answer, NotAnsweredError
 from endpoint import Endpoint
-from events import Caller, gateway_id_of, method_of, question_of, reply_to
+from events import Caller, gateway_id_of, method_of, request_of, response_to
+from responses import INTERNAL, RequestFailedError, Response
 from settings import Settings
 from telemetry import Line
 
-# Once per process, before its first invocation: errors in the environment show at deployment.
+# Created once per process, before its first invocation, so that errors in the environment appear at deployment.
 SETTINGS = Settings.from_environment()
 ENDPOINT = Endpoint(SETTINGS)
 _invocations = 0
@@ -38,25 +38,25 @@ def lambda_handler(event: Any, context: Context) -> dict[str, Any]:  # noqa: ANN
         SETTINGS.endpoint_name, context.aws_request_id, caller, gateway_id_of(event, caller), is_cold=_invocations == 1
     )
     try:
-        answer = _answer(event, caller, context, line)
-    except NotAnsweredError as error:
+        response = _handle(event, caller, context, line)
+    except RequestFailedError as error:
         line.fail(error, error.cause or str(error))
-        answer = error.answer
-    except Exception as error:  # noqa: BLE001 - a bug; it stands in the log with its traceback
+        response = error.response
+    except Exception as error:  # noqa: BLE001 - a bug; the log has its traceback
         line.fail(error, "")
-        answer = NotAnsweredError(500, INTERNAL).answer
-    line.write(answer)
-    return reply_to(caller, answer, context.aws_request_id, SETTINGS.cors_origin)
+        response = RequestFailedError(500, INTERNAL).response
+    line.write(response)
+    return response_to(caller, response, context.aws_request_id, SETTINGS.cors_origin)
 
 
-def _answer(event: Any, caller: Caller, context: Context, line: Line) -> Answer:  # noqa: ANN401 - any JSON value
+def _handle(event: Any, caller: Caller, context: Context, line: Line) -> Response:  # noqa: ANN401 - any JSON value
     method = method_of(event, caller)
     if method == "OPTIONS" and SETTINGS.cors_origin is not None:
-        return Answer(204, "")
+        return Response(204, "")
     if method != "POST":
-        raise NotAnsweredError(405, "wrong method: expected POST")
-    reply = ENDPOINT.ask(
-        question_of(event, caller), context.aws_request_id, lambda: context.get_remaining_time_in_millis() / 1000
+        raise RequestFailedError(405, "wrong method: expected POST")
+    found = ENDPOINT.invoke(
+        request_of(event, caller), context.aws_request_id, lambda: context.get_remaining_time_in_millis() / 1000
     )
-    line.facts |= {"variant": reply.variant, "tries": reply.tries}
-    return reply.answer
+    line.facts |= {"variant": found.variant, "tries": found.tries}
+    return found.response

@@ -1,4 +1,4 @@
-"""The function's environment, read once, with all names and defaults."""
+"""The environment variables of the function, with their names and defaults; read once."""
 
 import os
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ CONNECT_TIMEOUT = "CONNECT_TIMEOUT_SECONDS"
 READ_TIMEOUT = "READ_TIMEOUT_SECONDS"
 CORS_ORIGIN = "CORS_ORIGIN"
 
-# API Gateway times out after 29 s (REST) or 30 s (HTTP API). Both time-outs together stay well below the function's own
-# 28 s, so that the client gets our 504 and the log gets its line.
-DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT, MOST_SECONDS = 2.0, 23.0, 27.0
+# API Gateway times out after 29 s (REST) or 30 s (HTTP API), and the function after 28 s. Both timeouts together stay
+# below that, so that the client gets the function's 504 and the log gets its line.
+DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT, MAX_SECONDS = 2.0, 23.0, 27.0
 
 
 class SettingsError(Exception):
-    """A variable is missing or invalid; the function does not start."""
+    """A variable is missing or invalid, so the function does not start."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Settings:
             read_timeout=_seconds(environ, READ_TIMEOUT, DEFAULT_READ_TIMEOUT),
             cors_origin=environ.get(CORS_ORIGIN) or None,
         )
-        if settings.seconds_of_a_try > MOST_SECONDS:
+        if settings.seconds_of_a_try > MAX_SECONDS:
             raise SettingsError(
-                f"{CONNECT_TIMEOUT} + {READ_TIMEOUT}: expected at most {MOST_SECONDS:g} s together, below the "
+                f"{CONNECT_TIMEOUT} + {READ_TIMEOUT}: expected at most {MAX_SECONDS:g} s together, below the "
                 f"gateway's 29 s, got {settings.seconds_of_a_try:g} s"
             )
         return settings
@@ -77,6 +77,6 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0
-    if not 0.1 <= seconds <= MOST_SECONDS:  # also catches NaN
-        raise SettingsError(f"{name}: expected seconds, 0.1 to {MOST_SECONDS:g}, got {text[:80]!r}")
+    if not 0.1 <= seconds <= MAX_SECONDS:  # also catches NaN
+        raise SettingsError(f"{name}: expected seconds, 0.1 to {MAX_SECONDS:g}, got {text[:80]!r}")
     return seconds

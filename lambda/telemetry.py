@@ -1,4 +1,4 @@
-"""One JSON line for each invocation: the log, and the metrics that CloudWatch extracts from it.
+"""The log: one JSON line per invocation, from which CloudWatch extracts metrics.
 
 Source: CloudWatch User Guide, "Specification: Embedded metric format". The line does not have the user ID.
 """
@@ -9,8 +9,8 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from answers import Answer
 from events import Caller
+from responses import Response
 
 NAMESPACE = "Recommender"
 DIMENSION = "EndpointName"
@@ -25,7 +25,7 @@ UNITS = {
 
 @dataclass
 class Line:
-    """The log line of an invocation, which gets more fields while it runs.
+    """The log line of an invocation; fields are added while it runs.
 
     Attributes:
         endpoint_name: the SageMaker endpoint.
@@ -51,13 +51,13 @@ class Line:
         if not cause and error.__traceback__ is not None:
             self.facts["traceback"] = "".join(traceback.format_exception(error))
 
-    def write(self, answer: Answer) -> None:
+    def write(self, response: Response) -> None:
         """Print the line: Lambda sends the output to CloudWatch."""
-        print(json.dumps(self.record(answer)), flush=True)
+        print(json.dumps(self.record(response)), flush=True)
 
-    def record(self, answer: Answer) -> dict[str, Any]:
+    def record(self, response: Response) -> dict[str, Any]:
         """Return the line as an object, with metrics."""
-        status = answer.status
+        status = response.status
         return {
             "_aws": {
                 "Timestamp": time.time_ns() // 1_000_000,

@@ -11,11 +11,11 @@ from recommender.common.output import complain
 
 COMMANDS = {
     "prepare": "Make the channels of a training job from raw reviews.",
-    "train": "Train as a SageMaker training job does.",
+    "train": "Train a model as a SageMaker training job does.",
     "serve": "Serve a model over HTTP as a SageMaker endpoint does.",
     "score": "Score all users of a model offline.",
     "tune": "Search for hyper-parameters on one machine.",
-    "report": "Make the report of a training again.",
+    "report": "Write the report of a finished training again.",
     "download": "Fetch the raw files of a category of Amazon Reviews 2023.",
     "synthesize": "Write a synthetic data set of raw reviews.",
 }
@@ -29,7 +29,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Return a command that hands all its arguments to the module of that name."""
+        """Return a command that passes all its arguments to the module of that name."""
         if name not in COMMANDS:
             return None
 

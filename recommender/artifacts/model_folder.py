@@ -31,7 +31,7 @@ from recommender.sagemaker.environment import BASE_DIR
 
 FORMAT = "two-stage-recommender"
 FORMAT_VERSION = 4
-MOST_SECONDS = 2**40  # of a time, either way; Python's whole numbers have no end
+MAX_SECONDS = 2**40  # of a time, either way; Python's whole numbers have no end
 MOST_WEIGHT = 1e9  # of a column of the learned ranking
 
 
@@ -318,7 +318,7 @@ def _naming(array: str) -> Iterator[None]:
 
 
 def _newest_event(value: object) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < MOST_SECONDS):
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_SECONDS):
         return value
     raise ValueError(f"newest_event: expected a whole number of seconds since 1970 or null, got {shown(value)}")
 

@@ -23,14 +23,14 @@ from recommender.prepare.download import CATEGORIES, FILES, SOURCE, fetch, size_
 @click.argument("category")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=Path("raw"), show_default=True,
               help="Folder to write.")  # fmt: skip
-@click.option("--source", default=SOURCE, show_default=True, help="Address of the data set, or of a mirror.")
+@click.option("--source", default=SOURCE, show_default=True, help="URL of the data set, or of a mirror.")
 def command(category: str, output: Path, source: str) -> None:
     """Fetch both files."""
     if category not in CATEGORIES:
         near = get_close_matches(category, CATEGORIES, cutoff=0.4) or CATEGORIES
         raise DataError(f"{printable(category)}: expected a category of Amazon Reviews 2023, such as {', '.join(near)}")
     if urlsplit(source).scheme not in ("https", "http"):
-        raise DataError(f"--source: expected an address with https://, got {printable(source)}")
+        raise DataError(f"--source: expected a URL with https://, got {printable(source)}")
     output.mkdir(parents=True, exist_ok=True)
     for file in FILES:
         url = f"{source.rstrip('/')}/{file.format(category)}"

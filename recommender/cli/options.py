@@ -1,4 +1,4 @@
-"""Command lines: a configuration and the locations of a job as options, and the exit code of a command."""
+"""Options for a configuration and for the locations of a job; running a command and its exit code."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +17,13 @@ sha256_option = click.option(
     "--model-sha256",
     "sha256",
     metavar="SHA256",
-    help="Refuse any other model: the SHA-256 of its config.json, which has the SHA-256 of all other files (sha256sum "
+    help="Serve only the model with this SHA-256 of config.json, which lists the SHA-256 of all other files (sha256sum "
     f"model/config.json).  [default: ${MODEL_SHA256}; else any model]",
 )
 
 
 def options_of(config: type[Config]) -> list[click.Parameter]:
-    """Return an option for each field and, hidden, for each alias; the configuration converts the values.
+    """Return an option for each field and a hidden one for each alias; the configuration converts the values.
 
     The name of an option may be written with "_" or "-".
     """
@@ -48,10 +48,10 @@ def description(field: FieldInfo) -> str:
 def location_options() -> list[click.Parameter]:
     """Return the options for the locations of a training job's tree and its channels."""
     base = click.Option(
-        ["--base-dir"], metavar="FOLDER", help=f"The tree of the job, by default ${BASE_DIR} or /opt/ml."
+        ["--base-dir"], metavar="FOLDER", help=f"Folder of the job.  [default: ${BASE_DIR}, else /opt/ml]"
     )
-    help_text = "Channel {}: a folder, a file or s3://bucket/prefix, by default input/data/{} of the tree."
-    channels = [click.Option([f"--{name}"], metavar="PLACE", help=help_text.format(name, name)) for name in CHANNELS]
+    help_text = "Channel {}: a folder, a file or s3://bucket/prefix.  [default: input/data/{} of the job]"
+    channels = [click.Option([f"--{name}"], metavar="LOCATION", help=help_text.format(name, name)) for name in CHANNELS]
     return [base, *channels]
 
 

@@ -21,7 +21,7 @@ from recommender.errors import ConfigError
 from recommender.prepare.config import PREPARE_MEMORY, PrepareConfig
 from recommender.prepare.engine import Engine
 
-PLACE = "file, folder, pattern or s3:// URI"
+LOCATION = "file, folder, pattern or s3:// URI"
 MEMORY = re.compile(r"[1-9]\d*(MB|GB)")
 
 
@@ -43,27 +43,29 @@ def main(arguments: list[str] | None = None, program: str = "recommender prepare
 
 def command() -> click.Command:
     """Return the command."""
-    places: list[click.Parameter] = [
-        click.Option(["--reviews"], multiple=True, required=True, metavar="PLACE", help=f"Raw reviews: {PLACE}."),
-        click.Option(["--metadata"], multiple=True, required=True, metavar="PLACE", help=f"Raw metadata: {PLACE}."),
-        click.Option(["--output"], required=True, metavar="PLACE", help="Folder or s3:// URI for the channels."),
+    locations: list[click.Parameter] = [
+        click.Option(["--reviews"], multiple=True, required=True, metavar="LOCATION", help=f"Raw reviews: {LOCATION}."),
+        click.Option(
+            ["--metadata"], multiple=True, required=True, metavar="LOCATION", help=f"Raw metadata: {LOCATION}."
+        ),
+        click.Option(["--output"], required=True, metavar="LOCATION", help="Folder or s3:// URI for the channels."),
         click.Option(
             ["--engine"],
             type=click.Choice(["duckdb", "spark"]),
             default="duckdb",
             show_default=True,
-            help="duckdb runs on this machine; spark on the cluster that starts it, or on this machine.",
+            help="duckdb runs on this machine, spark on the cluster that starts the command, or on this machine.",
         ),
         click.Option(
             ["--memory-limit"],
             default=PREPARE_MEMORY,
             show_default=True,
-            help="duckdb: memory for its tables; larger data spills to disk.",
+            help="Memory for the tables of duckdb; larger data spill to disk.",
         ),
     ]
     return click.Command(
         "prepare",
-        params=[*places, *options_of(PrepareConfig)],
+        params=[*locations, *options_of(PrepareConfig)],
         callback=prepare,
         help=str(__doc__).replace(r"\b", "\b"),
     )
@@ -80,9 +82,9 @@ def prepare(
     """Check the options, then run."""
     given = {name: value for name, value in options.items() if value is not None}
     config = PrepareConfig.from_layers([("command line", given)])
-    for option, places in (("reviews", reviews), ("metadata", metadata), ("output", (output,))):
-        if "" in places:
-            raise ConfigError(f"--{option}: expected a {PLACE}, got an empty string")
+    for option, locations in (("reviews", reviews), ("metadata", metadata), ("output", (output,))):
+        if "" in locations:
+            raise ConfigError(f"--{option}: expected a {LOCATION}, got an empty string")
     if not MEMORY.fullmatch(memory_limit):
         raise ConfigError(f"--memory-limit: expected a size such as {PREPARE_MEMORY} or 500MB, got {memory_limit!r}")
     from recommender.prepare import run as preparation

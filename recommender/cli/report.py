@@ -38,7 +38,9 @@ def finished(container: Container) -> TrainingRun:
     data, validation = training_data(config, container, item_titles(config, container))
     own = (len(data), data.users.table.blob.tobytes(), data.items.table.blob.tobytes())
     if own != (len(model.histories.item_num), model.users.table.blob.tobytes(), model.items.table.blob.tobytes()):
-        raise DataError("channel train: expected the events that the model was trained on, got others: train again")
+        raise DataError(
+            "channel train: expected the events that the model was trained on, got other events: train again"
+        )
     held_out = held_out_events(config, container, data)
     rows = measure(recommender, held_out, data)
     return TrainingRun(container, config, recommender, data, validation, rows, metrics)

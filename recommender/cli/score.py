@@ -22,15 +22,15 @@ from recommender.sagemaker.server_environment import model_sha256
 
 
 @click.command(help=str(__doc__).replace(r"\b", "\b"))
-@click.option("--model", type=click.Path(path_type=Path), help="Model folder.  [default: that of the container]")
+@click.option("--model", type=click.Path(path_type=Path), help="Model folder.  [default: that of the job]")
 @sha256_option
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Parquet file to write.")
 @click.option("--top_k", "--top-k", type=click.IntRange(1, LIMITS.max_top_k), default=LIMITS.top_k, show_default=True,
-              help="Recommendations of a user.")  # fmt: skip
+              help="Recommendations per user.")  # fmt: skip
 @click.option("--num_candidates", "--num-candidates", type=click.IntRange(1, LIMITS.max_num_candidates),
               default=LIMITS.num_candidates, show_default=True,
-              help="Items that recall hands to the rerank.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one a core]")
+              help="Candidates of each source.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
 def command(
     model: Path | None, sha256: str | None, output: Path, top_k: int, num_candidates: int, workers: int | None
 ) -> None:
@@ -41,7 +41,7 @@ def command(
     recommender = Recommender.load(folder, model_sha256(sha256))
     output.parent.mkdir(parents=True, exist_ok=True)
     users = score_all(recommender, output, top_k, max(top_k, num_candidates), workers or available_cores())
-    say(f"{output}: recommendations of {users:,} users")
+    say(f"{output}: recommendations for {users:,} users")
 
 
 def main(arguments: list[str] | None = None, program: str = "recommender score") -> int:

@@ -21,7 +21,7 @@ from recommender.service.server import run
 
 @click.command(help=str(__doc__).replace(r"\b", "\b"))
 @click.option(
-    "--model", metavar="PLACE", help="Model folder, model.tar.gz or s3:// URI of one; by default the container's."
+    "--model", metavar="LOCATION", help="Model folder, model.tar.gz or s3:// URI of one.  [default: model of the job]"
 )
 @sha256_option
 def command(model: str | None, sha256: str | None) -> None:

@@ -18,14 +18,14 @@ from recommender.synthetic.write import write_raw
 
 @click.command(help=str(__doc__).replace(r"\b", "\b"))
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write.")
-@click.option("--users", type=click.IntRange(1), default=2_000, show_default=True, help="Users.")
-@click.option("--items", type=click.IntRange(1), default=1_500, show_default=True, help="Items.")
-@click.option("--ratings", type=click.IntRange(1), default=30_000, show_default=True, help="Reviews.")
+@click.option("--users", type=click.IntRange(1), default=2_000, show_default=True, help="Number of users.")
+@click.option("--items", type=click.IntRange(1), default=1_500, show_default=True, help="Number of items.")
+@click.option("--ratings", type=click.IntRange(1), default=30_000, show_default=True, help="Number of reviews.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same data.")
 def command(output: Path, users: int, items: int, ratings: int, seed: int) -> None:
     """Write the two files."""
     if ratings < users:
-        raise click.BadParameter(f"expected at least one per user, {users}, got {ratings}", param_hint="--ratings")
+        raise click.BadParameter(f"expected at least one per user ({users}), got {ratings}", param_hint="--ratings")
     write_raw(generate(users, items, ratings, seed), output)
 
 

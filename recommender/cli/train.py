@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
     """
     accept_all_text()
     container = Container.from_environment()
-    # Before the slow imports: SageMaker may stop a job at any time, and process 1 has no default.
+    # Before the slow imports: SageMaker may stop a job at any time, and process 1 has no default handlers.
     with signals_raise() as received:
         try:
             parsed = parse(arguments, program)
@@ -60,8 +60,8 @@ def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
                 write_report(finished)
             if output is not None:
                 say(f"the model is in {model_archive.upload(container.model_dir, output)}")
-        except (Stopped, Exception) as error:  # noqa: BLE001 - the one place where any failure becomes the job's failure
-            if received:  # also if a library converted the exception: numpy does so during a write
+        except (Stopped, Exception) as error:  # noqa: BLE001 - any failure becomes the failure of the job
+            if received:  # also if a library converted the exception, as numpy does during a write
                 return stopped(received[0])
             return failed(container, error)
     return 0
@@ -73,7 +73,7 @@ def write_report(finished: "TrainingRun") -> None:
         from recommender.report.write import write  # matplotlib: a second
 
         write(finished, every_size=False)
-    except Exception:  # noqa: BLE001 - whatever it is, the model and its metrics are whole
+    except Exception:  # noqa: BLE001 - the model and its metrics are complete in any case
         say(traceback.format_exc())
         say("the report can't be written, see above; model and metrics are complete")
 
@@ -95,16 +95,16 @@ def failed(container: Container, error: BaseException) -> int:
     else:
         message = f"{type(error).__name__}: {error}"
     if not isinstance(error, RecommenderError | OSError | MemoryError):
-        complain(traceback.format_exc())  # a bug: the log needs the traceback, the failure file does not
+        complain(traceback.format_exc())  # a bug: the traceback is for the log, not for the failure file
     if isinstance(error, BusyFolderError):
-        complain(f"error: {message}")  # the failure file is that of the other job
+        complain(f"error: {message}")  # the failure file belongs to the other job
     else:
         fail(container, message)
     return 1
 
 
 def fail(container: Container, message: str) -> None:
-    """Write the reason to stderr and to the failure file of SageMaker."""
+    """Write the reason to stderr and to SageMaker's failure file."""
     try:
         container.write_failure(message)
     except OSError as error:
@@ -135,8 +135,10 @@ def signals_raise() -> Iterator[list[int]]:
 
 
 def command() -> click.Command:
-    """Return the command line, which only collects what is given."""
-    output = click.Option(["--model-output"], metavar="PLACE", help="s3://bucket/prefix that also gets model.tar.gz.")
+    """Return the command line, which only collects the given options."""
+    output = click.Option(
+        ["--model-output"], metavar="LOCATION", help="s3://bucket/prefix to which model.tar.gz is also written."
+    )
     options = [*location_options(), output, *options_of(TrainConfig)]
     return click.Command("train", params=options, callback=dict, help=str(__doc__).replace(r"\b", "\b"))
 

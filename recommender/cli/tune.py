@@ -31,8 +31,8 @@ def command() -> click.Command:
 
     objective = click.Option(
         ["--objective"], type=click.Choice(list(OBJECTIVES)),
-        help="ndcg: the greatest NDCG of the ranking on held-out events; rmse: the least validation error of predicted "
-        "ratings. By default ndcg, or rmse with the pipeline paper.",
+        help="ndcg: greatest NDCG of the ranking on held-out events; rmse: least validation error of predicted "
+        "ratings.  [default: ndcg; rmse with the pipeline paper]",
     )  # fmt: skip
 
     def tune(trials: int, objective: str | None, **options: object) -> None:

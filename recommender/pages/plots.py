@@ -1,4 +1,4 @@
-"""Turn matplotlib's drawings into SVG, all in one style, and draw the plots that both pages have."""
+"""Convert matplotlib's drawings into SVG, all in one style, and draw the plots of both pages."""
 
 import io
 import re
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 INK, ACCENT, FAINT, FAINT_TEXT = "#1f3a5f", "#d9843b", "#9aa5b1", "#7b8794"
 COLOURS = {"train": INK, "validation": FAINT, "test": ACCENT}
-# The stylesheet gives these colours other values in the dark: --ink, --accent, ...
+# The stylesheet gives these colours other values in dark mode: --ink, --accent, ...
 VARIABLES = {INK: "ink", ACCENT: "accent", FAINT: "faint", FAINT_TEXT: "faint-text", "#000000": "axis"}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "recommender",  # the same data are the same bytes
+    "svg.hashsalt": "recommender",  # the same data give the same bytes
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.spines.top": False,
@@ -28,9 +28,9 @@ STYLE: dict[Any, Any] = {
     "axes.titlelocation": "left",
 }
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-SIZE = (4.0, 2.5)  # of a plot on a page: narrow enough for a phone, see pages/style.css
-MAX_LETTERS = 40  # of labels side by side, with the space between them: more are turned
-MAX_POINTS = 500  # of a curve: more would be invisible, and the page stays small
+SIZE = (4.0, 2.5)  # size of a plot on a page, narrow enough for a phone; see pages/style.css
+MAX_LETTERS = 40  # maximum letters of labels in one row, with spaces; longer rows are rotated
+MAX_POINTS = 500  # points of a curve; more would be invisible and make the page larger
 
 
 def svg(draw: Callable[[Figure], None], size: tuple[float, float], background: str | None) -> str:
@@ -67,7 +67,7 @@ def shares(axes: Axes, parts: Mapping[str, Mapping[str, int]], xlabel: str) -> N
     Args:
         axes: where to draw.
         parts: name -> label -> number; all have the labels of the first one, in its order.
-        xlabel: what the labels are.
+        xlabel: name of the axis of the labels.
     """
     width = 0.8 / max(1, len(parts))
     for place, (part, numbers) in enumerate(parts.items()):
@@ -85,13 +85,13 @@ def shares(axes: Axes, parts: Mapping[str, Mapping[str, int]], xlabel: str) -> N
 
 
 def long_tail(axes: Axes, ratings: NDArray[np.int64], items: NDArray[np.int64], events: str = "ratings") -> None:
-    """Draw the share of the train ratings that the items with most ratings have.
+    """Draw the share of train ratings that belong to the items with most ratings.
 
     Args:
         axes: where to draw.
         ratings: numbers of ratings that an item has, the highest first.
         items: the number of items with as many ratings.
-        events: the word for ratings: events without ratings have another one.
+        events: the word for ratings, or for events without ratings.
     """
     of_items = np.append(0, np.cumsum(items) / max(1, items.sum()))
     of_ratings = np.append(0, np.cumsum(items * ratings) / max(1, (items * ratings).sum()))

@@ -34,7 +34,7 @@ class Activity:
 
 
 def activity(finished: TrainingRun) -> Activity | str:
-    """Return the error by activity, or a sentence about what is missing for it."""
+    """Return the error by activity, or a sentence that says why it is missing."""
     rows, model = finished.rows, finished.recommender.model
     if rows is None:
         return "There is no test channel: give the job one, and the report shows which users get good predictions."

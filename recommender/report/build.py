@@ -21,9 +21,9 @@ class Report:
         summary: summary of the data.
         curve: validation error by iteration.
         sizes: validation error by embedding size.
-        weights: what decides the order.
-        chosen: the options that training chooses.
-        stages: how well each order finds the test items.
+        weights: weights of the ranking.
+        chosen: the options that training chose.
+        stages: accuracy of each order on the test items.
         activity: test error by train ratings.
         examples: some users.
         settings: the hyper-parameters.
@@ -44,7 +44,7 @@ class Report:
 
     @property
     def sources(self) -> list[str]:
-        """The candidate sources of the model, each in a few words."""
+        """The candidate sources of the model, each with a short description."""
         parts = self.finished.recommender.model.sources
         return [str(parts[name]) for name in self.finished.config.source_names if name in parts]
 

@@ -18,8 +18,8 @@ MAX_CHARACTERS = 100  # in a title or an ID
 
 
 @dataclass(frozen=True)
-class Had:
-    """An item of a history, by its title if it has one; the rating is None if the event has none."""
+class Seen:
+    """An item of a history: its title, or else its ID, and the rating; None if the event has none."""
 
     title: str
     rating: float | None
@@ -88,13 +88,13 @@ class Example:
 
     user_id: str
     events: int
-    history: list[Had]
+    history: list[Seen]
     held_out: list[HeldOut]
     shown: list[Shown]
 
 
 def examples(finished: TrainingRun) -> list[Example]:
-    """Choose at most `USERS` users, least active first; from the test channel if it has known users."""
+    """Return at most `USERS` users, least active first; they are of the test channel if it has known users."""
     model, rows = finished.recommender.model, finished.rows
     tested = np.empty(0, np.int64) if rows is None else np.unique(rows.user_num[rows.user_num >= 0])
     users = tested if len(tested) else np.arange(len(model.users))
@@ -102,18 +102,18 @@ def examples(finished: TrainingRun) -> list[Example]:
 
 
 def spread(users: NDArray[np.int64], ratings: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Choose users at equal distances in the order of their numbers of ratings, with the first and the last."""
+    """Return users at equal distances in the order of their numbers of ratings, with the first and the last."""
     order = users[np.lexsort((users, ratings))]
     return order[np.unique(np.linspace(0, len(order) - 1, USERS).astype(int))]
 
 
 def example(finished: TrainingRun, user_num: int) -> Example:
-    """Return the content of the report about a user."""
+    """Return the part of the report about a user."""
     model = finished.recommender.model
     known = model.histories.of(user_num)
     item_num, rating = known.item_num[::-1], known.rating[::-1]
     history = [
-        Had(title_of(finished.recommender, item), None if np.isnan(stars) else stars)
+        Seen(title_of(finished.recommender, item), None if np.isnan(stars) else stars)
         for item, stars in zip(item_num[:HISTORY].tolist(), rating[:HISTORY].tolist(), strict=True)
     ]
     user_id = model.users.id(user_num)

@@ -15,10 +15,10 @@ from recommender.training.training_run import TrainingRun
 SIZE = "embedding_dim"
 OWNER = TrainConfig.owners[SIZE][0]  # the source that predicts ratings
 SIZES = (10, 20, 50, 100, 150, 200, 250, 300)
-MAX_RATINGS = 200_000  # with more, other sizes cost a training job more than some seconds
+MAX_RATINGS = 200_000  # with more ratings, fitting other sizes takes longer than some seconds
 NO_VALIDATION = (
     "There was nothing to validate on: give the job a validation channel, "
-    "or ratings in which a user's last item is one that others have rated, too."
+    "or ratings in which other users have rated a user's last item, too."
 )
 NO_RATINGS = "The events have no ratings, so no source predicts ratings and there is no error to show."
 ALL_EQUAL = "All ratings are equal, so every prediction is right and there is no error to show."
@@ -49,7 +49,7 @@ class Sizes:
 
 
 def curve(finished: TrainingRun) -> Curve | str:
-    """Return the learning curve of metrics.json, or a sentence about what is missing for it."""
+    """Return the learning curve of metrics.json, or a sentence that says why it is missing."""
     metrics = finished.metrics
     rmse, chosen, validation = (
         metrics.get(name) for name in ("validation_rmse_by_iteration", "num_iterations", "num_validation_ratings")
@@ -57,12 +57,12 @@ def curve(finished: TrainingRun) -> Curve | str:
     if not validation:
         return nothing_validated(finished)
     if not (isinstance(rmse, list) and isinstance(chosen, int) and isinstance(validation, int)):
-        return "metrics.json of this training has no learning curve: it was written by an earlier version, train again."
+        return "metrics.json of this training has no learning curve: an earlier version wrote it: train again."
     return Curve(rmse, chosen, validation)
 
 
 def nothing_validated(finished: TrainingRun) -> str:
-    """Return the sentence about why there is no validation error."""
+    """Return a sentence that says why there is no validation error."""
     if finished.data.rating is None:
         return NO_RATINGS
     if len(finished.data) > 1 and np.ptp(finished.data.rating) == 0:
@@ -78,7 +78,7 @@ def costs_little(finished: TrainingRun) -> bool:
 
 
 def sizes(finished: TrainingRun, command: str) -> Sizes | str:
-    """Return the error of each embedding size, all else equal, or a sentence about what is missing for it.
+    """Return the error of each embedding size, all else equal, or a sentence that says why it is missing.
 
     Args:
         finished: the training.

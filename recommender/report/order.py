@@ -1,4 +1,4 @@
-"""What decides the order of the recommendations, and what training chose for it."""
+"""The weights of the ranking, and the options that training chose."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Weights:
 
     @property
     def sentence(self) -> str:
-        """What decides, and why."""
+        """A sentence that says whether the learned ranking or one source decides, and why."""
         if not self.targets:
             return "No event could be held out, so the weights are those that training begins with."
         if self.alone is not None:
@@ -42,14 +42,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A source and its options that training chooses, by hyper-parameter, as a user writes them."""
+    """A source and the options that training chose for it: hyper-parameter -> value as a user writes it."""
 
     source: str
     options: Mapping[str, str]
 
 
 def weights(finished: TrainingRun) -> Weights | str:
-    """Return the weights of the ranking, or a sentence about why there are none."""
+    """Return the weights of the ranking, or a sentence that says why there are none."""
     model, metrics = finished.recommender.model, finished.metrics
     if model.ranking is None:
         given = {name: part.weight(model.config.of(part.Options)) for name, part in model.config.features.items()}
@@ -76,7 +76,7 @@ def _descending(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def chosen(finished: TrainingRun) -> list[Chosen]:
-    """Return the options of each source that training chooses on held-out events, with their values."""
+    """Return the options of each source that training chose on held-out events, with their values."""
     model = finished.recommender.model
     if model.ranking is None:
         return []

@@ -17,12 +17,12 @@ from recommender.report.stages import Kind, Stages
 from recommender.report.summary import Counts, Summary
 
 FEW = 30  # a curve with at most this many points marks each
-LEAST_SPAN = 0.04  # height of an error axis as a share of the errors: smaller differences look small
+MIN_SPAN = 0.04  # minimum height of an error axis as a share of the errors, so that small differences look small
 COLOURS = {Kind.FINAL: ACCENT, Kind.PART: INK, Kind.OTHER: FAINT}
 
 
 def plots(report: Report) -> dict[str, list[str]]:
-    """Return section -> its plots, each one `<svg>` element; a missing section has none."""
+    """Return section -> its plots, each an `<svg>` element; a missing section has none."""
     drawn = {"data": _of_data(report.summary, f"{report.called}s")}
     if not isinstance(report.curve, str):
         drawn["curve"] = [plot(partial(learning_curve, report.curve))]
@@ -93,7 +93,7 @@ def bars(values: dict[str, float], written: str, marked: str | None, title: str,
 
 
 def _size(rows: int) -> tuple[float, float]:
-    """Return the size of a plot with so many labels below each other."""
+    """Return the size of a plot with this number of rows."""
     return SIZE[0], max(2.1, 0.8 + 0.18 * rows)
 
 
@@ -122,14 +122,14 @@ def by_size(sizes: Sizes, axes: Axes) -> None:
     axes.plot(size, rmse, "o-", color=INK, markersize=4)
     _mark(axes, sizes.own, sizes.rmse[sizes.own], f"this model, {sizes.own}")
     low, high = min(rmse), max(rmse)
-    margin = max(0.3 * (high - low), LEAST_SPAN * high / 2)
+    margin = max(0.3 * (high - low), MIN_SPAN * high / 2)
     axes.set(title="Embedding size", xlabel="embedding_dim", ylabel="validation RMSE")
     if np.isfinite(high):
         axes.set_ylim(low - margin, high + margin)
 
 
 def _mark(axes: Axes, x: float, y: float, text: str) -> None:
-    """Mark a point of a curve; the legend says what it is."""
+    """Mark a point of a curve and describe it in the legend."""
     axes.plot(x, y, "o", color=ACCENT, markersize=8, label=f"{text}: {y:.4f}")
     axes.legend(frameon=False, labelcolor=ACCENT, handlelength=1)
 

@@ -15,16 +15,16 @@ from recommender.evaluation.metric_names import CUTS, DEPTH
 from recommender.evaluation.ranking import NOT_RANKED, Rankings, ranks_in
 from recommender.training.training_run import TrainingRun
 
-MAX_USERS = 5_000  # most users for the item neighbours
-MAX_WORK = 2e9  # most multiplications for them in all, a minute; it matters if items have many ratings
+MAX_USERS = 5_000  # maximum number of users for the item neighbours
+MAX_WORK = 2e9  # maximum multiplications for them, a minute; the limit matters if items have many ratings
 
 
 class Kind(StrEnum):
-    """What an order is to the recommender."""
+    """The relation of an order to the recommender."""
 
-    FINAL = "final"  # what it returns
-    PART = "part"  # what it is made of
-    OTHER = "other"  # what it is compared with
+    FINAL = "final"  # the order that it returns
+    PART = "part"  # an input of that order
+    OTHER = "other"  # another recommender, for comparison
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Stage:
         ndcg: NDCG at 10, with its interval.
         mrr: MRR at 10.
         order: coverage, Gini index and novelty of the order; None if they were not measured.
-        kind: what the order is to the recommender.
+        kind: its relation to the recommender.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Stages:
 
     Attributes:
         stages: the orders.
-        pool: share of the rows with their item among the candidates: the ranking can find no more.
+        pool: share of the rows with their item among the candidates; the ranking cannot find more.
         drawn: number of test users for the item neighbours; None: all.
         unknown: test rows with a user who is not in train.
         silent: the candidate sources that propose nothing.
@@ -70,14 +70,14 @@ class Stages:
 
 
 def stages(finished: TrainingRun) -> Stages | str:
-    """Return the accuracy of each order, or a sentence about what is missing for it."""
+    """Return the accuracy of each order, or a sentence that says why it is missing."""
     rows = finished.rows
     if rows is None:
         return "There is no test channel: give the job one, and the report shows how often held-out items are found."
     model = finished.recommender.model
     neighbours = ItemNeighbours(model.histories.offsets, model.histories.item_num, len(model.items))
     chosen, known = drawn_rows(neighbours, rows, finished.config.seed), rows.user_num >= 0
-    near = rows.candidates.rank.copy()  # for an unknown user it is the rank in the fallback
+    near = rows.candidates.rank.copy()  # the rank in the fallback, for an unknown user
     near[chosen & known] = neighbour_ranks(neighbours, rows, chosen & known)
     own = [name for name in finished.config.source_names if name in model.sources]
     pool = {} if len(own) == 1 else {"candidates": rows.candidates}
@@ -109,7 +109,7 @@ def _accuracy(name: str, rank: Ranks, kind: Kind) -> Stage:
 
 
 def drawn_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.bool_]:
-    """Draw users by the seed, at least one and as many as the limits allow; return which rows are theirs, (n,) bool."""
+    """Draw at least one user, and more within the limits, by the seed; return which rows are theirs, (n,) bool."""
     user, distinct = pd.factorize(rows.test["user_id"])
     user_num = np.empty(len(distinct), np.int64)
     user_num[user] = rows.user_num

@@ -13,7 +13,7 @@ from recommender.hyperparameters import TrainConfig
 from recommender.report.activity import bins, label
 from recommender.training.training_run import TrainingRun
 
-MOST_LABELS = 10  # rating values: stars are kept, finer scales are divided into as many equal parts
+MAX_LABELS = 10  # rating values; a scale with more values is divided into this number of equal parts
 UNITS = (1, 10**3, 10**6, 10**9)  # units of timestamps per second
 YEARS = (datetime(1990, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
@@ -22,7 +22,7 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True)
 class Part:
-    """A channel, as a row of a table.
+    """A channel as a row of a table.
 
     Attributes:
         name: name of the channel.
@@ -112,10 +112,10 @@ def by_rating(config: TrainConfig, data: dict[str, Interactions]) -> dict[str, C
     if not rated:
         return {}
     values = np.unique(np.concatenate(list(rated.values())))
-    if len(values) <= MOST_LABELS:
+    if len(values) <= MAX_LABELS:
         labels = [f"{value:g}" for value in values]
         return {name: _named(labels, np.searchsorted(values, rating)) for name, rating in rated.items()}
-    edges = np.linspace(config.rating_min, config.rating_max, MOST_LABELS + 1)
+    edges = np.linspace(config.rating_min, config.rating_max, MAX_LABELS + 1)
     labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     return {name: _named(labels, np.searchsorted(edges[1:-1], rating)) for name, rating in rated.items()}
 

@@ -25,8 +25,8 @@ def write(finished: TrainingRun, every_size: bool) -> None:
         OSError: the file can't be written.
     """
     path, report = finished.container.report_file, build(finished, every_size)
-    with place_for_matplotlib(path.parent):
-        from recommender.report.page import page  # matplotlib looks for its folder when it is imported
+    with folder_for_matplotlib(path.parent):
+        from recommender.report.page import page  # matplotlib chooses its folder at its import
 
         text = page(report)
     write_text(path, text)
@@ -34,8 +34,8 @@ def write(finished: TrainingRun, every_size: bool) -> None:
 
 
 @contextmanager
-def place_for_matplotlib(folder: Path) -> Iterator[None]:
-    """Give matplotlib a cache in `folder` if no temporary folder is writable, as with a read-only root.
+def folder_for_matplotlib(folder: Path) -> Iterator[None]:
+    """Give matplotlib a cache in `folder` if no temporary folder is writable, for example with a read-only root.
 
     matplotlib caches its list of fonts in the home folder, or else in a temporary one.
     """

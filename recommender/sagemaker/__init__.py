@@ -1,1 +1,1 @@
-"""The contract of a SageMaker container: every name of its environment."""
+"""The contract of a SageMaker container: all names of its environment."""

@@ -18,9 +18,9 @@ BASE_DIR = "SAGEMAKER_BASE_DIR"
 # Variables that the SageMaker toolkits set for a script (contract T15); used if they are set, never required.
 SM_MODEL_DIR = "SM_MODEL_DIR"
 SM_OUTPUT_DATA_DIR = "SM_OUTPUT_DATA_DIR"
-SM_CHANNEL = "SM_CHANNEL_"  # and the channel's name in capitals
+SM_CHANNEL = "SM_CHANNEL_"  # followed by the channel's name in capitals
 SM_HYPERPARAMETERS = "SM_HPS"
-SM_HYPERPARAMETER = "SM_HP_"  # and the hyper-parameter's name in capitals
+SM_HYPERPARAMETER = "SM_HP_"  # followed by the hyper-parameter's name in capitals
 SM_CURRENT_HOST = "SM_CURRENT_HOST"
 SM_HOSTS = "SM_HOSTS"
 SM_NETWORK_INTERFACE_NAME = "SM_NETWORK_INTERFACE_NAME"
@@ -62,7 +62,7 @@ class Container:
     Attributes:
         base_dir: the root.
         environ: the environment with the toolkits' variables, which may name locations outside of the tree.
-        locations: channels on the command line, which takes precedence over all else.
+        locations: channels of the command line, which takes precedence.
     """
 
     base_dir: Path
@@ -82,7 +82,7 @@ class Container:
 
     @property
     def hyperparameters_file(self) -> Path:
-        """input/config/hyperparameters.json; it may be missing (a local run)."""
+        """input/config/hyperparameters.json, which may be missing in a local run."""
         return self._config_dir / "hyperparameters.json"
 
     @property

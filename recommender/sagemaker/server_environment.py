@@ -23,19 +23,22 @@ MODEL_SERVER_TIMEOUT = "SAGEMAKER_MODEL_SERVER_TIMEOUT"
 CONTAINER_LOG_LEVEL = "SAGEMAKER_CONTAINER_LOG_LEVEL"
 DEFAULT_INVOCATIONS_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 MAX_PAYLOAD_IN_MB = "SAGEMAKER_MAX_PAYLOAD_IN_MB"
-HOST = "SERVER_HOST"  # not SageMaker's: the image sets these two
+HOST = "SERVER_HOST"  # a variable of this project, like the next one; the image sets both
 USER = "SERVER_USER"
 BATCH = "SAGEMAKER_BATCH"  # "true" in a batch transform job (contract S18)
-MODEL_SHA256 = "RECOMMENDER_MODEL_SHA256"  # our own
+MODEL_SHA256 = "RECOMMENDER_MODEL_SHA256"  # a variable of this project
 # The same names without SAGEMAKER_, as in Amazon's bring-your-own-container sample (S14).
 SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOUT: "MODEL_SERVER_TIMEOUT"}
 
 PING = "/ping"  # path of the health check (S3)
-DEFAULT_HOST = "127.0.0.1"  # a laptop's network should not reach the server; the image sets 0.0.0.0
-MOST_USER = 2**31 - 1
+DEFAULT_HOST = "127.0.0.1"  # not reachable from a laptop's network; the image sets 0.0.0.0
+MAX_USER = 2**31 - 1
 DEFAULT_PORT = 8080
 DEFAULT_TIMEOUT = 60  # seconds that SageMaker waits for a response (contract S6)
-DEFAULT_PAYLOAD_IN_MB, MOST_PAYLOAD_IN_MB = 6, 100  # of a real-time request; of a batch transform's (S7, S18)
+DEFAULT_PAYLOAD_IN_MB, PAYLOAD_LIMIT_IN_MB = (
+    6,
+    100,
+)  # SageMaker's limits of real-time requests and of batch transform (S7, S18)
 
 
 class MediaType(StrEnum):
@@ -88,16 +91,16 @@ class ServerSettings:
         Raises:
             ConfigError: a variable has an invalid value.
         """
-        payload = whole_number(environ, MAX_PAYLOAD_IN_MB, DEFAULT_PAYLOAD_IN_MB, MOST_PAYLOAD_IN_MB, lowest=0)
+        payload = whole_number(environ, MAX_PAYLOAD_IN_MB, DEFAULT_PAYLOAD_IN_MB, PAYLOAD_LIMIT_IN_MB, lowest=0)
         return cls(
             host=_host(environ),
-            user=whole_number(environ, USER, 0, MOST_USER, lowest=0) or None,
+            user=whole_number(environ, USER, 0, MAX_USER, lowest=0) or None,
             port=whole_number(environ, BIND_TO_PORT, DEFAULT_PORT, 65_535),
             workers=_by_either_name(environ, MODEL_SERVER_WORKERS, available_cores(), 1_024),
             timeout=_by_either_name(environ, MODEL_SERVER_TIMEOUT, DEFAULT_TIMEOUT, 3_600),
             log_level=_log_level(environ),
             accept=_accept(environ),
-            max_body_bytes=(payload or MOST_PAYLOAD_IN_MB) * 2**20,  # 0: SageMaker sets no maximum (S18)
+            max_body_bytes=(payload or PAYLOAD_LIMIT_IN_MB) * 2**20,  # 0: SageMaker sets no maximum (S18)
             is_batch=environ.get(BATCH, "").lower() == "true",
         )
 
@@ -148,7 +151,7 @@ def model_sha256(given: str | None = None, environ: Mapping[str, str] = os.envir
         environ: the environment.
 
     Raises:
-        ConfigError: it is no SHA-256.
+        ConfigError: the text is not a SHA-256.
     """
     source, text = (MODEL_SHA256, environ.get(MODEL_SHA256) or None) if given is None else ("--model-sha256", given)
     if text is not None and not re.fullmatch("[0-9a-fA-F]{64}", text):

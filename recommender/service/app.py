@@ -1,4 +1,4 @@
-"""HTTP only: routes, media types, status codes and one log line per request. Contract S4, S6 to S10, S18."""
+"""The HTTP part of the server: routes, media types, status codes, log lines (contract S4, S6 to S10, S18)."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, PING, M
 from recommender.service.body import read_body
 from recommender.service.load import RETRY_AFTER, SMALL, Held, Load
 from recommender.service.media import Record, RequestBody, Result, as_json, read, write
-from recommender.service.requests import RecommendRequest, checked_work, decoded_bytes
+from recommender.service.requests import RecommendRequest, decoded_bytes, within_work_limits
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
@@ -30,9 +30,9 @@ TYPES = ", ".join(MediaType)
 PATHS = "GET /ping, POST /invocations and GET /execution-parameters"
 DEFAULTS = ServerSettings()
 INTERNAL = "internal error; the server's log has the details"
-BYTES_PER_VALUE = 12  # of a JSON body, at least; an event of a history has 2 values and 15 bytes or more
-# Of a request in real time: 4 for an event with all its fields, 20 for a record. A value can be a key of its own, and
-# the worker does nothing else while it decodes a body.
+BYTES_PER_VALUE = 12  # minimum bytes of a JSON body per value; an event of a history has 2 values and 15 bytes or more
+# Maximum number of JSON values in a real-time request: 4 for an event with all its fields, 20 for a record. Each value
+# can have its own key, and the worker does nothing else while it decodes a body.
 MAX_VALUES = 4 * LIMITS.max_history_in_all + 20 * LIMITS.max_instances
 MAX_MEDIA_TYPES = 1_000  # characters of Content-Type and of Accept; browsers send some 150
 
@@ -45,11 +45,11 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, lo
     Args:
         recommender: makes the recommendations.
         settings: the settings of the server.
-        load: bounds what a worker takes on at the same time.
+        load: limits the work of a worker at the same time.
     """
     app = Flask(__name__)
     app.wsgi_app = _without_upgrade(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
-    bounded = load or Load(settings.max_body_bytes)
+    limited = load or Load(settings.max_body_bytes)
 
     @app.get(PING)
     def ping() -> Response:
@@ -68,13 +68,13 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, lo
 
     @app.post("/invocations")
     def invocations() -> Response:
-        return _invoke(recommender, settings, bounded)
+        return _invoke(recommender, settings, limited)
 
     def too_large(_: RequestEntityTooLarge) -> Response:
         return _json(as_json(RequestError("", f"body: expected at most {settings.max_body_bytes} bytes")), 413)
 
     def begin() -> None:
-        g.began, g.held = time.perf_counter(), bounded.held()
+        g.began, g.held = time.perf_counter(), limited.held()
 
     app.before_request(begin)
     app.after_request(_end)
@@ -86,7 +86,7 @@ def create_app(recommender: Recommender, settings: ServerSettings = DEFAULTS, lo
 
 
 def _without_upgrade(app: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """Ignore that a client would rather speak another protocol; Flask refuses a WebSocket."""
+    """Return an app that ignores a client's wish for another protocol; Flask refuses a WebSocket."""
 
     def wrapped(environ: dict[str, Any], start_response: object) -> Iterable[bytes]:
         environ.pop("HTTP_UPGRADE", None)
@@ -109,7 +109,7 @@ def _invoke(recommender: Recommender, settings: ServerSettings, load: Load) -> R
         parsed = read(body, request_type, max_values, None if settings.is_batch else LIMITS.max_instances)
     g.count = parsed.count
     kind = MediaType.of(response_type) or MediaType.JSON
-    if settings.is_batch and not parsed.is_single:  # any number of records, so that each is sent when it is made
+    if settings.is_batch and not parsed.is_single:  # any number of records, so each result is sent at once
         streamed = _results(recommender, load, parsed.records)
         return Response(write(streamed, kind, is_single=False, ends_line=False), mimetype=response_type)
     with load.work(parsed.count):
@@ -120,7 +120,7 @@ def _invoke(recommender: Recommender, settings: ServerSettings, load: Load) -> R
 
 def _all_results(recommender: Recommender, load: Load, parsed: RequestBody) -> Iterable[Result]:
     """Return the results of a request in real time; all records are parsed before the first is computed."""
-    records = list(checked_work(_parsed_in_turns(parsed.records, load) if parsed.count > 1 else parsed.records))
+    records = list(within_work_limits(_parsed_in_turns(parsed.records, load) if parsed.count > 1 else parsed.records))
     first = records[0] if len(records) == 1 else None
     if isinstance(first, RecommendRequest):
         g.user_id = first.user_id
@@ -142,7 +142,7 @@ def _parsed_in_turns(records: Iterator[Record], load: Load) -> Iterator[Record]:
 
 
 def _within(max_bytes: int, pieces: Iterable[bytes], held: Held) -> bytes:
-    """Return the body of a response in real time, which SageMaker takes up to a size (contract S7)."""
+    """Return the body of a real-time response; SageMaker limits its size (contract S7)."""
     body = bytearray()
     for piece in pieces:
         if len(body) + len(piece) > max_bytes:
@@ -169,13 +169,13 @@ def _in_utf_8(media_type: str) -> str | None:
 
 
 def _accepted(default: str) -> str:
-    """Return the media type of the response, by the client's name for it; `default` if the client accepts any."""
+    """Return the media type of the response, with the client's spelling; `default` if the client accepts any."""
     if (length := len(request.headers.get("Accept", ""))) > MAX_MEDIA_TYPES:
         raise NotAcceptable(f"Accept: expected at most {MAX_MEDIA_TYPES:,} characters, got {length:,}")
     if not request.accept_mimetypes:
         return default
     wanted = MIMEAccept([(_in_utf_8(value) or "", quality) for value, quality in request.accept_mimetypes])
-    # Of types that the client likes equally, the first one wins.
+    # Among types with equal quality, the first one wins.
     best = wanted.best_match(dict.fromkeys([default, *MediaType, *MEDIA_TYPE_ALIASES]))
     if best is None:
         raise NotAcceptable(f"Accept: expected {TYPES}, got {shown(request.headers['Accept'])}")
@@ -210,12 +210,12 @@ def _results(recommender: Recommender, load: Load, records: Iterable[Record]) ->
 
 
 def _end(response: Response) -> Response:
-    """Return the client's custom attributes to it (contract S9); log the request when the response is sent."""
+    """Add the client's custom attributes to the response (contract S9); log the request when the response is sent."""
     attributes = request.headers.get(CUSTOM_ATTRIBUTES, "")
     if attributes and len(attributes) <= MAX_CUSTOM_ATTRIBUTES and attributes.isascii() and attributes.isprintable():
         response.headers[CUSTOM_ATTRIBUTES] = attributes
     response.call_on_close(g.held.release)
-    level = logging.DEBUG if request.path == PING else logging.INFO  # requested every few seconds
+    level = logging.DEBUG if request.path == PING else logging.INFO  # pings come every few seconds
     if log.isEnabledFor(level):
         line = {"method": request.method, "path": request.path, "status": response.status_code, **_log_fields()}
         began = g.began

@@ -1,4 +1,4 @@
-"""Read the body of a request: its size, its time and the memory for it are bounded before they are spent."""
+"""Read the body of a request; limits on size, time and memory apply while it arrives."""
 
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 from werkzeug.wrappers import Request
@@ -6,25 +6,25 @@ from werkzeug.wrappers import Request
 from recommender.common.messages import shown
 from recommender.service.load import Held, Load
 
-BODY_SECONDS = 30  # that a client may take to send a body
-CHUNK = 32 * 2**10  # bytes that are read at once
+BODY_SECONDS = 30  # time for a client to send a body
+CHUNK = 32 * 2**10  # bytes per read
 
 
 def read_body(request: Request, max_bytes: int, load: Load, held: Held) -> bytes:
     """Return the whole body of a request.
 
     Args:
-        request: its body has not been read.
+        request: a request with an unread body.
         max_bytes: maximum size.
-        load: bounds the time.
-        held: counts the bytes while they arrive.
+        load: limits the time.
+        held: counts the arriving bytes.
 
     Raises:
         UnsupportedMediaType: the body is compressed.
         RequestEntityTooLarge: the body is too large.
         RequestTimeout: the client is too slow.
         BadRequest: the body is shorter than its Content-Length.
-        ServiceUnavailable: the worker has no memory left for it.
+        ServiceUnavailable: the worker has no memory left for the body.
     """
     for header, plain in (("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")):
         _check_encoding(header, request.headers.get(header, ""), plain)
@@ -42,7 +42,7 @@ def read_body(request: Request, max_bytes: int, load: Load, held: Held) -> bytes
                 body += part
     except TimeoutError:
         raise RequestTimeout(f"body: expected the whole body within {BODY_SECONDS} s") from None
-    except OSError:  # gunicorn's error for a chunked body that ends too early is one, too
+    except OSError:  # also gunicorn's error for a chunked body that ends too early
         raise BadRequest(f"body: expected more after {len(body)} bytes, the client closed the connection") from None
     if length is not None and len(body) < length:
         raise BadRequest(f"body: expected the {length} bytes of Content-Length, got {len(body)}")

@@ -1,19 +1,21 @@
-"""What a worker takes on at the same time. A request above these bounds gets 503, and others go on."""
+"""The limits of a worker's simultaneous work. A request above them gets status 503; the others are unaffected."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from werkzeug.exceptions import ServiceUnavailable
 
-MAX_REQUESTS = 500  # that a worker computes or keeps waiting for its CPU
-MAX_RECORDS = 10_000  # of these requests: 10 s of work at 1 ms a record, of the 60 s that SageMaker allows
-MAX_BODIES = 24  # of the largest size: the memory for bodies, their decoded values and responses; one takes up to 11
-SMALL = 64 * 2**10  # bytes; smaller bodies and responses are always taken, so that large ones block no other client
-RETRY_AFTER = 1  # second, as the message says
+MAX_REQUESTS = 500  # requests that a worker computes or that wait for its CPU
+MAX_RECORDS = 10_000  # records of these requests: 10 s of work at 1 ms each; SageMaker allows 60 s
+MAX_BODIES = 24  # memory for bodies, decoded values and responses, in bodies of maximum size; one takes up to 11
+SMALL = (
+    64 * 2**10
+)  # bytes; bodies and responses up to this size are always accepted, so large ones block no other client
+RETRY_AFTER = 1  # second, as in the message
 
 
 class Load:
-    """Counts the requests, records and bytes of a worker.
+    """A counter of the requests, records and bytes of a worker.
 
     Args:
         max_body_bytes: maximum size of a request body, and of a response in real time.
@@ -48,10 +50,10 @@ class Load:
         return nullcontext()
 
     def pause(self) -> None:
-        """Let the worker handle its connections in the middle of a turn."""
+        """Let the worker handle its connections during a turn."""
 
     def deadline(self, seconds: float) -> AbstractContextManager[object]:
-        """Bound the time that a block waits for its client; TimeoutError ends it."""
+        """Limit the time of a block that waits for its client; TimeoutError ends it."""
         return nullcontext()
 
     def held(self) -> "Held":
@@ -62,7 +64,7 @@ class Load:
         """Count bytes in memory.
 
         Raises:
-            ServiceUnavailable: large requests and responses fill the memory that is meant for them.
+            ServiceUnavailable: requests and responses fill the memory reserved for them.
         """
         if self._bytes + count > self._max_bytes and not small:
             raise _overloaded(f"requests and responses take {self._bytes} bytes of memory")
@@ -82,7 +84,7 @@ class Held:
         self._bytes += count
 
     def release(self) -> None:
-        """Count no byte of this request any more."""
+        """Stop counting the bytes of this request."""
         self._load.hold(-self._bytes, small=True)
         self._bytes = 0
 

@@ -26,8 +26,8 @@ Record = RecommendRequest | RequestError  # a record of a request, or its error
 Result = Recommendations | RequestError
 
 
-BOM = b"\xef\xbb\xbf"  # that some editors put before UTF-8
-MAX_CSV_LINE = 4 * LIMITS.max_id_length + 2  # bytes: an ID in UTF-8 and two quotes
+BOM = b"\xef\xbb\xbf"  # some editors write it before UTF-8
+MAX_CSV_LINE = 4 * LIMITS.max_id_length + 2  # bytes of an ID in UTF-8 and two quotes
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def write(results: Iterable[Result], kind: MediaType, *, is_single: bool, ends_l
     """Yield the response body, a piece for each result.
 
     Args:
-        results: the results, computed while they are read.
+        results: the results; each is computed when it is read.
         kind: the media type.
         is_single: whether JSON is one object and not a list of them.
         ends_line: whether the last line of CSV or JSON lines ends in a line break. In a batch transform SageMaker adds
@@ -154,7 +154,7 @@ def _as_csv(result: Result) -> bytes:
     else:
         row = [result.user_id, result.source, *(item.item_id for item in result.items)]
     broken = [field for field in row if len((field + "-").splitlines()) > 1]
-    if broken:  # it would split one record into two lines
+    if broken:  # the ID would split one record into two lines
         row = ["", "error", f"expected IDs without line breaks in CSV, got {shown(broken[0])}: accept {MediaType.JSON}"]
     csv.writer(text, lineterminator="").writerow(row)
     return text.getvalue().encode()

@@ -25,12 +25,12 @@ def running_server(
     prefix: Sequence[str] = (),
     command: Sequence[str] = SERVE,
 ) -> Iterator["Server"]:
-    """Start a server and yield it when /ping succeeds; it gets SIGTERM at the end of the block.
+    """Start a server and yield it when /ping succeeds; send SIGTERM at the end of the block.
 
     Args:
         base_dir: its SAGEMAKER_BASE_DIR.
         environment: additional environment variables.
-        prefix: words in front of the command, such as `taskset -c 0`.
+        prefix: words before the command, such as `taskset -c 0`.
         command: the command to run.
 
     Raises:
@@ -38,7 +38,7 @@ def running_server(
     """
     port = free_port()
     variables = {**os.environ, BASE_DIR: str(base_dir), BIND_TO_PORT: str(port), **environment}
-    process = subprocess.Popen([*prefix, *command], env=variables)  # noqa: S603 - our own command
+    process = subprocess.Popen([*prefix, *command], env=variables)  # noqa: S603 - this project's command
     server = Server(process, port)
     try:
         server.wait_until_ready()
@@ -61,9 +61,9 @@ class Server:
         Raises:
             NotReadyError: the server ended, or was not ready in time.
         """
-        wait_until(self._answers_ping, "the server", START_SECONDS, self.process)
+        wait_until(self._is_ready, "the server", START_SECONDS, self.process)
 
-    def _answers_ping(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             return self.request("GET", PING)[0] == 200
         except ConnectionError:

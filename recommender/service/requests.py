@@ -13,24 +13,24 @@ from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Event
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-MAX_FIELDS = 20  # of an object that are checked; no object of a request has as many
-VALUE_BYTES, TEXT_BYTES = 160, 4  # of memory, at most, for a decoded value and for a byte of its text
-SEVERAL_VALUES = "trailing characters"  # the JSON parser's words for more after the first value
+MAX_FIELDS = 20  # fields of an object that are checked; no valid object has as many
+VALUE_BYTES, TEXT_BYTES = 160, 4  # maximum memory of a decoded value, and per byte of its text
+SEVERAL_VALUES = "trailing characters"  # begin of the JSON parser's message about text after the first value
 
 
 def _digits(value: object) -> object:
-    """Return a whole number as its digits, as IDs of the channels are read."""
+    """Return an integer as its digits, like the IDs of the channels."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=LIMITS.max_id_length)]
 _Identifier = Annotated[_Text, BeforeValidator(_digits, json_schema_input_type=_Text | int)]
-MAX_TIME = 1e19  # of a timestamp, if it is a number: the year 2286 in nanoseconds
-MAX_TIME_LENGTH = 40  # of a timestamp, if it is a text
+MAX_TIME = 1e19  # maximum of a timestamp that is a number: the year 2286 in nanoseconds
+MAX_TIME_LENGTH = 40  # maximum characters of a timestamp that is a text
 
 
 class HistoryEvent(BaseModel):
-    """One event of the request's `history`; whether a rating or a time makes sense depends on the model."""
+    """One event of the request's `history`. The model decides whether its rating and time are valid."""
 
     model_config = _STRICT
 
@@ -43,7 +43,7 @@ class HistoryEvent(BaseModel):
     @field_validator("timestamp", mode="before")
     @classmethod
     def _number_or_text(cls, value: object) -> object:
-        """Check the type in one place: a union of types would name each of them in its own message."""
+        """Check the type here: pydantic's message about a union would name each type."""
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_TIME
         is_text = isinstance(value, str) and len(value) <= MAX_TIME_LENGTH
         if not (value is None or is_number or is_text):
@@ -68,13 +68,13 @@ class RecommendRequest(BaseModel):
     @field_validator("history")
     @classmethod
     def _as_events(cls, history: list[HistoryEvent]) -> list[Event]:
-        """Keep the events as the pipeline takes them: pydantic's objects take many times the memory."""
+        """Return the events in the pipeline's form: pydantic's objects take many times the memory."""
         return [Event(event.item_id, event.rating, event.timestamp) for event in history]
 
     @field_validator("top_k", "num_candidates", mode="before")
     @classmethod
     def _whole(cls, value: object) -> object:
-        """Accept 5.0 as 5: it is a whole number in JSON, and some languages write it so."""
+        """Accept 5.0 as 5: in JSON it is a whole number, and some languages write it like this."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
     @field_validator("num_candidates")  # called only if the field was given
@@ -101,7 +101,7 @@ class RecommendRequest(BaseModel):
 
     @property
     def events(self) -> list[Event]:
-        """The history as the pipeline takes it; see `_as_events`."""
+        """The history in the pipeline's form; see `_as_events`."""
         return cast("list[Event]", self.history)
 
     @property
@@ -111,9 +111,9 @@ class RecommendRequest(BaseModel):
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an object without what the check of its first fields and events makes needless.
+    """Return an object with only the first fields of itself and of its events, if it has too many.
 
-    Among so many fields is an unknown one, and pydantic makes an error object for each.
+    Among so many fields is an unknown one. Pydantic would create an error object for each of them.
     """
     value = _first_fields(value)
     history = value.get("history")
@@ -137,7 +137,7 @@ def decode(body: bytes, max_values: int) -> Any:  # noqa: ANN401 - any JSON valu
         RequestError: the body is empty, not JSON or has too many values.
     """
     if len(body) > max_values:
-        _most_values(body, max_values)
+        _max_values(body, max_values)
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -146,20 +146,20 @@ def decode(body: bytes, max_values: int) -> Any:  # noqa: ANN401 - any JSON valu
 
 
 def decoded_bytes(body: bytes, max_values: int) -> int:
-    """Return the most memory that the JSON values of a body can take once they are decoded.
+    """Return the maximum memory of the decoded JSON values of a body.
 
     Args:
         body: the bytes.
-        max_values: maximum number of values in it. Three bytes of a body can make an object of 64.
+        max_values: maximum number of values. Three bytes of a body can become an object of 64 bytes.
 
     Raises:
         RequestError: the body has too many values.
     """
-    return VALUE_BYTES * _most_values(body, max_values) + TEXT_BYTES * len(body)
+    return VALUE_BYTES * _max_values(body, max_values) + TEXT_BYTES * len(body)
 
 
-def _most_values(body: bytes, max_values: int) -> int:
-    """Return the most values that a body can have, by its commas and opening brackets."""
+def _max_values(body: bytes, max_values: int) -> int:
+    """Return the maximum number of values in a body, from its commas and opening brackets."""
     count = 1 + sum(map(body.count, (b",", b"{", b"[")))
     if count > max_values:
         raise RequestError("", f"expected a JSON body with at most {max_values} values: send it in parts")
@@ -188,8 +188,8 @@ def _shown_name(field: str) -> str:
     return field if field.isprintable() and len(field) <= MAX_SHOWN else shown(field)
 
 
-def checked_work(records: Iterable[RecommendRequest | RequestError]) -> Iterator[RecommendRequest | RequestError]:
-    """Yield the records of one request. Its work is bounded: it must finish in time and leave room for others.
+def within_work_limits(records: Iterable[RecommendRequest | RequestError]) -> Iterator[RecommendRequest | RequestError]:
+    """Yield the records of one request, and limit its work, so that it ends in time and leaves room for others.
 
     Raises:
         RequestError: all records together have too many candidates, items or events; the message names the limit.

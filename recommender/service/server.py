@@ -1,4 +1,4 @@
-"""The app under gunicorn, as the image runs it."""
+"""The app under gunicorn, as in the image."""
 
 import logging
 import os
@@ -25,29 +25,29 @@ from recommender.sagemaker.server_environment import BIND_TO_PORT, ServerSetting
 from recommender.service.app import create_app, refuse
 from recommender.service.worker import CLOSING, Connections, Worker, WorkerLoad, unreadable
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a heartbeat file on disk can stall a worker
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - for heartbeat files; on disk they can stall a worker
 OWN_STATUS = Path("/proc/self/status")
 CAPABILITIES = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 7  # CAP_CHOWN, CAP_KILL, CAP_SETGID and CAP_SETUID
-MAX_CONNECTIONS = 1_000  # of a worker
-OTHER_FILES = 100  # that a worker has open
-KEEP_ALIVE_SECONDS = 75  # that a connection without a request stays open
+MAX_CONNECTIONS = 1_000  # per worker
+OTHER_FILES = 100  # other open files of a worker
+KEEP_ALIVE_SECONDS = 75  # a connection without a request stays open this long
 GRACEFUL_SECONDS = 25  # for requests in progress after SIGTERM; a container has 30 s until SIGKILL (S12)
-MAX_HEADERS, MAX_HEADER = 50, 4_094  # number, and bytes of each; SageMaker's longest has some 1,100
+MAX_HEADERS, MAX_HEADER = 50, 4_094  # number of headers and bytes of each; SageMaker's longest has some 1,100
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn with the settings of a SageMaker container.
+    """A gunicorn server with the settings of a SageMaker container.
 
     The app and its model are loaded once, before the workers are forked, so that they share its memory.
-    The server listens only then, so /ping never succeeds too early. There is one worker per core, and one
+    The server listens only after that, so /ping never succeeds too early. There is one worker per core, and one
     BLAS thread per worker. Workers are cooperative (gevent): a slow client or a long batch blocks no other.
 
     Args:
         app: the app.
         settings: the settings of the server.
-        load_of_worker: what a worker takes on; each worker has a copy.
+        load_of_worker: the load of a worker; each worker has a copy.
     """
 
     def __init__(self, app: Flask, settings: ServerSettings, load_of_worker: WorkerLoad) -> None:
@@ -57,7 +57,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         super().__init__()
 
     def load_config(self) -> None:
-        """Hand gunicorn its settings."""
+        """Set gunicorn's options."""
         options: dict[str, Any] = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": self._settings.workers,
@@ -72,7 +72,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "keepalive": KEEP_ALIVE_SECONDS,
             "control_socket_disable": True,
             "loglevel": logging.getLevelName(max(logging.WARNING, self._settings.log_level)).lower(),
-            "post_worker_init": _hear_stop_signals,
+            "post_worker_init": _unblock_stop_signals,
             "when_ready": lambda _: say(f"serving on port {self._settings.port} of {self._settings.host}"),
             **({"worker_tmp_dir": str(SHARED_MEMORY)} if _is_writable(SHARED_MEMORY) else {}),
             **({"user": user, "group": user} if (user := self._settings.user) and _may_change_user() else {}),
@@ -90,9 +90,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _may_change_user(status: Path = OWN_STATUS) -> bool:
-    """Return whether this process is root and may start, own files for and signal processes of other users.
+    """Return whether this process is root and may switch to another user, and own files and send signals as root.
 
-    A container without capabilities (`--cap-drop ALL`) may not; its root is none outside.
+    A container without capabilities (`--cap-drop ALL`) may not.
     """
     if os.geteuid() != 0:
         return False
@@ -104,18 +104,18 @@ def _may_change_user(status: Path = OWN_STATUS) -> bool:
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's master; its workers cannot miss a stop signal while they start.
+    """A gunicorn master whose workers cannot miss a stop signal while they start.
 
     A worker inherits the master's signal handlers. A SIGTERM before it has its own handlers is lost, and
     the master waits for that worker until `graceful_timeout`. Blocked signals stay pending instead.
     """
 
     def spawn_worker(self) -> int:
-        """Fork a worker; stop signals are blocked in it until it is ready."""
+        """Fork a worker; it blocks stop signals until it is ready."""
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             return int(super().spawn_worker())
-        finally:  # in the worker this is reached only when it ends
+        finally:  # a worker comes here only when it ends
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def handle_int(self) -> None:
@@ -123,7 +123,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self.handle_term()
 
 
-def _hear_stop_signals(_worker: object) -> None:
+def _unblock_stop_signals(_worker: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the master stops the workers
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
@@ -135,7 +135,7 @@ def _refused(error: ParseException) -> Response:
 
 
 def _is_writable(folder: Path) -> bool:
-    """Return whether files can be made in a folder; serverless endpoints have a /dev/shm without that right."""
+    """Return whether files can be created in a folder; on serverless endpoints /dev/shm is read-only."""
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError:
@@ -158,7 +158,7 @@ def _max_connections() -> int:
 
 
 def check_port_is_free(host: str, port: int) -> None:
-    """Check that the port is free: gunicorn would report it ten times in five seconds.
+    """Check that the port is free; gunicorn would report a used port ten times in five seconds.
 
     Raises:
         ConfigError: the server cannot listen on the port.
@@ -181,7 +181,7 @@ def run(recommender: Recommender, settings: ServerSettings) -> None:
         ConfigError: the server cannot listen on the port.
     """
     check_port_is_free(settings.host, settings.port)
-    # Loading the model from S3 imports ssl, so gevent's workers patch it late. That is harmless: they use no TLS.
+    # Loading a model from S3 imports ssl before gevent patches it. That is harmless: the workers use no TLS.
     warnings.simplefilter("ignore", MonkeyPatchWarning)
     load = WorkerLoad(settings.max_body_bytes, Connections(_max_connections()))
     app = create_app(recommender, settings, load)

@@ -1,4 +1,4 @@
-"""The worker: its connections, each bounded in number, time and memory, and the turns of their requests.
+"""The worker: its connections, limited in number, time and memory, and the turns of their requests.
 
 gunicorn parses and writes HTTP, gevent switches between connections. A connection either waits for its client or has
 a request in progress. One that waits can be closed at any time, so that a new client always finds a place.
@@ -40,15 +40,15 @@ from recommender.service.body import CHUNK
 from recommender.service.load import Load
 from recommender.service.media import as_json
 
-HEAD_SECONDS = 10  # that a new client may take to send the head of its first request
-STALL_SECONDS = 30  # that a client may neither send nor read
-MAX_CHUNKS, CHUNKS_AT_ONCE = 50_000, 100  # of a chunked body; so many are read before the worker does anything else
-LINGER_SECONDS, LINGER_BYTES = 5, 64 * 2**20  # of what a client still sends after the response, read and dropped
-DROPPED, DROP_PAUSE_SECONDS = bytearray(256 * 2**10), 0.001  # where what is dropped goes, for all connections
-CROWD, MAX_ACCEPT = 32, 100  # connections of a worker
-CLOSING = 100  # connections more than allowed, while they are closed
+HEAD_SECONDS = 10  # time for a new client to send the head of its first request
+STALL_SECONDS = 30  # maximum time in which a client neither sends nor reads
+MAX_CHUNKS, CHUNKS_AT_ONCE = 50_000, 100  # chunks of a body; the worker pauses after each 100
+LINGER_SECONDS, LINGER_BYTES = 5, 64 * 2**20  # limits for data after the response, which are read and dropped
+DROPPED, DROP_PAUSE_SECONDS = bytearray(256 * 2**10), 0.001  # the buffer for dropped data of all connections
+CROWD, MAX_ACCEPT = 32, 100  # a worker with more connections than 32 accepts up to 100 at once
+CLOSING = 100  # connections above the maximum, while they are being closed
 
-# The statuses of requests that can't be read, as gunicorn has them; 400 for the others.
+# The statuses for gunicorn's errors about requests that can't be parsed; 400 for the others.
 STATUSES: dict[type[ParseException], HTTPStatus] = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -60,10 +60,10 @@ log = logging.getLogger("recommender.requests")
 
 
 class Connections:
-    """The connections of a worker, those that wait for their clients in the order since when.
+    """The connections of a worker; those that wait for their clients are in order of their waiting time.
 
     Attributes:
-        most: maximum number. One more closes the connection that has waited for its client the longest.
+        most: maximum number. A further one closes the connection that has waited longest for its client.
     """
 
     def __init__(self, most: int) -> None:
@@ -73,12 +73,12 @@ class Connections:
 
     @property
     def is_crowd(self) -> bool:
-        """Whether there are many."""
+        """Whether the worker has many connections."""
         return len(self._clients) > CROWD
 
     @contextmanager
     def opened(self, client: socket) -> Iterator[None]:
-        """Count a connection while its block serves it."""
+        """Count a connection while the block serves it."""
         if len(self._clients) >= self.most:
             for oldest in self._waiting:
                 self._close(oldest, SHUT_RDWR)
@@ -103,19 +103,19 @@ class Connections:
                 self._waiting[own] = self._clients[own]
 
     def close_idle(self) -> None:
-        """Let the connections that wait for a request end. A request that has arrived is still read and answered."""
+        """End the connections that wait for a request. A request that has arrived still gets its response."""
         for own in list(self._waiting):
             self._close(own, SHUT_RD)
 
     def _close(self, own: object, how: int) -> None:
-        with suppress(OSError):  # the client was faster
+        with suppress(OSError):  # the client has closed the connection
             self._waiting.pop(own).shutdown(how)
 
 
 class Turns:
-    """A queue for the CPU of a worker: one recommendation at a time, first come, first served.
+    """A queue for the CPU of a worker: one recommendation at a time, in order of arrival.
 
-    Before each turn the worker handles its connections. So /ping waits for one or two recommendations, however
+    Before each turn the worker handles its connections. So /ping waits for at most two recommendations, however
     many requests wait and however long the batches are. `gevent.sleep(0)` does not suffice: gevent handles
     connections only after 50 such switches. A semaphore of gevent does not suffice either: it is not fair.
     """
@@ -138,7 +138,7 @@ class Turns:
             yield
         finally:
             if self._waiting:
-                self._waiting.popleft().set()  # still busy: no other can get in between
+                self._waiting.popleft().set()  # still busy, so no other request can overtake
             else:
                 self._busy = False
 
@@ -170,7 +170,7 @@ class WorkerLoad(Load):
         self._turns.pause()
 
     def wait(self) -> None:
-        """Wait for a turn in a crowd: its requests are begun one by one, with /ping in between."""
+        """Wait for a turn if there are many connections: their requests begin one by one, with /ping in between."""
         if self.connections.is_crowd:
             with self._turns():
                 pass
@@ -181,7 +181,7 @@ class WorkerLoad(Load):
 
 
 class Listener(StreamServer):  # type: ignore[misc]  # gevent has no types
-    """Accepts one new connection at a time, and leaves the next one to another worker; in a crowd, all that wait."""
+    """A listener that accepts one connection at a time, so that other workers get the next ones; in a crowd, all."""
 
     def __init__(self, *args: object, connections: Connections, **kwargs: object) -> None:
         self._connections = connections
@@ -189,7 +189,7 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent has no types
 
     @property
     def max_accept(self) -> int:
-        """How many it accepts before the worker does anything else: /ping may be the last of a crowd."""
+        """The number of connections to accept at once: /ping may be the last one of a crowd."""
         return MAX_ACCEPT if self._connections.is_crowd else 1
 
 
@@ -222,7 +222,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         pool.kill(timeout=1)
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """Stop; what waits for the next second need not."""
+        """Stop at once, without waiting for the next second."""
         super().handle_exit(sig, frame)
         self._stopping.set()
 
@@ -242,11 +242,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _serve(self, listener_name: object, client: socket, addr: object) -> None:
         parser = get_parser(self.cfg, client, addr)
-        # Few reads, since gunicorn looks through the whole head after each; small ones, since they are not counted.
+        # Few reads, since gunicorn scans the whole head after each one. Small reads, since they are not counted.
         parser.unreader.mxchunk = parser.unreader.max_body_chunk = CHUNK
         seconds: float = HEAD_SECONDS
         stays = True
-        while stays and (self.alive or not parser.req_count):  # a request that has arrived is answered
+        while stays and (self.alive or not parser.req_count):  # a request that has arrived still gets its response
             request = None
             with Timeout(seconds, False):
                 request = next(parser)
@@ -259,23 +259,23 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.app.load_of_worker.wait()
             try:
                 self.handle_request(listener_name, request, client, addr)
-            except StopIteration:  # the client wants no other request, or the server stops
+            except StopIteration:  # the client sends no further request, or the server stops
                 stays = False
             stays = parser.finish_body(time.monotonic() + LINGER_SECONDS, CHUNK) and stays
             seconds = self.cfg.keepalive
-        if not stays:  # else the server stops, and the client may not know that this is the end
+        if not stays:  # the client may not know that this is the last response
             _send_last(client, b"")
 
 
 class TooManyChunks(ParseException):  # type: ignore[misc]  # gunicorn has no types
-    """A chunked body has tiny chunks."""
+    """A chunked body has too many, tiny chunks."""
 
     def __str__(self) -> str:
         return f"a chunked body has at most {MAX_CHUNKS:,} chunks, send larger ones"
 
 
 def _few_chunks(chunks: Iterator[bytes], load: WorkerLoad) -> Iterator[bytes]:
-    """Yield the chunks of a body, with pauses: each costs the worker some microseconds, however small it is.
+    """Yield the chunks of a body, with pauses: each chunk costs some microseconds, however small it is.
 
     Raises:
         TooManyChunks: there are more than `MAX_CHUNKS`; gunicorn then closes the connection.
@@ -289,22 +289,22 @@ def _few_chunks(chunks: Iterator[bytes], load: WorkerLoad) -> Iterator[bytes]:
 
 
 def _send_last(client: socket, data: bytes) -> None:
-    """Send the end of the last response, then read and drop what the client still sends, within bounds.
+    """Send the end of the last response, then read and drop further data of the client, within limits.
 
-    A connection that is closed while its client sends is reset before the client reads the response.
+    If a connection is closed while its client sends, it is reset before the client reads the response.
     """
-    with suppress(OSError), Timeout(LINGER_SECONDS, False):  # the client may be faster
+    with suppress(OSError), Timeout(LINGER_SECONDS, False):  # the client may have closed the connection
         client.sendall(data)
         client.shutdown(SHUT_WR)
         left = LINGER_BYTES
         while left > 0 and (count := client.recv_into(DROPPED)):
             left -= count
-            sleep(DROP_PAUSE_SECONDS)  # sleep(0) would keep the other connections waiting
+            sleep(DROP_PAUSE_SECONDS)  # sleep(0) would block the other connections
 
 
 def unreadable(error: ParseException) -> tuple[HTTPStatus, str]:
-    """Return the status and the message of a request that can't be read."""
-    return STATUSES.get(type(error), HTTPStatus.BAD_REQUEST), f"expected a request that can be read: {reason(error)}"
+    """Return status and message for a request that can't be parsed."""
+    return STATUSES.get(type(error), HTTPStatus.BAD_REQUEST), f"expected a valid HTTP request: {reason(error)}"
 
 
 def _response(status: HTTPStatus, message: str) -> bytes:

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import schemathesis
 import yaml
-from answers import Answer
 from endpoint import ERRORS
-from events import MAX_BODY_BYTES, Caller, reply_to
+from events import MAX_BODY_BYTES, Caller, response_to
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012, Draft202012Validator, Registry
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
+from responses import Response
 from schemathesis import GenerationMode
 from support import examples, templates
 from support.examples import HttpRequest, http_requests, names_of, renamed
@@ -44,7 +44,7 @@ from recommender.pipeline.explain import LEAST_SHARE, MOST_PARTS, MOST_WORDS
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import NOTHING, Because, RecommendedItem
 from recommender.pipeline.recommender import Recommender
-from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MOST_PAYLOAD_IN_MB, MediaType, ServerSettings
+from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, PAYLOAD_LIMIT_IN_MB, MediaType, ServerSettings
 from recommender.service.app import CUSTOM_ATTRIBUTES, INFERENCE_ID, INTERNAL, MAX_CUSTOM_ATTRIBUTES, MAX_INFERENCE_ID
 from recommender.service.process import Server, running_server
 from recommender.service.requests import RecommendRequest
@@ -198,7 +198,7 @@ def test_the_bounds_of_a_request_are_those_of_the_code() -> None:
     settings = ServerSettings()
     limits = (settings.max_body_bytes, settings.max_payload_in_mb)
     assert re.findall(r"\d+", INVOKE["requestBody"]["description"])[:2] == [str(limit) for limit in limits]
-    assert SCHEMAS["ExecutionParameters"]["properties"]["MaxPayloadInMB"]["maximum"] == MOST_PAYLOAD_IN_MB
+    assert SCHEMAS["ExecutionParameters"]["properties"]["MaxPayloadInMB"]["maximum"] == PAYLOAD_LIMIT_IN_MB
     assert SCHEMAS["Error"]["properties"]["field"]["maxLength"] == MAX_SHOWN
     assert CONTAINER["servers"][0]["url"] == f"http://localhost:{settings.port}"
 
@@ -244,7 +244,7 @@ def test_cors_is_that_of_the_template_and_of_the_function() -> None:
     assert {**said, "allowOrigins": [{"Ref": "CorsOrigin"}]} == {
         name[0].lower() + name[1:]: value for name, value in of_template.items()
     }
-    of_function = reply_to(Caller.HTTP, Answer(200, "{}"), "r", origin)["headers"]
+    of_function = response_to(Caller.HTTP, Response(200, "{}"), "r", origin)["headers"]
     assert of_function["Access-Control-Allow-Headers"].split(", ") == said["allowHeaders"]
     assert of_function["Access-Control-Expose-Headers"].split(", ") == said["exposeHeaders"]
     assert of_function["Access-Control-Max-Age"] == str(said["maxAge"])
@@ -441,7 +441,7 @@ def test_a_document_that_is_not_true_is_found_out(server: Server, tmp_path: Path
 
 
 @pytest.mark.parametrize("asked", http_requests(examples.CONTAINER))
-def test_a_request_of_the_http_file_gets_what_it_says(
+def test_each_request_of_requests_http_gets_its_status_and_source(
     server: Server, real_names: dict[str, str], asked: HttpRequest
 ) -> None:
     status, answer = server.request(asked.method, asked.path("host"), asked.filled_body(real_names), asked.headers)

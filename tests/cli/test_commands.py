@@ -1,4 +1,4 @@
-"""The console command: its sub-commands, and what it says if an extra is not installed."""
+"""The console command: its sub-commands, and its errors if an extra is not installed."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from recommender.common.extras import EXTRAS
 
 
 def run(*arguments: str, without: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run the command in an interpreter that can't import some packages."""
+    """Run the command in a Python that can't import some packages."""
     hidden = ", ".join(f"{package!r}: None" for package in EXTRAS.get(without, ()))
     code = (
         f"import sys; sys.modules |= {{{hidden}}}; from recommender.__main__ import main; main(prog_name='recommender')"
@@ -30,13 +30,13 @@ def test_help_names_every_command() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_a_help_of_its_own_by_its_own_name(name: str) -> None:
+def test_every_command_has_its_help(name: str) -> None:
     result = run(name, "--help")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith(f"Usage: recommender {name} ")
 
 
-def test_an_unknown_command_is_refused_by_its_name() -> None:
+def test_an_unknown_command_is_an_error_that_names_it() -> None:
     result = run("bogus")
     assert result.returncode == 2
     assert "'bogus'" in result.stderr
@@ -55,7 +55,7 @@ def test_an_unknown_command_is_refused_by_its_name() -> None:
         ("train", ["report"]),
     ],
 )
-def test_a_package_that_is_not_installed_is_one_line_that_names_the_extra(extra: str, arguments: list[str]) -> None:
+def test_the_error_for_a_missing_package_names_its_extra(extra: str, arguments: list[str]) -> None:
     result = run(*arguments, without=extra)
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()

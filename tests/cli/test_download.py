@@ -1,4 +1,4 @@
-"""Downloads from a real HTTP server on this machine that breaks off, changes its mind and lies."""
+"""Downloads from a real local HTTP server that breaks connections, changes files and states wrong lengths."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ PATHS = ["/raw/" + file.format("Gift_Cards") for file in FILES]
 
 @dataclass
 class Site:
-    """What a server has, and how it behaves.
+    """The content and the behaviour of a server.
 
     Attributes:
         files: by path.
@@ -145,7 +145,7 @@ def test_both_files_of_a_category_are_fetched(site: Site, tmp_path: Path) -> Non
     assert_complete(site, tmp_path / "raw")
 
 
-def test_files_that_are_there_are_not_fetched_again_unless_their_size_is_another(site: Site, tmp_path: Path) -> None:
+def test_existing_files_are_fetched_again_only_if_their_size_differs(site: Site, tmp_path: Path) -> None:
     assert run(site, tmp_path) == 0
     site.asked.clear()
     assert run(site, tmp_path) == 0
@@ -155,7 +155,7 @@ def test_files_that_are_there_are_not_fetched_again_unless_their_size_is_another
     assert_complete(site, tmp_path)
 
 
-def test_a_broken_connection_is_gone_on_with_and_nothing_is_sent_twice(site: Site, tmp_path: Path) -> None:
+def test_a_broken_download_resumes_without_sending_a_byte_twice(site: Site, tmp_path: Path) -> None:
     site.cuts = [200_000, 150_000, 100_000]
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)
@@ -167,7 +167,7 @@ def test_a_broken_connection_is_gone_on_with_and_nothing_is_sent_twice(site: Sit
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 520_000), max_size=6), ranges=st.booleans(), etag=st.sampled_from(['"a"', None]))
-def test_whatever_breaks_off_the_file_is_whole_in_the_end(
+def test_a_download_completes_after_any_interruptions(
     site: Site, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], ranges: bool, etag: str | None
 ) -> None:
     site.cuts, site.ranges, site.etag = list(cuts), ranges, etag
@@ -176,7 +176,7 @@ def test_whatever_breaks_off_the_file_is_whole_in_the_end(
     assert_complete(site, folder)
 
 
-def test_a_killed_download_goes_on_where_it_was(site: Site, tmp_path: Path) -> None:
+def test_a_killed_download_resumes(site: Site, tmp_path: Path) -> None:
     site.slow = 0.05
     command = [
         sys.executable,
@@ -201,7 +201,7 @@ def test_a_killed_download_goes_on_where_it_was(site: Site, tmp_path: Path) -> N
     assert any(asked[2] for asked in site.asked)
 
 
-def test_a_file_that_has_changed_meanwhile_is_never_mixed_with_the_old_one(site: Site, tmp_path: Path) -> None:
+def test_a_changed_file_is_never_mixed_with_the_old_one(site: Site, tmp_path: Path) -> None:
     site.cuts = [200_000] + [0] * ATTEMPTS
     assert run(site, tmp_path) == 1
     assert (tmp_path / (NAMES[0] + ".part")).stat().st_size > 0
@@ -211,7 +211,7 @@ def test_a_file_that_has_changed_meanwhile_is_never_mixed_with_the_old_one(site:
     assert_complete(site, tmp_path)
 
 
-def test_a_part_that_is_complete_or_too_long_is_seen(site: Site, tmp_path: Path) -> None:
+def test_a_complete_or_too_long_part_is_handled(site: Site, tmp_path: Path) -> None:
     for length, name in ((0, "whole"), (10, "too long")):
         folder = tmp_path / name
         folder.mkdir()
@@ -221,14 +221,14 @@ def test_a_part_that_is_complete_or_too_long_is_seen(site: Site, tmp_path: Path)
         assert_complete(site, folder)
 
 
-def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_busy_server_is_retried(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site.statuses = [503, 429, 500]
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)
     assert "the server responds with status 503; attempt 1 of 8" in capsys.readouterr().out
 
 
-def test_a_length_that_is_not_said_is_no_obstacle(site: Site, tmp_path: Path) -> None:
+def test_a_download_needs_no_content_length(site: Site, tmp_path: Path) -> None:
     site.says_length = False
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)
@@ -236,17 +236,15 @@ def test_a_length_that_is_not_said_is_no_obstacle(site: Site, tmp_path: Path) ->
 
 @pytest.mark.parametrize("says_length", [True, False])
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_chunked_answer_that_is_broken_off_is_gone_on_with(
-    site: Site, tmp_path: Path, says_length: bool, ranges: bool
-) -> None:
-    """By HEAD, the server says the length or not."""
+def test_a_broken_chunked_download_resumes(site: Site, tmp_path: Path, says_length: bool, ranges: bool) -> None:
+    """Download from a server whose response to HEAD has no length."""
     site.chunked, site.says_length, site.ranges, site.cuts = True, says_length, ranges, [200_000, 250_000]
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)
     assert any(asked[2] for asked in site.asked)
 
 
-def test_a_chunked_answer_that_is_always_broken_off_is_an_error(
+def test_a_chunked_download_that_always_breaks_is_an_error(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.chunked, site.says_length, site.cuts = True, False, [200_000] + [0] * ATTEMPTS
@@ -264,7 +262,7 @@ def digest_header(content: bytes, header: str, name: str = "sha256") -> tuple[st
 
 
 @pytest.mark.parametrize(("header", "name"), [("Repr-Digest", "sha256"), ("Repr-Digest", "sha512"), (S3, "sha256")])
-def test_a_file_with_another_digest_than_the_server_states_is_an_error(
+def test_a_file_with_a_wrong_digest_is_an_error(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str, name: str
 ) -> None:
     site.files = dict.fromkeys(PATHS, b"content" * 1_000)
@@ -277,8 +275,8 @@ def test_a_file_with_another_digest_than_the_server_states_is_an_error(
     assert not (tmp_path / "wrong" / NAMES[0]).exists()
 
 
-def test_a_digest_that_can_not_be_read_is_none(site: Site, tmp_path: Path) -> None:
-    site.digest = (S3, "AAAA-12")  # S3's, of an object that was uploaded in parts
+def test_an_unreadable_digest_is_ignored(site: Site, tmp_path: Path) -> None:
+    site.digest = (S3, "AAAA-12")  # S3's digest of an object that was uploaded in parts
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)
 
@@ -290,7 +288,7 @@ def test_a_digest_that_can_not_be_read_is_none(site: Site, tmp_path: Path) -> No
         ([503] * ATTEMPTS, f"{ATTEMPTS} attempts have failed"),
     ],
 )
-def test_a_server_that_has_no_file_is_named_in_one_line(
+def test_a_missing_file_is_an_error_of_one_line(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str], statuses: list[int], expected: str
 ) -> None:
     site.statuses = statuses
@@ -305,12 +303,12 @@ def test_a_server_that_has_no_file_is_named_in_one_line(
     [
         (["Amazon_Fasion"], "Amazon_Fasion: expected a category of Amazon Reviews 2023, such as Amazon_Fashion"),
         (["../../etc/passwd"], "../../etc/passwd: expected a category of Amazon Reviews 2023, such as All_Beauty"),
-        (["Books", "--source", "file:///etc"], "--source: expected an address with https://, got file:///etc"),
+        (["Books", "--source", "file:///etc"], "--source: expected a URL with https://, got file:///etc"),
         (["Books", "--source", "http://127.0.0.1:9"], f"{ATTEMPTS} attempts have failed"),
         ([], "command line: Missing argument 'CATEGORY'"),
     ],
 )
-def test_a_wrong_command_is_one_line(
+def test_an_invalid_command_is_an_error_of_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
     arguments: list[str], expected: str,
 ) -> None:  # fmt: skip

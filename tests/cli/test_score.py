@@ -1,4 +1,4 @@
-"""All users at once: what the server answers each of them, in one file."""
+"""Batch scoring: one file with the server's recommendations for every user."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommender import Recommender
 
 
-def test_the_file_has_what_the_server_answers_every_user(
+def test_the_file_has_the_servers_recommendations_for_every_user(
     trained: Job, recommender: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "BLOCK", 7)  # the last block is not full
@@ -45,7 +45,7 @@ def test_the_file_has_what_the_server_answers_every_user(
 
 @settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(0, 2**32 - 1))
-def test_many_users_at_once_recall_what_each_of_them_does_alone(
+def test_batch_scoring_gives_each_user_the_same_candidates(
     recommender: Recommender, num_users: int, count: int, seed: int
 ) -> None:
     factors = factors_of(recommender)
@@ -60,7 +60,7 @@ def test_many_users_at_once_recall_what_each_of_them_does_alone(
 
 
 @pytest.mark.parametrize("options", [["--top_k", "150"], ["--top-k", "3", "--num-candidates", "3"]])
-def test_the_options_are_those_of_a_request(
+def test_score_has_the_options_of_a_request(
     trained: Job, recommender: Recommender, tmp_path: Path, options: list[str]
 ) -> None:
     output = tmp_path / "scores.parquet"
@@ -75,7 +75,7 @@ def test_the_options_are_those_of_a_request(
     assert found == [item.item_id for item in expected.items]
 
 
-def test_a_model_that_is_damaged_or_missing_is_one_line_and_no_file(
+def test_a_damaged_or_missing_model_is_an_error_of_one_line_and_no_file(
     trained_copy: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = trained_copy.container.model_dir

@@ -1,4 +1,4 @@
-"""train.py as SageMaker runs it: what it writes, what it prints, how it fails."""
+"""train.py as SageMaker runs it: its files, its output, its errors."""
 
 import re
 import shutil
@@ -75,7 +75,7 @@ def test_a_test_channel_without_ratings_has_hit_rates_and_no_rmse(job: Job) -> N
     assert "test_hit_rate_at_10" in job.metrics
 
 
-def test_every_channel_has_the_columns_that_the_option_names(job: Job) -> None:
+def test_the_option_columns_applies_to_every_channel(job: Job) -> None:
     for name in ("train", "validation", "test"):
         job.write(f"{name}/a.csv", RATINGS.replace("user_id,item_id,rating", "visitor,thing,stars"))
     job.write("items/a.csv", "thing,label\na,Shirt\n")
@@ -86,7 +86,7 @@ def test_every_channel_has_the_columns_that_the_option_names(job: Job) -> None:
 
 
 @pytest.mark.parametrize("channel", ["validation", "test"])
-def test_times_of_another_unit_than_those_of_train_are_refused(job: Job, channel: str) -> None:
+def test_a_channel_with_another_unit_of_time_than_train_is_refused(job: Job, channel: str) -> None:
     job.write("train/a.csv", "user_id,item_id,rating,timestamp\nu,a,5,2018-09-20\nv,a,4,2018-09-21\n")
     job.write(f"{channel}/a.csv", "user_id,item_id,rating,timestamp\nu,a,5,1537401600\n")
     assert train.main([]) == 1
@@ -94,7 +94,7 @@ def test_times_of_another_unit_than_those_of_train_are_refused(job: Job, channel
     assert job.failure.startswith("expected times in one unit, got milliseconds in the training data and seconds in ")
 
 
-# Hyper-parameter -> a value that must change the model, beside those it needs to have an effect at all.
+# Hyper-parameter -> values: its own must change the model, the others are needed for the effect.
 ADAM = {"solver": "adam", "max_epochs": "4", "learning_rate": "0.03", "batch_size": "16"}
 CHANGED: dict[str, tuple[dict[str, str], str]] = {
     "model": ({}, "basic"),
@@ -121,7 +121,7 @@ CHANGED: dict[str, tuple[dict[str, str], str]] = {
     "scored_sources": ({"pipeline": "auto", "candidate_sources": "factorization"}, "popularity"),
     "fallback_sources": ({}, "factorization"),
 }
-# What they change beside config.json varies.
+# Besides config.json, they change different files.
 FOLDER_ONLY = ("rerank_weight", "pipeline", "candidate_sources", "scored_sources", "fallback_sources")
 OTHERS = [name for name, (owner, _) in TrainConfig.owners.items() if owner in SOURCES.keys() - {Factorization.name}]
 BOARD = [(user, item) for user in range(12) for item in range(12) if (user * 7 + item * 5) % 11]
@@ -129,7 +129,7 @@ BOARD = [(user, item) for user in range(12) for item in range(12) if (user * 7 +
 
 @pytest.mark.parametrize("name", [name for name in TrainConfig().of_model if name not in OTHERS])
 def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
-    """On the model, or, of the range of ratings, on what is accepted."""
+    """Check the effect on the model; for the range of ratings, on accepted data."""
     rows = [
         f"u{user},i{item},{5 if (user + item) % 2 else 1},{(user * 5 + item * 3) % 12},"
         f"{'bought' if (user + item) % 3 else 'viewed'}\n"
@@ -152,7 +152,7 @@ def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
     assert changed >= {"config.json"} | (set() if name in FOLDER_ONLY else {"factorization.user_embedding.npy"})
 
 
-# Option of a source -> a value that must change what the source proposes or scores.
+# Option of a source -> a value that must change its candidates or scores.
 OPTIONS = {
     "step_decay": "0.5",
     "day_scale": "1.0",
@@ -180,7 +180,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_option_of_a_source_changes_what_it_proposes_or_scores(job: Job, name: str) -> None:
-    """All other options of the source are set, so that training chooses none of them."""
+    """Train with all other options of the source set, so that training chooses none of them."""
     places = [(user, item, (item + user % 5) % 12) for user, item in BOARD if item % 3]
     rows = [
         f"u{user},i{item},{1_600_000_000 + place * 10_000 + place // 6 * 50_000}\n"  # two sessions
@@ -205,7 +205,7 @@ def test_every_option_of_a_source_changes_what_it_proposes_or_scores(job: Job, n
 
 
 def scores(recommender: Recommender, name: str) -> list[object]:
-    """What a source proposes and scores for every user, in a new session and in the last one; [] if it is left out."""
+    """Return a source's candidates and scores for every user, in a new and the last session; [] if it is left out."""
     source, every_item = recommender.model.sources.get(name), np.arange(len(recommender.model.items))
     found: list[object] = []
     if source is None:
@@ -222,7 +222,7 @@ def scores(recommender: Recommender, name: str) -> list[object]:
     return found
 
 
-def test_a_hyper_parameter_without_effect_is_named_in_the_log(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_log_names_hyper_parameters_without_effect(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
     job.write("train/a.csv", RATINGS)
     job.write_hyperparameters(batch_size="64")
     assert train.main([]) == 0
@@ -266,7 +266,7 @@ def unknown_hyperparameter(job: Job) -> None:
     ],
 )
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_failure_is_one_clear_line_and_leaves_the_folder_as_it_was(
+def test_a_failure_is_one_line_and_leaves_the_folder_unchanged(
     job: Job, capfd: pytest.CaptureFixture[str], spoil: object, expected: list[str], is_first: bool
 ) -> None:
     job.write("train/a.csv", RATINGS)
@@ -287,7 +287,7 @@ def test_a_failure_is_one_clear_line_and_leaves_the_folder_as_it_was(
     assert bool(before) != is_first
 
 
-def test_a_process_that_fails_has_an_exit_code_and_no_stack_trace(job: Job) -> None:
+def test_a_failed_process_has_an_exit_code_and_no_stack_trace(job: Job) -> None:
     result = job.train()
     assert result.returncode == 1
     assert "data/train" in result.stderr
@@ -295,7 +295,7 @@ def test_a_process_that_fails_has_an_exit_code_and_no_stack_trace(job: Job) -> N
     assert job.failure == result.stderr.removeprefix("error: ").rstrip("\n")
 
 
-def test_where_nothing_can_be_written_the_reason_is_on_stderr(tmp_path: Path) -> None:
+def test_if_no_file_can_be_written_the_reason_is_on_stderr(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     result = Job(tmp_path / "file").train_here()
     assert result.returncode == 1
@@ -303,21 +303,21 @@ def test_where_nothing_can_be_written_the_reason_is_on_stderr(tmp_path: Path) ->
     assert "Traceback" not in result.stderr
 
 
-def test_a_failure_of_an_earlier_run_is_taken_away(job: Job) -> None:
+def test_the_failure_file_of_an_earlier_run_is_removed(job: Job) -> None:
     assert train.main([]) == 1
     job.write("train/a.csv", RATINGS)
     assert train.main([]) == 0
     assert job.failure is None
 
 
-def test_files_of_others_in_the_model_folder_are_left_alone(job: Job) -> None:
+def test_other_files_in_the_model_folder_are_kept(job: Job) -> None:
     job.container.model_dir.mkdir(parents=True)
     (job.container.model_dir / "notes.txt").write_text("mine")
     assert train.main([]) == 1
     assert job.model_files == ["notes.txt"]
 
 
-def test_the_log_is_plain_lines_without_a_bar(trained: Job) -> None:
-    """SageMaker reads metrics from the log, which is no terminal."""
+def test_the_log_has_plain_lines_without_a_progress_bar(trained: Job) -> None:
+    """Check the log when it is not a terminal: SageMaker reads metrics from it."""
     assert "\r" not in trained.log
     assert re.search(r"^iteration=1; iteration_validation_rmse=[0-9.]+;$", trained.log, re.MULTILINE)

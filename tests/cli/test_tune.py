@@ -1,4 +1,4 @@
-"""The search: never worse than the defaults, goes on, looks at validation alone.
+"""The search: it is never worse than the defaults, resumes, and reads validation data only.
 
 Tests of the paper's pipeline search for the least validation error, the others for the greatest NDCG.
 """
@@ -23,12 +23,12 @@ def small(job: Job) -> Job:
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> tuple[list[float], float]:
-    """Values of the trials, and the best one."""
+    """Return the values of the trials, and the best one."""
     found = [float(error) for _, error in ERROR.findall(capsys.readouterr().out)]
     return found[:-1], found[-1]
 
 
-def test_the_best_is_the_least_error_and_the_first_trial_that_of_the_defaults(
+def test_the_best_trial_has_the_least_error_and_the_first_one_the_defaults(
     small: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*PAPER, "--trials", "6", "--embedding_dim", "8"]) == 0
@@ -40,7 +40,7 @@ def test_the_best_is_the_least_error_and_the_first_trial_that_of_the_defaults(
     assert small.metrics["validation_rmse"] == pytest.approx(errors[0], rel=1e-5)
 
 
-def test_what_is_found_trains_the_job_to_the_same_validation_error(
+def test_a_job_with_the_found_values_has_the_same_validation_error(
     small: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*PAPER, "--trials", "4", "--embedding_dim", "8", "--seed", "3"]) == 0
@@ -53,7 +53,7 @@ def test_what_is_found_trains_the_job_to_the_same_validation_error(
     assert small.metrics["validation_rmse"] == pytest.approx(best, rel=1e-5)
 
 
-def test_the_same_command_goes_on_and_other_fixed_values_begin_anew(
+def test_the_same_command_resumes_and_other_fixed_values_start_again(
     small: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*PAPER, "--trials", "2", "--embedding_dim", "4"]) == 0
@@ -68,7 +68,7 @@ def test_the_same_command_goes_on_and_other_fixed_values_begin_anew(
     assert len(said(capsys)[0]) == 2
 
 
-def test_the_test_channel_is_never_looked_at(small: Job) -> None:
+def test_the_search_never_reads_the_test_channel(small: Job) -> None:
     for path in small.container.channel_dir("test").rglob("*"):
         path.unlink()
     small.write("test/broken.csv", "nothing that could be read")
@@ -90,7 +90,7 @@ def test_the_test_channel_is_never_looked_at(small: Job) -> None:
         (["--objective", "recall"], "'recall' is not one of 'rmse', 'ndcg'"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_in_one_line(
+def test_an_error_of_the_search_is_one_line(
     small: Job, capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
 ) -> None:
     assert main([*PAPER, *arguments]) == 1
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_said_in_one_line(
     assert not (small.base_dir / "tuning" / "hyperparameters.json").exists()
 
 
-def test_a_job_with_nothing_to_validate_on_is_told(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_without_validation_data_is_an_error(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     job.write("train/a.csv", "user_id,item_id,rating\nu,a,5\nv,b,1\n")
     for arguments in (PAPER, [], ["--objective", "rmse"]):
         assert main(["--trials", "1", *arguments]) == 1
@@ -110,9 +110,7 @@ def test_a_job_with_nothing_to_validate_on_is_told(job: Job, capsys: pytest.Capt
 FIXED = ["--candidate_sources", "neighbours,implicit_mf,popularity", "--implicit_mf_num_sweeps", "2"]
 
 
-def test_a_search_for_the_best_order_is_never_worse_than_the_defaults_and_trains_the_job_to_its_ndcg(
-    small: Job, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_search_for_ndcg_is_not_worse_than_the_defaults(small: Job, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--trials", "3", *FIXED]) == 0
     values, best = said(capsys)
     assert len(values) == 3
@@ -125,13 +123,11 @@ def test_a_search_for_the_best_order_is_never_worse_than_the_defaults_and_trains
     small.write_hyperparameters(**found)
     assert small.train_here().returncode == 0
     assert small.metrics["validation_final_ndcg_at_100"] == pytest.approx(best, rel=1e-5)
-    assert main(["--trials", "3", *FIXED]) == 1  # hyperparameters.json fixes all of them now
+    assert main(["--trials", "3", *FIXED]) == 1  # hyperparameters.json now fixes all of them
     assert "sets every hyper-parameter of the search" in capsys.readouterr().err
 
 
-def test_a_search_for_the_best_order_goes_on_and_other_titles_begin_anew(
-    small: Job, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_search_for_ndcg_resumes_and_other_titles_start_again(small: Job, capsys: pytest.CaptureFixture[str]) -> None:
     fixed = ["--candidate_sources", "neighbours,titles"]
     assert main(["--trials", "1", *fixed]) == 0
     first, _ = said(capsys)
@@ -144,7 +140,7 @@ def test_a_search_for_the_best_order_goes_on_and_other_titles_begin_anew(
     assert len(said(capsys)[0]) == 1
 
 
-def test_the_objective_of_events_without_ratings_is_the_order(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_objective_for_events_without_ratings_is_ndcg(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     rows = "".join(f"u{user},i{(user + step) % 8}\n" for user in range(30) for step in range(4))
     job.write("train/a.csv", "user_id,item_id\n" + rows)
     assert main(["--trials", "1"]) == 0
@@ -153,7 +149,7 @@ def test_the_objective_of_events_without_ratings_is_the_order(job: Job, capsys: 
     assert "have no validation error to minimize on this data" in capsys.readouterr().err
 
 
-def test_without_optuna_the_command_that_installs_it_is_named(
+def test_the_error_without_optuna_names_the_command_to_install_it(
     small: Job, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)

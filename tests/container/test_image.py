@@ -1,4 +1,4 @@
-"""The container contract line by line (the checklist's numbers are in the names), against the image as a black box."""
+"""The container contract, line by line, against the image. The names have the numbers of the lines."""
 
 import gzip
 import io
@@ -56,7 +56,7 @@ def serve_image(image: Image, shared: Shared) -> Image:
 
 @pytest.fixture
 def ready(job: Job) -> Job:
-    """A job of forty ratings."""
+    """Return a job with forty ratings."""
     job.write("train/a.csv", ROWS)
     job.write_hyperparameters(embedding_dim="4")
     return job
@@ -64,7 +64,7 @@ def ready(job: Job) -> Job:
 
 @pytest.fixture(scope="session")
 def fashion(image: Image, shared: Shared) -> Job:
-    """A job on synthetic fashion, trained by the image; not to be changed."""
+    """Return a job on synthetic data, trained by the image. Tests must not change it."""
 
     def make(folder: Path) -> None:
         job = Job(folder)
@@ -100,7 +100,7 @@ def ask(
 
 
 def failure(image: Image, job: Job, **environment: str) -> str:
-    """What a job that fails leaves, on stderr and in the failure file."""
+    """Return the error of a failing job, from stderr and from the failure file."""
     result = image.run(job, "train", **environment)
     assert result.returncode == 1, result.stdout
     assert job.failure is not None
@@ -126,14 +126,14 @@ def test_02_no_argument_trains(image: Image, ready: Job) -> None:
     assert "config.json" in ready.model_files
 
 
-def test_03_reserved_keys_are_ignored_and_an_unknown_one_is_a_clear_failure(image: Image, ready: Job) -> None:
+def test_03_reserved_keys_are_ignored_and_an_unknown_key_is_an_error(image: Image, ready: Job) -> None:
     ready.write_hyperparameters(n_factors="20")
     assert "'n_factors': unknown name" in failure(image, ready)
     ready.write_hyperparameters(embedding_dim="4", sagemaker_program="x.py", _tuning_objective_metric="rmse")
     assert image.run(ready, "train").returncode == 0
 
 
-def test_04_a_bad_value_is_named_in_the_failure_file(image: Image, ready: Job) -> None:
+def test_04_the_failure_file_names_an_invalid_value(image: Image, ready: Job) -> None:
     ready.write_hyperparameters(embedding_dim="many")
     assert "'embedding_dim': expected a valid integer, got 'many'" in failure(image, ready)
     ready.write_hyperparameters(embedding_dim="4")
@@ -141,11 +141,11 @@ def test_04_a_bad_value_is_named_in_the_failure_file(image: Image, ready: Job) -
     assert "a.csv: row 41 below the header, column 'rating': expected a number from 1 to 5" in failure(image, ready)
 
 
-def test_05_a_missing_channel_is_named(image: Image, job: Job) -> None:
+def test_05_the_error_names_a_missing_channel(image: Image, job: Job) -> None:
     assert failure(image, job).startswith("channel 'train' is missing: expected a folder /opt/ml/input/data/train")
 
 
-def test_06_files_may_be_nested_several_and_of_several_kinds(image: Image, ready: Job) -> None:
+def test_06_a_channel_may_have_nested_files_of_several_formats(image: Image, ready: Job) -> None:
     parquet = io.BytesIO()
     pd.DataFrame({"user_id": ["p"], "item_id": ["i1"], "rating": [3.0], "timestamp": [1]}).to_parquet(parquet)
     ready.write("train/2025/01/b.parquet", parquet.getvalue())
@@ -161,12 +161,12 @@ def test_07_a_channel_needs_no_content_type(image: Image, ready: Job) -> None:
     assert image.run(ready, "train").returncode == 0
 
 
-def test_08_pipe_mode_is_refused_by_the_names_of_those_that_work(image: Image, ready: Job) -> None:
+def test_08_the_error_for_pipe_mode_names_the_supported_modes(image: Image, ready: Job) -> None:
     write_config(ready, "inputdataconfig.json", {"train": {"TrainingInputMode": "Pipe"}})
     assert failure(image, ready) == "channel 'train': expected TrainingInputMode File or FastFile, got Pipe"
 
 
-def test_09_inputs_and_root_may_be_read_only_and_the_user_need_not_be_root(image: Image, ready: Job) -> None:
+def test_09_inputs_and_root_may_be_read_only_and_any_user_works(image: Image, ready: Job) -> None:
     for name in ("model", "output", "checkpoints"):
         (ready.base_dir / name).mkdir()
     mounts = ["-v", f"{ready.base_dir}:/opt/ml", "-v", f"{ready.base_dir}/input:/opt/ml/input:ro"]
@@ -185,10 +185,10 @@ def long_job(job: Job) -> Job:
     return job
 
 
-def test_10_and_11_a_stopped_job_ends_soon_and_goes_on_to_the_same_bytes(
+def test_10_and_11_a_stopped_job_ends_soon_and_resumes_to_the_same_bytes(
     image: Image, job: Job, tmp_path: Path
 ) -> None:
-    """docker stop sends SIGTERM to process 1, as SageMaker does."""
+    """Stop the job with docker stop, which sends SIGTERM to process 1, as SageMaker does."""
     long_job(job)
     other = Job(tmp_path / "other")
     shutil.copytree(job.base_dir / "input", other.base_dir / "input")
@@ -198,7 +198,7 @@ def test_10_and_11_a_stopped_job_ends_soon_and_goes_on_to_the_same_bytes(
     process = image.start(job, "train", options=["--name", name])
     assert process.stdout is not None
     assert any(line.startswith("iteration=3;") for line in process.stdout)
-    docker("stop", "--time", "120", name, timeout=150)  # as long as SageMaker waits; killed, it would end with 137
+    docker("stop", "--time", "120", name, timeout=150)  # SageMaker's time limit; a killed container would exit with 137
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (143, "")
     assert "stopped by SIGTERM" in output
@@ -261,10 +261,10 @@ def test_15_the_same_seed_gives_the_same_bytes(image: Image, fashion: Job, tmp_p
     assert job.fingerprints == fashion.fingerprints
 
 
-def test_16_the_model_serves_where_it_is_unpacked(
+def test_16_the_model_serves_from_any_folder(
     image: Image, serve_image: Image, fashion: Job, endpoint: Server, tmp_path: Path, user_id: str
 ) -> None:
-    """model.tar.gz of the folder, unpacked on another host; served by the image that only serves, too."""
+    """Unpack model.tar.gz elsewhere and serve it, also with the image that only serves."""
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
         tar.add(fashion.container.model_dir, arcname=".")
     other = Job(tmp_path / "other")
@@ -277,12 +277,12 @@ def test_16_the_model_serves_where_it_is_unpacked(
 
 
 def test_17_ping_is_200_only_when_loaded_and_stays_fast_under_load(image: Image, fashion: Job, user_id: str) -> None:
-    """Pings that wait for a batch to end can't be more than the batches."""
+    """Count the pings during batches: if pings waited for batches, there would be at most one per batch."""
     with image.serving(fashion, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server:
         assert pings_during_batches(server, batches=6, instances=300, user_id=user_id) > 2 * 6
 
 
-def test_18_the_port_is_the_one_that_is_asked_for(endpoint: Server, image: Image) -> None:
+def test_18_the_server_listens_on_the_given_port(endpoint: Server, image: Image) -> None:
     assert endpoint.port != 8080
     assert endpoint.request("GET", "/ping")[0] == 200
     assert image.inspect("{{json .Config.Labels}}") == (
@@ -304,19 +304,19 @@ def test_19_media_types_are_those_of_content_type_and_accept(endpoint: Server, u
     assert (status, json.loads(answer)["field"]) == (400, "user_id")
 
 
-def test_20_six_megabytes_are_taken_and_more_are_413(endpoint: Server) -> None:
+def test_20_six_megabytes_are_accepted_and_more_are_413(endpoint: Server) -> None:
     question = b'{"user_id": "u"}'
     assert ask(endpoint, question + b" " * (6 * 2**20 - len(question)))[0] == 200
     assert ask(endpoint, question + b" " * (6 * 2**20 - len(question) + 1))[0] == 413
 
 
-def test_21_custom_attributes_come_back_and_unknown_headers_do_no_harm(endpoint: Server) -> None:
+def test_21_custom_attributes_are_returned_and_unknown_headers_ignored(endpoint: Server) -> None:
     sent = {"X-Amzn-SageMaker-Custom-Attributes": "trace=1", "X-Amzn-SageMaker-Target-Model": "x", "X-Unknown": "y"}
     status, headers, _ = ask(endpoint, '{"user_id": "u"}', **sent)
     assert (status, headers["X-Amzn-SageMaker-Custom-Attributes"]) == (200, "trace=1")
 
 
-def test_22_execution_parameters_are_those_that_batch_transform_asks_for(endpoint: Server) -> None:
+def test_22_execution_parameters_have_the_fields_for_batch_transform(endpoint: Server) -> None:
     status, body = endpoint.request("GET", "/execution-parameters")
     assert status == 200
     assert json.loads(body) == {
@@ -326,7 +326,7 @@ def test_22_execution_parameters_are_those_that_batch_transform_asks_for(endpoin
     }
 
 
-def test_23_a_batch_of_10_000_lines_with_a_broken_one_keeps_count_and_order(
+def test_23_a_batch_of_10_000_lines_with_an_invalid_one_keeps_number_and_order(
     image: Image, fashion: Job, user_id: str
 ) -> None:
     lines = [json.dumps({"user_id": f"new-{number}"}) for number in range(10_000)]
@@ -344,18 +344,20 @@ def test_23_a_batch_of_10_000_lines_with_a_broken_one_keeps_count_and_order(
     )
 
 
-def test_25_answers_under_way_are_finished_at_sigterm(image: Image, fashion: Job, user_id: str) -> None:
-    """The server gives them 25 s, which must be enough on a busy machine."""
+def test_25_responses_in_progress_finish_after_sigterm(image: Image, fashion: Job, user_id: str) -> None:
+    """Send SIGTERM during responses; they have 25 s to finish, which must suffice on a busy machine."""
     with (
         image.serving(fashion, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server,
         batch_under_way(server, 300, user_id) as batch,
     ):
-        server.process.send_signal(signal.SIGTERM)  # docker hands it to process 1
+        server.process.send_signal(signal.SIGTERM)  # docker passes it to process 1
         assert len(json.loads(batch.getresponse().read())["predictions"]) == 300
         assert server.process.wait(timeout=60) == 0
 
 
-def test_26_a_damaged_model_or_one_of_the_future_is_never_served(image: Image, fashion: Job, tmp_path: Path) -> None:
+def test_26_a_damaged_model_or_one_of_a_newer_format_is_never_served(
+    image: Image, fashion: Job, tmp_path: Path
+) -> None:
     def served(change: str) -> str:
         job = Job(tmp_path / change)
         shutil.copytree(fashion.base_dir / "model", job.base_dir / "model")
@@ -378,14 +380,14 @@ def test_26_a_damaged_model_or_one_of_the_future_is_never_served(image: Image, f
     assert "config.json" in served("future")
 
 
-def test_27_the_model_holds_no_pickle(fashion: Job) -> None:
+def test_27_the_model_has_no_pickle(fashion: Job) -> None:
     for path in fashion.container.model_dir.iterdir():
         assert path.suffix in {".npy", ".json"}
         if path.suffix == ".npy":
             np.load(path, allow_pickle=False)
 
 
-def test_28_an_unknown_user_is_200_with_the_source_of_the_answer(endpoint: Server) -> None:
+def test_28_an_unknown_user_is_200_with_the_source_of_the_response(endpoint: Server) -> None:
     status, answer = endpoint.invoke({"user_id": "nobody has seen me"})
     assert (status, answer["source"], len(answer["items"])) == (200, "popular", 5)
 
@@ -393,7 +395,7 @@ def test_28_an_unknown_user_is_200_with_the_source_of_the_answer(endpoint: Serve
 @pytest.mark.parametrize(
     ("level", "paths"), [("20", ["/invocations"]), ("warning", []), ("DEBUG", ["/ping", "/invocations"])]
 )
-def test_29_the_log_is_as_loud_as_it_is_told_to_be(image: Image, fashion: Job, level: str, paths: list[str]) -> None:
+def test_29_the_log_has_the_given_level(image: Image, fashion: Job, level: str, paths: list[str]) -> None:
     port = free_port()
     process = image.start(
         fashion, "serve", options=[HOST_NETWORK], SAGEMAKER_BIND_TO_PORT=str(port), SAGEMAKER_CONTAINER_LOG_LEVEL=level
@@ -410,9 +412,7 @@ def test_29_the_log_is_as_loud_as_it_is_told_to_be(image: Image, fashion: Job, l
     assert [line["user_id"] for line in lines if line["path"] == "/invocations"] == ["me"] * ("/invocations" in paths)
 
 
-def test_channels_come_from_s3_and_the_model_goes_there_and_is_served_from_there(
-    image: Image, job: Job, s3: S3Server
-) -> None:
+def test_the_image_trains_from_s3_to_s3_and_serves_from_s3(image: Image, job: Job, s3: S3Server) -> None:
     s3.put("container", {"train/a.csv": ROWS.encode()})
     places = ["--train", "s3://container/train", "--model-output", "s3://container/models"]
     result = image.run(job, "train", *places, "--embedding_dim", "4", options=[HOST_NETWORK], **s3.environment)
@@ -438,9 +438,7 @@ def test_channels_come_from_s3_and_the_model_goes_there_and_is_served_from_there
     assert process.returncode == 0
 
 
-def test_all_users_are_scored_at_once(
-    image: Image, fashion: Job, endpoint: Server, tmp_path: Path, user_id: str
-) -> None:
+def test_the_image_scores_all_users(image: Image, fashion: Job, endpoint: Server, tmp_path: Path, user_id: str) -> None:
     mounts = ["-v", f"{fashion.base_dir}:/opt/ml:ro", "-v", f"{tmp_path}:/out"]
     result = image.run(fashion, "score", "--output", "/out/scores.parquet", options=mounts)
     assert result.returncode == 0, result.stderr
@@ -450,7 +448,7 @@ def test_all_users_are_scored_at_once(
     assert own == endpoint.invoke({"user_id": user_id})[1]["recommended_items"]
 
 
-def test_the_serving_image_holds_no_torch_and_none_of_them_a_compiler(image: Image, serve_image: Image) -> None:
+def test_the_serving_image_has_no_torch_and_no_image_a_compiler(image: Image, serve_image: Image) -> None:
     def found(of: Image, *names: str) -> list[str]:
         modules = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
         return json.loads(docker("run", "--rm", NO_NETWORK, of.name, "python", "-c", modules).stdout.replace("'", '"'))
@@ -463,7 +461,7 @@ def test_the_serving_image_holds_no_torch_and_none_of_them_a_compiler(image: Ima
     assert int(serve_image.inspect("{{.Size}}")) < 0.4 * int(image.inspect("{{.Size}}"))
 
 
-def test_a_container_is_healthy_when_it_serves(image: Image, fashion: Job) -> None:
+def test_a_serving_container_is_healthy(image: Image, fashion: Job) -> None:
     name = f"{NAME}-{free_port()}"
     options = [HOST_NETWORK, "--name", name, "--health-interval", "1s"]
     process = image.start(fashion, "serve", options=options, SAGEMAKER_BIND_TO_PORT=str(free_port()))
@@ -484,7 +482,7 @@ def test_the_demo_runs_in_containers(image: Image, tmp_path: Path) -> None:
     assert "The server has stopped (exit code 0)." in result.stdout
 
 
-def test_the_cloud_demo_goes_the_whole_way_from_raw_reviews_to_the_api(image: Image, tmp_path: Path) -> None:
+def test_the_cloud_demo_runs_from_raw_reviews_to_the_api(image: Image, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "infra.local", "--root", str(tmp_path / "demo"), "--image", image.name]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stderr
@@ -502,18 +500,18 @@ print(ServerSettings.from_environment().workers, torch.get_num_threads())
 
 
 @pytest.mark.parametrize(("cpus", "cores"), [("1", "1"), ("0.5", "1"), ("1.5", "2")])
-def test_workers_and_threads_go_by_the_quota_of_the_container(image: Image, ready: Job, cpus: str, cores: str) -> None:
+def test_workers_and_threads_follow_the_cpu_quota(image: Image, ready: Job, cpus: str, cores: str) -> None:
     result = image.run(ready, "python", "-c", CORES, options=["--cpus", cpus])
     assert result.stdout.split() == [cores, cores], result.stderr
 
 
 def test_no_process_that_reads_requests_is_root(image: Image, serve_image: Image, fashion: Job) -> None:
-    """SageMaker asks for root; gunicorn's master, which reads no request, stays what it is."""
+    """Check the users of the processes: gunicorn's master reads no requests and stays root, as SageMaker needs."""
     name = f"{NAME}-{free_port()}"
     for built in (image, serve_image):
         with built.serving(fashion, options=["--name", name]) as server:
             assert server.invoke({"user_id": "new"})[0] == 200
-            # A worker that has just been forked is about to change.
+            # A newly forked worker is about to change its user.
             wait_until(lambda: users_of_workers(name) == {"65534"}, "every worker as nobody", 20)
 
 
@@ -524,7 +522,7 @@ def users_of_workers(container: str) -> set[str]:
     return {user for process, _, user in processes if process not in masters}
 
 
-def test_the_bill_of_materials_names_every_package_of_the_image(image: Image, ready: Job, tmp_path: Path) -> None:
+def test_the_sbom_lists_every_package_of_the_image(image: Image, ready: Job, tmp_path: Path) -> None:
     Image.build(f"{NAME}-sbom", "--target", "sbom", "--output", str(tmp_path))
     components = json.loads((tmp_path / "sbom.json").read_text())["components"]
     listed = {
@@ -538,7 +536,7 @@ def test_the_bill_of_materials_names_every_package_of_the_image(image: Image, re
 
 
 def test_every_package_of_the_image_is_installed_by_hash_from_one_index() -> None:
-    """Torch comes from an index of its own, and by hash if it is the build for the CPU."""
+    """Check the indexes: torch comes from its own index, its CPU build by hash."""
     text = re.sub(r" \\\n *", " ", (ROOT / "Dockerfile").read_text())
     (torch,) = re.findall(r"pip install --no-deps (--index-url .*)", text)
     assert torch == '--index-url "${TORCH_INDEX}" ${locked}'

@@ -1,4 +1,4 @@
-"""The index of torch's wheel that a build of the image uses where PyTorch's own can't be reached."""
+"""The local index with torch's wheel, for a build of the image without PyTorch's index."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ from support.image import local_index
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An index with a wheel; nothing can be downloaded."""
+    """Return a local index with a wheel; nothing can be downloaded."""
 
     def run(*_: object, **__: object) -> Never:
         raise AssertionError("expected no download")
@@ -35,12 +35,12 @@ def test_the_index_has_the_same_url_in_every_run_so_that_dockers_cache_is_used(f
     assert urls == [f"http://127.0.0.1:{image.TORCH_PORT}/{folder.name}"] * 2
 
 
-def test_a_wheel_of_another_version_is_not_the_pinned_one(folder: Path) -> None:
+def test_a_wheel_of_another_version_is_refused(folder: Path) -> None:
     with pytest.raises(AssertionError, match="no download"), local_index(folder, "torch==1.2"):
         pass
 
 
-def test_a_port_that_is_taken_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_an_error_that_names_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "PORT_SECONDS", 0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(image, "TORCH_PORT", taken.getsockname()[1])

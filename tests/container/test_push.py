@@ -1,4 +1,4 @@
-"""The image as `push` builds and pushes it: by a real engine into a real registry that wants a password."""
+"""`push` with a real engine and a real registry that requires a password."""
 
 import base64
 import contextlib
@@ -30,13 +30,13 @@ pytestmark = [
 ]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 USER, PASSWORD = "AWS", "a-password-of-one-run"
-HASHED = "$2b$04$NBqxLlubrTUf1pOuLy.i4uMgquLu20YHN0ZfDisGlabfAoFo/58pW"  # the same, by bcrypt
+HASHED = "$2b$04$NBqxLlubrTUf1pOuLy.i4uMgquLu20YHN0ZfDisGlabfAoFo/58pW"  # its bcrypt hash
 ACCEPTED = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json, */*"
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """Host and port of a registry."""
+    """Yield host and port of a registry."""
     place = f"127.0.0.1:{free_port()}"
     (tmp_path / "htpasswd").write_text(f"{USER}:{HASHED}\n")
     config = {
@@ -60,14 +60,14 @@ def registry(tmp_path: Path) -> Iterator[str]:
 
 
 def manifest(registry: str, name: str, tag: str) -> tuple[dict[str, Any], str]:
-    """What lies in the registry under a tag, and its media type."""
+    """Return the content of the registry under a tag, and its media type."""
     headers = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}") | {"Accept": ACCEPTED}
     answer = urllib3.request("GET", f"http://{registry}/v2/{name}/manifests/{tag}", headers=headers)
     assert answer.status == 200, answer.data
     return answer.json(), answer.headers["Content-Type"]
 
 
-def test_what_is_pushed_is_one_manifest_for_amd64_and_its_tag_is_its_content(
+def test_the_pushed_image_is_one_manifest_for_amd64_and_its_tag_is_its_content(
     registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_BUILDKIT", "1")
@@ -92,7 +92,7 @@ def test_what_is_pushed_is_one_manifest_for_amd64_and_its_tag_is_its_content(
 
     pushed, media_type = manifest(registry, "recommender-base", tag)
     assert media_type.endswith(("manifest.v2+json", "image.manifest.v1+json"))
-    assert "manifests" not in pushed  # an index, which the attestations of newer builders make of it, has them
+    assert "manifests" not in pushed  # an index has them, which attestations of newer builders would create
     assert docker("image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", built).stdout.strip() == "linux/amd64"
     again = docker("push", f"{registry}/recommender-base:{tag}")
     assert again.returncode != 0, "the password was kept"
@@ -108,7 +108,7 @@ def test_the_base_of_the_dockerfile_is_locked_to_its_digest(registry: str, tmp_p
         assert docker("build", "--tag", base, str(tmp_path / "context")).returncode == 0
         assert docker("push", base).returncode == 0
         command = ["make", "lock-base", f"BASE={base}", f"DOCKERFILE={locked}"]
-        for _ in range(2):  # a second time changes nothing
+        for _ in range(2):  # the second time changes nothing
             ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
             assert ended.returncode == 0, ended.stderr
     finally:

@@ -1,21 +1,21 @@
-"""What goes wrong at the endpoint, over real HTTP -> the status that the caller gets, and how often it is asked."""
+"""Errors of the endpoint, over real HTTP: the status for the client, and the number of tries."""
 
 import json
 from collections.abc import Iterator
 
 import pytest
-from answers import NotAnsweredError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from endpoint import ERRORS, Endpoint
 from flask import Response
+from responses import RequestFailedError
 from settings import Settings
 from support.faults import FaultyEndpoint, answer, closing_connections, faulty_endpoint, model_error
 
 SETTINGS = Settings("fashion", "eu-west-1", connect_timeout=0.3, read_timeout=0.6)
-QUESTION = b'{"user_id":"a"}'
+BODY = b'{"user_id":"a"}'
 UNAVAILABLE = answer(503, "ServiceUnavailable", Message="...")
-GOOD = answer(200, user_id="a")
+OK = answer(200, user_id="a")
 
 
 @pytest.fixture
@@ -27,21 +27,21 @@ def sagemaker(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyEndpoint]:
         yield faulty
 
 
-def not_answered(endpoint: Endpoint, seconds_left: float = 28) -> NotAnsweredError:
-    with pytest.raises(NotAnsweredError) as caught:
-        endpoint.ask(QUESTION, "request-1", lambda: seconds_left)
+def failure_of(endpoint: Endpoint, seconds_left: float = 28) -> RequestFailedError:
+    with pytest.raises(RequestFailedError) as caught:
+        endpoint.invoke(BODY, "request-1", lambda: seconds_left)
     return caught.value
 
 
-def test_the_endpoint_gets_the_question_with_the_requests_id_on_one_connection(sagemaker: FaultyEndpoint) -> None:
-    sagemaker.will(GOOD)
+def test_requests_go_to_the_endpoint_with_their_ids_on_one_connection(sagemaker: FaultyEndpoint) -> None:
+    sagemaker.will(OK)
     endpoint = Endpoint(SETTINGS)
     for _ in range(2):
-        reply = endpoint.ask(QUESTION, "request-1", lambda: 28)
-    assert json.loads(reply.answer.body) == {"user_id": "a"}
-    assert reply.tries == 1
+        response = endpoint.invoke(BODY, "request-1", lambda: 28)
+    assert json.loads(response.response.body) == {"user_id": "a"}
+    assert response.tries == 1
     for body, headers in sagemaker.asked:
-        assert body == QUESTION
+        assert body == BODY
         assert headers["X-Amzn-Sagemaker-Inference-Id"] == "request-1"
         assert headers["Content-Type"] == headers["Accept"] == "application/json"
 
@@ -50,7 +50,7 @@ SECRET = "arn:aws:iam::1:role/secret"
 
 
 @pytest.mark.parametrize(
-    ("said", "status", "retry_after"),
+    ("reply", "status", "retry_after"),
     [
         (answer(400, "ThrottlingException", Message=SECRET), 429, 1),
         (answer(429, "ThrottlingException", Message=SECRET), 429, 1),
@@ -66,63 +66,61 @@ SECRET = "arn:aws:iam::1:role/secret"
         (Response("[]", 200), 502, None),
     ],
 )
-def test_an_error_is_asked_once_and_tells_nothing_of_the_inside(
-    sagemaker: FaultyEndpoint, said: Response, status: int, retry_after: int | None
+def test_an_error_is_not_retried_and_has_no_internal_details(
+    sagemaker: FaultyEndpoint, reply: Response, status: int, retry_after: int | None
 ) -> None:
-    sagemaker.will(said)
-    error = not_answered(Endpoint(SETTINGS))
+    sagemaker.will(reply)
+    error = failure_of(Endpoint(SETTINGS))
     assert (error.status, error.retry_after) == (status, retry_after)
-    assert SECRET not in error.answer.body
+    assert SECRET not in error.response.body
     assert len(sagemaker.asked) == 1
 
 
 @pytest.mark.parametrize("status", [400, 406, 413, 415])
-def test_what_the_endpoint_says_of_the_question_is_passed_on(sagemaker: FaultyEndpoint, status: int) -> None:
+def test_the_endpoints_error_about_the_request_is_passed_on(sagemaker: FaultyEndpoint, status: int) -> None:
     body = {"error": "top_k: expected at least 1, got 0", "field": "top_k"}
     sagemaker.will(model_error(status, json.dumps(body)))
-    error = not_answered(Endpoint(SETTINGS))
+    error = failure_of(Endpoint(SETTINGS))
     assert error.status == status
-    assert json.loads(error.answer.body) == body
-    assert "top_k" not in error.cause  # the log holds nothing of the question
+    assert json.loads(error.response.body) == body
+    assert "top_k" not in error.cause  # the log has no part of the request
 
 
-def test_a_model_that_takes_too_long_is_504_and_not_asked_again(sagemaker: FaultyEndpoint) -> None:
-    sagemaker.will(3.0)  # with an answer of status 200: it was not waited for
-    assert not_answered(Endpoint(SETTINGS)).status == 504
+def test_a_slow_model_is_a_504_and_is_not_retried(sagemaker: FaultyEndpoint) -> None:
+    sagemaker.will(3.0)  # seconds; the response would have status 200
+    assert failure_of(Endpoint(SETTINGS)).status == 504
     assert len(sagemaker.asked) == 1
 
 
-def test_an_endpoint_that_was_not_available_is_asked_once_more(sagemaker: FaultyEndpoint) -> None:
-    sagemaker.will(UNAVAILABLE, GOOD)
-    assert Endpoint(SETTINGS).ask(QUESTION, "r", lambda: 28).tries == 2
+def test_an_unavailable_endpoint_is_retried_once(sagemaker: FaultyEndpoint) -> None:
+    sagemaker.will(UNAVAILABLE, OK)
+    assert Endpoint(SETTINGS).invoke(BODY, "r", lambda: 28).tries == 2
     sagemaker.will(UNAVAILABLE)
-    error = not_answered(Endpoint(SETTINGS))
+    error = failure_of(Endpoint(SETTINGS))
     assert (error.status, error.retry_after) == (503, 1)
     assert len(sagemaker.asked) == 2
 
 
-def test_it_is_not_asked_again_where_a_whole_time_out_does_not_fit_any_more(sagemaker: FaultyEndpoint) -> None:
+def test_there_is_no_retry_if_less_than_a_timeout_is_left(sagemaker: FaultyEndpoint) -> None:
     sagemaker.will(UNAVAILABLE)
-    assert not_answered(Endpoint(SETTINGS), seconds_left=1).status == 503
+    assert failure_of(Endpoint(SETTINGS), seconds_left=1).status == 503
     assert len(sagemaker.asked) == 1
 
 
-def test_a_connection_that_was_closed_is_opened_once_more(
-    sagemaker: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closed_connection_is_opened_again(sagemaker: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing_connections(answers_from=1) as (url, seen):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
-        assert Endpoint(SETTINGS).ask(QUESTION, "r", lambda: 28).tries == 2
+        assert Endpoint(SETTINGS).invoke(BODY, "r", lambda: 28).tries == 2
         assert len(seen) == 2
     with closing_connections(answers_from=9) as (url, seen):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
-        assert not_answered(Endpoint(SETTINGS)).status == 503
+        assert failure_of(Endpoint(SETTINGS)).status == 503
         assert len(seen) == 2
 
 
-def test_an_endpoint_that_nobody_answers_for_is_503(sagemaker: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_endpoint_is_503(sagemaker: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "http://127.0.0.1:9")
-    error = not_answered(Endpoint(SETTINGS))
+    error = failure_of(Endpoint(SETTINGS))
     assert (error.status, error.retry_after) == (503, 1)
 
 
@@ -131,16 +129,16 @@ def test_a_function_without_credentials_is_500(sagemaker: FaultyEndpoint, monkey
         monkeypatch.delenv(name)
     for name, value in {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": "/none"}.items():
         monkeypatch.setenv(name, value)
-    error = not_answered(Endpoint(SETTINGS))
+    error = failure_of(Endpoint(SETTINGS))
     assert error.status == 500
     assert "redential" in error.cause
-    assert "redential" not in error.answer.body
+    assert "redential" not in error.response.body
 
 
-def test_every_error_that_aws_documents_for_the_call_has_a_rule() -> None:
+def test_every_documented_error_of_invoke_endpoint_has_a_status() -> None:
     operation = ServiceModel(Loader().load_service_model("sagemaker-runtime", "service-2")).operation_model(
         "InvokeEndpoint"
     )
     documented = {shape.name for shape in operation.error_shapes}
-    by_us = set(ERRORS) | {"ModelError", "ValidationError"}  # the latter: this function is not set up right
-    assert documented <= by_us | {"InternalFailure"}
+    handled = set(ERRORS) | {"ModelError", "ValidationError"}  # ValidationError: the function is misconfigured
+    assert documented <= handled | {"InternalFailure"}

@@ -1,4 +1,4 @@
-"""The function under AWS's own emulator of Lambda and its runtime client, in front of the real server."""
+"""The function under AWS's emulator of Lambda and its runtime client, in front of the real server."""
 
 import base64
 import json
@@ -58,7 +58,7 @@ def service(trained: Job, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Function, FaultyEndpoint]]:
-    """A function whose endpoint does as it is told, with CORS and short time-outs."""
+    """Yield a function with CORS and short timeouts, and its endpoint, whose responses a test sets."""
     with faulty_endpoint() as endpoint:
         variables = {
             "ENDPOINT_NAME": NAME,
@@ -70,20 +70,20 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Function,
             yield function, endpoint
 
 
-def test_every_kind_of_event_gets_the_servers_own_answer(service: Service, trained: Job) -> None:
+def test_every_type_of_event_gets_the_response_of_the_server(service: Service, trained: Job) -> None:
     user, item = trained.ratings()[["user_id", "item_id"]].iloc[0]
-    check_every_kind(service, {"user_id": user, "top_k": 3}, "model")
+    check_every_type(service, {"user_id": user, "top_k": 3}, "model")
     events = [{"item_id": item}, {"item_id": item, "rating": 4.5, "timestamp": "2018-09-20"}]
-    check_every_kind(service, {"user_id": "new", "top_k": 3, "history": events}, "fold_in")
+    check_every_type(service, {"user_id": "new", "top_k": 3, "history": events}, "fold_in")
 
 
-def check_every_kind(service: Service, question: dict[str, object], source: str) -> None:
-    status, expected = service.server.invoke(question)
+def check_every_type(service: Service, request: dict[str, object], source: str) -> None:
+    status, expected = service.server.invoke(request)
     assert status == 200
     assert expected["source"] == source
     assert len(expected["recommended_items"]) == 3
-    text = json.dumps(question)
-    assert service.function.invoke(question) == expected
+    text = json.dumps(request)
+    assert service.function.invoke(request) == expected
     for event in (rest(text), http(text), http(base64.b64encode(text.encode()).decode(), is_base64=True)):
         response = service.function.invoke(event)
         assert response["statusCode"] == 200
@@ -108,64 +108,64 @@ def check_every_kind(service: Service, question: dict[str, object], source: str)
         (b'{"user_id": "' + b"a" * 4_000_001 + b'"}', 413, ""),
     ],
 )
-def test_what_is_wrong_with_a_question_is_said_whoever_finds_it(
+def test_an_invalid_request_gets_the_same_error_from_function_and_server(
     service: Service, body: bytes, status: int, field: str
 ) -> None:
     got, headers, content = service.post(body)
-    answered = json.loads(content)
-    assert (got, answered["field"]) == (status, field)
-    assert answered["error"]
+    response = json.loads(content)
+    assert (got, response["field"]) == (status, field)
+    assert response["error"]
     assert headers["x-request-id"] == service.function.lines[-1]["request_id"]
 
 
-def test_the_log_has_a_line_for_each_request_with_its_id_and_metrics_and_without_the_user(service: Service) -> None:
-    service.post(b'{"user_id": "somebody-private"}')
+def test_each_request_writes_a_log_line_with_id_and_metrics_and_without_user(service: Service) -> None:
+    service.post(b'{"user_id": "private-user"}')
     line = service.function.lines[-1]
-    assert "somebody-private" not in json.dumps(line)
+    assert "private-user" not in json.dumps(line)
     assert line["status"] == 200
     assert line["caller"] == "http"
     assert line["variant"] == "AllTraffic"
     assert line["gateway_id"]
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Recommender"
-    for metric in directive["Metrics"]:  # the specification: each names a number of the same object
+    for metric in directive["Metrics"]:  # according to the specification, each name is a number of this object
         assert isinstance(line[metric["Name"]], int | float)
     assert all(line[name] for dimensions in directive["Dimensions"] for name in dimensions)
     assert line["_aws"]["Timestamp"] > 1_700_000_000_000
     assert [line["is_cold"] for line in service.function.lines].count(True) == 1
 
 
-def test_generated_questions_good_and_bad_are_answered_as_the_apis_document_says(service: Service) -> None:
-    # A method without a route is 404 to an HTTP API, which schemathesis does not expect.
+def test_responses_to_generated_requests_match_the_openapi_document(service: Service) -> None:
+    # An HTTP API responds with 404 to a method without a route, which schemathesis does not expect.
     result = conform(GATEWAY, f"http://127.0.0.1:{service.port}", examples=100, without=["unsupported_method"])
     assert result.returncode == 0, result.stdout + result.stderr
     assert int(re.findall(r"(\d+) generated", result.stdout)[-1]) > 100
     assert {200, 400} <= {line["status"] for line in service.function.lines}
 
 
-@pytest.mark.parametrize("asked", http_requests(examples.LOCAL_API))
-def test_a_request_of_the_http_file_gets_what_it_says(
-    service: Service, recommender: Recommender, asked: HttpRequest
+@pytest.mark.parametrize("sent", http_requests(examples.LOCAL_API))
+def test_each_request_of_requests_http_gets_its_status_and_source(
+    service: Service, recommender: Recommender, sent: HttpRequest
 ) -> None:
-    assert (asked.method, asked.path("local_api")) == ("POST", "/recommendations")
-    body = asked.filled_body(names_of(recommender)) or b""
-    status, _, content = service.post(body, asked.headers["Content-Type"])
-    wanted, *source = asked.expected
-    assert status == int(wanted)
+    assert (sent.method, sent.path("local_api")) == ("POST", "/recommendations")
+    body = sent.filled_body(names_of(recommender)) or b""
+    status, _, content = service.post(body, sent.headers["Content-Type"])
+    expected, *source = sent.expected
+    assert status == int(expected)
     assert not source or json.loads(content)["source"] == source[0]
 
 
-def test_a_server_that_is_gone_is_502_and_says_nothing_of_it(trained: Job, tmp_path: Path) -> None:
+def test_a_missing_server_is_a_502_without_details(trained: Job, tmp_path: Path) -> None:
     with running_server(trained.base_dir) as server:
         port = server.port
     with running_endpoint(NAME, port) as url:
         variables = {"ENDPOINT_NAME": NAME, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url}
         with running_function(LAMBDA, variables, tmp_path / "log") as function:
-            answered = function.invoke({"user_id": "a"})
-    assert answered == {"error": "the endpoint has failed to answer", "field": "", "status": 502}
+            response = function.invoke({"user_id": "a"})
+    assert response == {"error": "the endpoint failed to respond", "field": "", "status": 502}
 
 
-def test_30_faults_of_the_endpoint_reach_the_caller_as_statuses(faulty: tuple[Function, FaultyEndpoint]) -> None:
+def test_30_faults_of_the_endpoint_become_statuses(faulty: tuple[Function, FaultyEndpoint]) -> None:
     function, endpoint = faulty
     event = http('{"user_id": "a"}')
     endpoint.will(answer(400, "ThrottlingException", Message="Rate exceeded"))
@@ -179,15 +179,15 @@ def test_30_faults_of_the_endpoint_reach_the_caller_as_statuses(faulty: tuple[Fu
     response = function.invoke(event)
     assert response["statusCode"] == 502
     assert "stack" not in response["body"]
-    said = {"error": "top_k: expected at least 1, got 0", "field": "top_k"}
-    endpoint.will(model_error(400, json.dumps(said)))
+    error = {"error": "top_k: expected at least 1, got 0", "field": "top_k"}
+    endpoint.will(model_error(400, json.dumps(error)))
     response = function.invoke(event)
-    assert (response["statusCode"], json.loads(response["body"])) == (400, said)
+    assert (response["statusCode"], json.loads(response["body"])) == (400, error)
     endpoint.will(answer(200, user_id="a"))
     assert function.invoke(event)["statusCode"] == 200
 
 
-def test_a_web_page_of_the_named_origin_may_ask(faulty: tuple[Function, FaultyEndpoint]) -> None:
+def test_a_web_page_of_the_cors_origin_may_send_requests(faulty: tuple[Function, FaultyEndpoint]) -> None:
     function, endpoint = faulty
     endpoint.will(answer(200, user_id="a"))
     for event in (rest(None, method="OPTIONS"), http(None, method="OPTIONS")):
@@ -199,7 +199,7 @@ def test_a_web_page_of_the_named_origin_may_ask(faulty: tuple[Function, FaultyEn
     assert response["headers"]["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
-def test_another_method_is_405(service: Service) -> None:
+def test_a_method_other_than_post_is_405(service: Service) -> None:
     response = service.function.invoke(rest(None, method="DELETE"))
     assert response["statusCode"] == 405
     assert response["headers"]["Allow"] == "POST, OPTIONS"
@@ -207,23 +207,23 @@ def test_another_method_is_405(service: Service) -> None:
 
 
 @pytest.mark.parametrize("event", [None, 1, "x", [], {}, {"requestContext": {}}, {"version": "2.0", "body": 7}])
-def test_an_event_of_no_kind_is_refused_and_not_raised(service: Service, event: object) -> None:
-    answered = service.function.invoke(event)
-    assert answered["status"] == 400
-    assert "errorType" not in answered
+def test_an_unknown_event_is_an_error_response(service: Service, event: object) -> None:
+    response = service.function.invoke(event)
+    assert response["status"] == 400
+    assert "errorType" not in response
 
 
-def test_a_function_without_an_endpoint_does_not_start_and_says_why(tmp_path: Path) -> None:
+def test_a_function_without_endpoint_name_does_not_start(tmp_path: Path) -> None:
     with running_function(LAMBDA, {}, tmp_path / "log") as function:
         failed = function.invoke({"user_id": "a"})
     assert failed["errorType"] in ("SettingsError", "Runtime.ExitError")
     assert "ENDPOINT_NAME: expected the name of a SageMaker endpoint" in (tmp_path / "log").read_text()
 
 
-def test_a_machine_that_lambda_has_no_emulator_for_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_an_emulator_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with (
-        pytest.raises(EngineError, match="runs on Linux, x86_64 or aarch64"),
+        pytest.raises(EngineError, match="needs Linux on x86_64 or aarch64"),
         running_function(LAMBDA, {}, tmp_path / "log"),
     ):
         pass

@@ -1,4 +1,4 @@
-"""The function's environment."""
+"""The environment variables of the function."""
 
 import pytest
 from settings import Settings, SettingsError
@@ -6,7 +6,7 @@ from settings import Settings, SettingsError
 GOOD = {"ENDPOINT_NAME": "fashion", "AWS_REGION": "eu-west-1"}
 
 
-def test_the_time_outs_stay_below_those_of_the_gateway_by_default() -> None:
+def test_the_default_timeouts_are_below_those_of_the_gateway() -> None:
     settings = Settings.from_environment(GOOD)
     assert settings.endpoint_name == "fashion"
     assert settings.region == "eu-west-1"
@@ -15,7 +15,7 @@ def test_the_time_outs_stay_below_those_of_the_gateway_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         ({"ENDPOINT_NAME": ""}, "ENDPOINT_NAME: expected the name of a SageMaker endpoint; it is not set"),
         ({"AWS_REGION": ""}, "AWS_REGION: expected the endpoint's region"),
@@ -25,6 +25,6 @@ def test_the_time_outs_stay_below_those_of_the_gateway_by_default() -> None:
         ({"READ_TIMEOUT_SECONDS": "26"}, "expected at most 27 s together, below the gateway's 29 s, got 28 s"),
     ],
 )
-def test_a_bad_variable_is_named_when_the_function_is_deployed(variables: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
+def test_an_invalid_variable_is_an_error_at_the_start_of_the_function(variables: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         Settings.from_environment(GOOD | variables)

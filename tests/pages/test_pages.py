@@ -1,4 +1,4 @@
-"""Both pages look like one product, and fit a phone."""
+"""Both pages have one style and fit a phone."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from recommender.report.page import page as report_page
 from recommender.report.stages import Stages
 
 PHONE, DESKTOP = 390, 1280
-LEAST_TEXT = 11  # CSS pixels
+MIN_TEXT = 11  # CSS pixels
 STYLE = files("recommender").joinpath("pages/style.css").read_text(encoding="utf-8")
 JOINED = re.compile(r"[.;:,](?=[^\W\d])|(?<!\d)[.;:,]\d")  # two sentences or words without a space
 
@@ -61,7 +61,7 @@ def no_test(report: Report) -> Report:
     return replace(report, finished=replace(report.finished, rows=None), stages=missing, activity=missing)
 
 
-def test_both_pages_have_the_stylesheet_and_no_other(pages: list[Page]) -> None:
+def test_both_pages_have_one_stylesheet(pages: list[Page]) -> None:
     for page in pages:
         assert page.style.strip() == STYLE.strip()
 
@@ -99,10 +99,10 @@ def test_sentences_without_a_space_are_found(text: str) -> None:
 def test_the_text_of_a_plot_is_never_too_small_to_read(pages: list[Page]) -> None:
     narrowest = pixels("min-width", "svg", STYLE)
     for plot in (plot for page in pages for plot in page.plots):
-        assert smallest_text(plot) * narrowest >= LEAST_TEXT
+        assert smallest_text(plot) * narrowest >= MIN_TEXT
 
 
-def test_whatever_is_wider_than_a_phone_scrolls_in_its_own_box(pages: list[Page]) -> None:
+def test_wide_content_scrolls_in_its_own_box(pages: list[Page]) -> None:
     for page in pages:
         assert page.loose_tables == 0
         assert page.text.count("<svg") == page.text.count('<figure class="card"><svg')
@@ -113,9 +113,7 @@ def test_whatever_is_wider_than_a_phone_scrolls_in_its_own_box(pages: list[Page]
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_a_browser_neither_scrolls_sideways_nor_shrinks_the_plots(
-    pages: list[Page], width: int, tmp_path: Path
-) -> None:
+def test_on_a_phone_the_pages_fit_and_the_plots_keep_their_size(pages: list[Page], width: int, tmp_path: Path) -> None:
     for number, page in enumerate(pages):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -123,7 +121,7 @@ def test_a_browser_neither_scrolls_sideways_nor_shrinks_the_plots(
         assert found["width"] == width
         assert found["scroll"] <= width
         assert found["texts"] > 20
-        assert found["text"] >= LEAST_TEXT
+        assert found["text"] >= MIN_TEXT
 
 
 def test_the_same_values_give_the_same_bytes_and_are_escaped() -> None:

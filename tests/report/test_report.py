@@ -1,4 +1,4 @@
-"""The report of a training: what is on the page, what it says where something is missing, what it costs the job."""
+"""The report of a training: its content, its sentences about missing parts, its effect on the job."""
 
 import re
 import shutil
@@ -48,7 +48,7 @@ def missing(job: Job) -> list[str]:
 
 @pytest.fixture
 def reported(job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """A job whose train.main([]) writes the page; sizes are small."""
+    """Return a small job whose train.main([]) writes the report."""
     monkeypatch.setenv("SM_HP_REPORT", "true")
     monkeypatch.setenv("SM_HP_EMBEDDING_DIM", "4")
     return job
@@ -56,7 +56,7 @@ def reported(job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
 
 @pytest.fixture(scope="module")
 def whole(trained: Job, shared: Shared) -> Job:
-    """A job that has everything: titles, test, timestamps; train.py as a process writes its page. Not to be changed."""
+    """Return a job with titles, test channel and timestamps, trained by train.py. Tests must not change it."""
 
     def make(folder: Path) -> None:
         job = Job(folder)
@@ -77,7 +77,7 @@ def training(whole: Job) -> TrainingRun:
 
 @pytest.fixture(scope="module")
 def paper(whole: Job, shared: Shared) -> TrainingRun:
-    """The same job with the paper's pipeline."""
+    """Return the same job with the pipeline paper."""
 
     def make(folder: Path) -> None:
         job = Job(folder)
@@ -93,13 +93,13 @@ def gathered(training: TrainingRun) -> Report:
     return build(training, every_size=False)
 
 
-def test_train_py_writes_a_page_with_every_section_and_plot(whole: Job) -> None:
+def test_train_py_writes_a_report_with_every_section_and_plot(whole: Job) -> None:
     assert re.findall(r'<section id="(\w+)">', text_of(whole)) == SECTIONS
     assert plots_of(whole) == 4 + 1 + 1 + 2 + 3 + 2
     assert missing(whole) == []
 
 
-def test_the_metrics_of_the_page_are_those_of_metrics_json(whole: Job, training: TrainingRun, gathered: Report) -> None:
+def test_the_report_shows_the_metrics_of_metrics_json(whole: Job, training: TrainingRun, gathered: Report) -> None:
     metrics, text = whole.metrics, text_of(whole)
     assert isinstance(gathered.stages, Stages)
     assert training.rows is not None
@@ -147,7 +147,7 @@ def test_in_the_paper_pipeline_the_ranking_only_orders_the_100_candidates(paper:
     assert gathered.chosen == []
 
 
-def test_the_errors_by_activity_make_up_the_test_error(whole: Job, gathered: Report) -> None:
+def test_the_errors_by_activity_add_up_to_the_test_error(whole: Job, gathered: Report) -> None:
     assert not isinstance(gathered.activity, str)
     for found in (gathered.activity.of_users, gathered.activity.of_items):
         squares = sum(one.rows * one.rmse.value**2 for one in found)
@@ -157,14 +157,14 @@ def test_the_errors_by_activity_make_up_the_test_error(whole: Job, gathered: Rep
         assert all(one.rmse.low <= one.rmse.value <= one.rmse.high for one in found)
 
 
-def test_the_error_at_the_models_own_size_is_that_of_the_training(whole: Job, gathered: Report) -> None:
+def test_the_error_at_the_models_embedding_size_is_that_of_the_training(whole: Job, gathered: Report) -> None:
     assert not isinstance(gathered.sizes, str)
     assert gathered.sizes.own == 16
     assert gathered.sizes.rmse[16] == whole.metrics["validation_rmse"]
     assert list(gathered.sizes.rmse) == [10, 16, 20, 50, 100, 150, 200, 250, 300]
 
 
-def test_examples_are_what_the_recommender_answers(training: TrainingRun, gathered: Report) -> None:
+def test_examples_match_the_recommender(training: TrainingRun, gathered: Report) -> None:
     assert len(gathered.examples) == 5
     assert sorted(example.events for example in gathered.examples) == [one.events for one in gathered.examples]
     for example in gathered.examples:
@@ -182,7 +182,7 @@ def test_examples_are_what_the_recommender_answers(training: TrainingRun, gather
         ]
 
 
-def test_the_same_training_gives_the_same_bytes_but_for_its_seconds(whole: Job, training: TrainingRun) -> None:
+def test_the_same_training_gives_the_same_report_except_for_seconds(whole: Job, training: TrainingRun) -> None:
     before = text_of(whole)
     slower = {**training.metrics, **{name: 77.0 for name in training.metrics if name.startswith("seconds_")}}
     again = page(build(replace(training, metrics=slower), every_size=False))
@@ -196,7 +196,7 @@ def without_seconds(text: str) -> str:
 
 
 class Links(HTMLParser):
-    """What a browser would fetch."""
+    """A parser that collects everything that a browser would load."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class Links(HTMLParser):
         self.places += [value for name, value in attrs if name in ("src", "href", "xlink:href", "srcset", "data")]
 
 
-def test_a_browser_fetches_nothing_for_the_page_and_runs_nothing_of_it(whole: Job) -> None:
+def test_the_report_loads_nothing_and_has_no_scripts(whole: Job) -> None:
     text = text_of(whole)
     links = Links(text)
     assert [place for place in links.places if not (place or "").startswith("#")] == []
@@ -219,7 +219,7 @@ def test_a_browser_fetches_nothing_for_the_page_and_runs_nothing_of_it(whole: Jo
     assert not re.search(r"\son\w+=", text)
 
 
-def test_titles_and_ids_of_others_are_escaped_and_cut(reported: Job) -> None:
+def test_titles_and_ids_are_escaped_and_cut(reported: Job) -> None:
     reported.write("train/a.csv", RATINGS.replace("u1,", f'"{HOSTILE}",'))
     titles = "".join(f'i{item},"{HOSTILE} shirt {"very " * 300}{item}"\n' for item in range(9))
     reported.write("items/a.csv", "item_id,title\n" + titles)
@@ -317,7 +317,7 @@ def fine_scale(job: Job) -> list[str]:
     [nothing_more, unknown_users, known_users, unrated_test, unrated, without_factorization, paper_pipeline, one_rating,
      one_user, own_validation, strange_validation, sigmoid, basic, epochs, fine_scale],
 )  # fmt: skip
-def test_where_something_is_missing_the_page_says_so_and_the_rest_is_there(
+def test_the_report_says_what_is_missing_and_shows_the_rest(
     reported: Job, capfd: pytest.CaptureFixture[str], change: object
 ) -> None:
     reported.write("train/a.csv", RATINGS)
@@ -343,7 +343,7 @@ def test_the_command_always_fits_the_other_sizes(reported: Job) -> None:
     assert len(missing(reported)) == 2
 
 
-def test_a_report_that_fails_costs_the_job_nothing(reported: Job, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_report_does_not_fail_the_job(reported: Job, capfd: pytest.CaptureFixture[str]) -> None:
     reported.write("train/a.csv", RATINGS)
     assert train.main([]) == 0
     before = reported.fingerprints
@@ -351,16 +351,14 @@ def test_a_report_that_fails_costs_the_job_nothing(reported: Job, capfd: pytest.
     assert train.main([]) == 0
     assert reported.fingerprints == before
     assert reported.failure is None
-    assert not reported.container.report_file.exists()  # not that of another training
+    assert not reported.container.report_file.exists()  # the report of the earlier training is gone
     assert reported.metrics["num_users"] == 12
     out = capfd.readouterr().out
     assert "Traceback" in out
     assert "the report can't be written, see above; model and metrics are complete" in out
 
 
-def test_without_the_report_the_model_is_the_same_and_goes_on_from_the_same_checkpoints(
-    reported: Job, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_report_changes_neither_model_nor_checkpoints(reported: Job, capfd: pytest.CaptureFixture[str]) -> None:
     reported.write("train/a.csv", RATINGS)
     assert train.main([]) == 0
     before = reported.fingerprints
@@ -382,7 +380,7 @@ def test_a_job_without_the_report_loads_neither_matplotlib_nor_jinja2(job: Job) 
     assert result.stdout.splitlines()[-1] == "0 {'pandas'}"
 
 
-def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(trained_copy: Job, tmp_path: Path) -> None:
+def test_a_read_only_home_folder_causes_no_log_line(trained_copy: Job, tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.write_text("not a folder")
     folders = {name: str(home / "x") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR")}
@@ -395,7 +393,7 @@ def test_where_the_home_folder_cannot_be_written_the_log_says_nothing_of_it(trai
 
 def other_ratings(job: Job) -> str:
     job.write("train/b.csv", "user_id,item_id,rating\nsomebody,i1,5\n")
-    return "channel train: expected the events that the model was trained on, got others"
+    return "channel train: expected the events that the model was trained on, got other events"
 
 
 def no_metrics(job: Job) -> str:
@@ -409,7 +407,7 @@ def no_model(job: Job) -> str:
 
 
 @pytest.mark.parametrize("spoil", [other_ratings, no_metrics, no_model])
-def test_what_is_no_finished_training_is_named(job: Job, spoil: object) -> None:
+def test_the_report_of_an_unfinished_training_is_an_error(job: Job, spoil: object) -> None:
     job.write("train/a.csv", RATINGS)
     assert train.main(["--embedding_dim", "4"]) == 0
     assert callable(spoil)
@@ -422,7 +420,7 @@ def test_what_is_no_finished_training_is_named(job: Job, spoil: object) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_the_page_shows_what_decides_the_order(training: TrainingRun, gathered: Report) -> None:
+def test_the_report_shows_the_weights_of_the_ranking(training: TrainingRun, gathered: Report) -> None:
     found, text = gathered.weights, page(gathered)
     assert isinstance(found, Weights)
     ranking = training.recommender.model.ranking
@@ -440,7 +438,7 @@ def test_the_page_shows_what_decides_the_order(training: TrainingRun, gathered: 
     assert found.sentence in text
 
 
-def test_the_page_names_the_source_that_decides_alone(training: TrainingRun) -> None:
+def test_the_report_names_the_source_that_decides_alone(training: TrainingRun) -> None:
     metrics = {**training.metrics, "validation_ease_ndcg_at_100": 0.9}
     model = replace(training.recommender.model, ranking=LearnedRanking({"ease": 1.0}))
     found = build(replace(training, recommender=Recommender(model), metrics=metrics), every_size=False)
@@ -450,7 +448,7 @@ def test_the_page_names_the_source_that_decides_alone(training: TrainingRun) -> 
     assert "ease alone is better than the learned ranking beyond noise, so it decides the order." in page(found)
 
 
-def test_the_page_shows_the_weights_of_sessions(training: TrainingRun) -> None:
+def test_the_report_shows_the_weights_of_sessions(training: TrainingRun) -> None:
     model = replace(training.recommender.model, ranking=LearnedRanking({"ease": 1.0}, {"titles": 0.5, "log ease": 2.0}))
     found = build(replace(training, recommender=Recommender(model)), every_size=False)
     assert isinstance(found.weights, Weights)
@@ -458,7 +456,7 @@ def test_the_page_shows_the_weights_of_sessions(training: TrainingRun) -> None:
     assert ">Within a session</text>" in page(found)
 
 
-def test_the_page_shows_the_options_that_training_chose(whole: Job, gathered: Report) -> None:
+def test_the_report_shows_the_chosen_options(whole: Job, gathered: Report) -> None:
     said = re.findall(
         r"^(\w+): chosen of .*: (.*)$", whole.container.base_dir.joinpath("said").read_text(), re.MULTILINE
     )
@@ -478,7 +476,7 @@ def test_metrics_of_an_earlier_version_have_no_learning_curve(training: Training
 FEW = ["--candidate_sources", "factorization,popularity"]
 
 
-def test_the_commands_say_what_was_given_and_stay_whole_in_a_shell(reported: Job) -> None:
+def test_the_commands_have_the_given_options_and_are_quoted_for_a_shell(reported: Job) -> None:
     file = reported.write("odd name's/a.csv", RATINGS)
     assert train.main(["--base-dir", str(reported.base_dir), "--train", str(file), "--seed", "7", *FEW]) == 0
     commands = [unescape(line) for line in re.findall(r"<pre>(.*?)</pre>", text_of(reported), re.DOTALL)]
@@ -495,7 +493,7 @@ def test_the_commands_say_what_was_given_and_stay_whole_in_a_shell(reported: Job
 
 
 @pytest.mark.parametrize(("bound", "value", "users"), [("MAX_USERS", 50, 50), ("MAX_WORK", 0, 1)])
-def test_of_a_large_test_channel_some_users_are_asked_for_neighbours_and_the_page_says_so(
+def test_item_neighbours_use_a_sample_of_a_large_test_channel(
     training: TrainingRun, gathered: Report, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, users: int
 ) -> None:
     monkeypatch.setattr(f"recommender.report.stages.{bound}", value)
@@ -514,12 +512,12 @@ def test_bins_of_activity_double() -> None:
 
 
 @pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
-def test_times_since_1970_are_dates_in_any_unit_and_other_numbers_are_none(unit: int) -> None:
+def test_only_times_since_1970_become_dates(unit: int) -> None:
     assert span(np.array([1_600_000_000, 1_700_000_000]) * unit) == ("2020-09-13", "2023-11-14")
     assert span(np.arange(5) * unit) is None
 
 
-def test_a_title_that_turns_the_direction_of_writing_turns_its_own_alone(gathered: Report) -> None:
+def test_a_right_to_left_title_does_not_change_its_surroundings(gathered: Report) -> None:
     html = unescape(page(gathered))
     assert gathered.examples
     for example in gathered.examples:
@@ -527,7 +525,7 @@ def test_a_title_that_turns_the_direction_of_writing_turns_its_own_alone(gathere
             assert f"<bdi>{words}</bdi>" in html
 
 
-def test_the_page_made_again_without_the_test_channel_shows_no_figure_of_test(whole: Job, tmp_path: Path) -> None:
+def test_a_report_without_the_test_channel_has_no_test_metrics(whole: Job, tmp_path: Path) -> None:
     again = Job(tmp_path / "again")
     shutil.copytree(whole.base_dir, again.base_dir)
     shutil.rmtree(again.base_dir / "input" / "data" / "test")

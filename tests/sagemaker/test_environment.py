@@ -8,7 +8,7 @@ from recommender.sagemaker.environment import Container
 from recommender.sagemaker.server_environment import MediaType, ServerSettings
 
 
-def test_the_tree_is_that_of_sagemaker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_paths_are_those_of_sagemaker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SAGEMAKER_BASE_DIR", raising=False)
     container = Container.from_environment()
     assert container.hyperparameters_file == Path("/opt/ml/input/config/hyperparameters.json")
@@ -20,7 +20,7 @@ def test_the_tree_is_that_of_sagemaker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", "nonsense", "[" * 100_000])
-def test_hyperparameters_that_are_not_one_object_are_named(tmp_path: Path, content: str) -> None:
+def test_hyperparameters_other_than_one_object_are_an_error(tmp_path: Path, content: str) -> None:
     container = Container(tmp_path)
     container.hyperparameters_file.parent.mkdir(parents=True)
     container.hyperparameters_file.write_text(content)
@@ -28,12 +28,12 @@ def test_hyperparameters_that_are_not_one_object_are_named(tmp_path: Path, conte
         container.hyperparameters()
 
 
-def test_a_failure_is_cut_to_what_sagemaker_keeps(tmp_path: Path) -> None:
+def test_a_failure_is_cut_to_sagemakers_limit(tmp_path: Path) -> None:
     Container(tmp_path).write_failure("é" * 5_000)
     assert Container(tmp_path).failure_file.read_text(encoding="utf-8") == "é" * 1024
 
 
-def test_the_server_is_as_the_environment_says() -> None:
+def test_the_environment_sets_the_server() -> None:
     assert ServerSettings.from_environment(
         {
             "SAGEMAKER_BIND_TO_PORT": "9000",
@@ -56,7 +56,7 @@ def test_the_server_is_as_the_environment_says() -> None:
     assert ServerSettings.from_environment({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "0"}).max_payload_in_mb == 100
 
 
-def test_the_names_of_amazons_sample_are_heard_where_its_toolkits_are_not_set() -> None:
+def test_short_names_of_variables_count_if_the_long_ones_are_not_set() -> None:
     short = {"MODEL_SERVER_WORKERS": "5", "MODEL_SERVER_TIMEOUT": "7"}
     settings = ServerSettings.from_environment(short)
     assert (settings.workers, settings.timeout) == (5, 7)
@@ -84,13 +84,13 @@ def test_a_log_level_is_a_number_or_a_name(value: str, level: int) -> None:
         ),
     ],
 )
-def test_a_setting_that_can_not_be_is_named(name: str, value: str, expected: str) -> None:
+def test_an_invalid_variable_of_the_server_is_an_error(name: str, value: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=f"^{name}: {expected}"):
         ServerSettings.from_environment({name: value})
 
 
 @pytest.mark.parametrize("name", ["SAGEMAKER_BIND_TO_PORT", "SAGEMAKER_MODEL_SERVER_WORKERS"])
 @pytest.mark.parametrize("value", ["0", "-1", "http", "1.5", "65536", "9" * 10_000, "²"])
-def test_a_variable_that_is_not_a_whole_number_in_range_is_named(name: str, value: str) -> None:
+def test_a_variable_must_be_a_whole_number_in_its_range(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"{name}: expected a whole number from 1 to"):
         ServerSettings.from_environment({name: value})

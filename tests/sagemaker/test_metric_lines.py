@@ -13,7 +13,7 @@ from recommender.training.objectives import objective_of
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_metric_is_read_back_from_its_line(value: float) -> None:
+def test_the_regular_expression_of_each_metric_reads_its_line(value: float) -> None:
     names = [definition["Name"] for definition in metric_definitions()]
     line = " ".join(metric_lines({name: value + number for number, name in enumerate(names)}))
     for number, definition in enumerate(metric_definitions()):
@@ -44,7 +44,7 @@ MOST = 40  # definitions of one job (contract T21)
         ),
     ],
 )  # fmt: skip
-def test_sagemaker_reads_the_metrics_that_say_most_and_the_objective_of_a_search(
+def test_metric_definitions_have_the_main_metrics_and_the_objective(
     values: dict[str, object], expected: list[str]
 ) -> None:
     config = TrainConfig.from_hyperparameters(values, "test")

@@ -1,4 +1,4 @@
-"""The HTTP contract: what is answered, and that no input gets a 500 or a stack trace."""
+"""The HTTP contract: responses and errors; no input gets a 500 or a stack trace."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ def test_ping_is_200(client: FlaskClient) -> None:
     assert client.get("/ping").status_code == 200
 
 
-def test_an_answer_has_ids_and_items_and_its_source(client: FlaskClient, user_id: str) -> None:
+def test_a_response_has_ids_items_and_its_source(client: FlaskClient, user_id: str) -> None:
     status, answer = post(client, {"user_id": user_id})
     assert status == 200
     assert list(answer) == ["user_id", "recommended_items", "items", "source"]
@@ -69,7 +69,7 @@ def test_a_new_user_with_a_history_is_folded_in(client: FlaskClient, item_id: st
     assert item_id not in answer["recommended_items"]
 
 
-def test_the_only_event_of_a_new_user_is_in_every_reason_that_has_items(client: FlaskClient, item_id: str) -> None:
+def test_reasons_name_the_only_event_of_a_new_user(client: FlaskClient, item_id: str) -> None:
     for event in ({"item_id": item_id}, {"item_id": item_id, "rating": 5, "timestamp": "2018-09-20"}):
         _, answer = post(client, {"user_id": "new", "history": [event]})
         reasons = [because["item_ids"] for item in answer["items"] for because in item["because"]]
@@ -78,14 +78,14 @@ def test_the_only_event_of_a_new_user_is_in_every_reason_that_has_items(client: 
 
 
 @pytest.mark.parametrize("event", [{}, {"rating": None}, {"timestamp": None}, {"rating": None, "timestamp": None}])
-def test_an_event_without_a_rating_is_an_event(client: FlaskClient, item_id: str, event: dict[str, None]) -> None:
+def test_an_event_needs_no_rating(client: FlaskClient, item_id: str, event: dict[str, None]) -> None:
     status, answer = post(client, {"user_id": "new", "history": [{"item_id": item_id, **event}]})
     assert (status, answer["source"], len(answer["items"])) == (200, "fold_in", 5)
     assert item_id not in answer["recommended_items"]
     assert answer == post(client, {"user_id": "new", "history": [{"item_id": item_id}]})[1]
 
 
-def test_a_time_may_be_a_text_or_a_number_of_any_unit(client: FlaskClient, trained: Job) -> None:
+def test_a_timestamp_may_be_a_text_or_a_number_in_any_unit(client: FlaskClient, trained: Job) -> None:
     items = trained.ratings()["item_id"].unique()[:3].tolist()
 
     def answer(*times: object) -> object:
@@ -100,12 +100,12 @@ def test_a_time_may_be_a_text_or_a_number_of_any_unit(client: FlaskClient, train
 
 
 @pytest.mark.parametrize("history", [[], [{"item_id": "no such item", "rating": 5}]])
-def test_being_new_is_never_an_error(client: FlaskClient, history: list[object]) -> None:
+def test_an_unknown_user_is_no_error(client: FlaskClient, history: list[object]) -> None:
     status, answer = post(client, {"user_id": "new", "history": history})
     assert (status, answer["source"], len(answer["items"])) == (200, "popular", 5)
 
 
-def test_options_are_obeyed(client: FlaskClient, recommender: Recommender, user_id: str) -> None:
+def test_the_options_of_a_request_take_effect(client: FlaskClient, recommender: Recommender, user_id: str) -> None:
     assert len(post(client, {"user_id": user_id, "top_k": 7})[1]["items"]) == 7
     assert len(post(client, {"user_id": user_id, "top_k": 150})[1]["items"]) == 150  # more than the 100 candidates
     assert len(post(client, {"user_id": user_id, "top_k": 3, "num_candidates": 3})[1]["items"]) == 3
@@ -116,7 +116,7 @@ def test_options_are_obeyed(client: FlaskClient, recommender: Recommender, user_
     assert set(everything) - set(unseen) == history
 
 
-def test_each_instance_gets_its_answer_and_an_error_is_an_entry(client: FlaskClient, user_id: str) -> None:
+def test_each_instance_gets_a_response_or_an_error_in_its_place(client: FlaskClient, user_id: str) -> None:
     entries = [{"user_id": user_id}, {"user": "x"}, 7, {"user_id": "new"}, {"user_id": user_id, "top_k": 0}]
     status, answer = post(client, {"instances": entries})
     assert status == 200
@@ -191,7 +191,7 @@ EVENT = {"item_id": "a", "rating": 5}
         ({"instances": [], "top_k": 3}, "top_k", "no field next to 'instances'"),
     ],
 )
-def test_a_bad_value_is_a_400_that_names_the_field(
+def test_an_invalid_value_is_a_400_that_names_the_field(
     client: FlaskClient, value: object, field: str, expected: str
 ) -> None:
     status, answer = post(client, value)
@@ -203,7 +203,7 @@ def test_a_bad_value_is_a_400_that_names_the_field(
 
 @pytest.mark.parametrize("name", ["\n<b>", "x" * 100_000, "\x1b[31m", "a\u2028b"])
 @pytest.mark.parametrize("value", [{"user_id": "u"}, {"instances": []}, {"user_id": "u", "history": [EVENT]}])
-def test_a_name_that_the_caller_made_up_leaves_the_message_one_short_line(
+def test_the_message_about_an_unknown_field_is_one_short_line(
     client: FlaskClient, value: dict[str, Any], name: str
 ) -> None:
     wrong = {**value, "history": [{**EVENT, name: 1}]} if "history" in value else {**value, name: 1}
@@ -216,7 +216,7 @@ def test_a_name_that_the_caller_made_up_leaves_the_message_one_short_line(
 
 
 @pytest.mark.parametrize(("top_k", "num_candidates"), [(7.0, 100), (7, 7.0), (7e0, 70e0)])
-def test_a_whole_number_may_be_written_with_a_point(client: FlaskClient, top_k: float, num_candidates: float) -> None:
+def test_a_whole_number_may_have_a_decimal_point(client: FlaskClient, top_k: float, num_candidates: float) -> None:
     status, answer = post(client, {"user_id": "u", "top_k": top_k, "num_candidates": num_candidates})
     assert (status, len(answer["items"])) == (200, 7)
 
@@ -258,7 +258,7 @@ times = st.integers() | st.floats() | st.datetimes().map(str) | st.text(max_size
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(times, st.floats(0, 6) | st.none()), min_size=1, max_size=6))
-def test_any_history_is_answered_or_refused_by_the_field(
+def test_any_history_gets_items_or_an_error_with_its_field(
     client: FlaskClient, trained: Job, events: list[tuple[object, float | None]]
 ) -> None:
     items = trained.ratings()["item_id"].unique()
@@ -271,43 +271,43 @@ def test_any_history_is_answered_or_refused_by_the_field(
         assert (answer["source"], len(answer["items"])) == ("fold_in", 5)
     else:
         assert status == 400
-        assert answer["field"].startswith("history[") or "JSON" in answer["error"]  # NaN is no JSON
+        assert answer["field"].startswith("history[") or "JSON" in answer["error"]  # JSON has no NaN
         assert "expected" in answer["error"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(fields, json_values) | json_values)
-def test_any_json_is_answered_or_refused(client: FlaskClient, value: object) -> None:
+def test_any_json_gets_items_or_a_400(client: FlaskClient, value: object) -> None:
     status, answer = post(client, value)
     assert status in (200, 400)
     assert ("error" in answer) == (status == 400)
 
 
-def test_a_body_that_is_too_large_is_a_413(client: FlaskClient) -> None:
+def test_a_too_large_body_is_a_413(client: FlaskClient) -> None:
     status, answer = post_bytes(client, b" " * (MAX_BODY_BYTES + 1))
     assert status == 413
     assert str(MAX_BODY_BYTES) in answer["error"]
 
 
-def test_a_body_of_the_largest_size_is_taken(client: FlaskClient) -> None:
+def test_a_body_of_the_maximum_size_is_accepted(client: FlaskClient) -> None:
     body = b'{"user_id": "u"}'
     assert post_bytes(client, body + b" " * (MAX_BODY_BYTES - len(body)))[0] == 200
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-npy", "", "application/json; charset=utf-16"])
-def test_another_content_type_is_a_415(client: FlaskClient, media_type: str) -> None:
+def test_an_unknown_content_type_is_a_415(client: FlaskClient, media_type: str) -> None:
     status, answer = post_bytes(client, b'{"user_id": "u"}', **{"Content-Type": media_type})
     assert status == 415
     assert "application/json" in answer["error"]
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON"])
-def test_json_may_come_with_parameters(client: FlaskClient, media_type: str) -> None:
+def test_content_type_json_may_have_parameters(client: FlaskClient, media_type: str) -> None:
     assert post_bytes(client, b'{"user_id": "u"}', **{"Content-Type": media_type})[0] == 200
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/png, audio/*;q=0.5", "*/*;q=0"])
-def test_another_accept_is_a_406(client: FlaskClient, accept: str) -> None:
+def test_an_unknown_accept_is_a_406(client: FlaskClient, accept: str) -> None:
     status, answer = post_bytes(client, b'{"user_id": "u"}', Accept=accept)
     assert status == 406
     assert "application/json" in answer["error"]
@@ -316,7 +316,7 @@ def test_another_accept_is_a_406(client: FlaskClient, accept: str) -> None:
 @pytest.mark.parametrize(
     "accept", ["*/*", "application/json", "application/*", "text/html, application/json;q=0.1", ""]
 )
-def test_an_accept_that_allows_json_is_fine(client: FlaskClient, accept: str) -> None:
+def test_an_accept_that_includes_json_is_accepted(client: FlaskClient, accept: str) -> None:
     assert post_bytes(client, b'{"user_id": "u"}', Accept=accept)[0] == 200
 
 
@@ -331,7 +331,7 @@ def test_an_accept_that_allows_json_is_fine(client: FlaskClient, accept: str) ->
         ("POST", "/execution-parameters", 405, "GET"),
     ],
 )
-def test_other_paths_and_methods_are_refused_in_json(
+def test_other_paths_and_methods_get_errors_in_json(
     client: FlaskClient, method: str, path: str, status: int, allowed: str | None
 ) -> None:
     response = client.open(path, method=method)
@@ -341,7 +341,7 @@ def test_other_paths_and_methods_are_refused_in_json(
 
 
 def test_a_bug_is_a_500_without_a_stack_trace(trained: Job, capfd: pytest.CaptureFixture[str]) -> None:
-    """A model whose arrays contradict each other, as no checksum can see."""
+    """Return a model whose arrays contradict each other, which no checksum shows."""
     broken = Recommender.load(trained.container.model_dir)
     object.__setattr__(broken.model.histories, "item_num", np.full(10**6, 10**6, np.int32))
     client = create_app(broken).test_client()
@@ -351,7 +351,7 @@ def test_a_bug_is_a_500_without_a_stack_trace(trained: Job, capfd: pytest.Captur
     assert client.get("/ping").status_code == 200
 
 
-def test_answers_are_plain_json_without_nan(client: FlaskClient, user_id: str) -> None:
+def test_responses_are_plain_json_without_nan(client: FlaskClient, user_id: str) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 

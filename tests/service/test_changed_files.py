@@ -1,4 +1,4 @@
-"""The model folder changes under a running server: the answers stay those of the model that was loaded."""
+"""The model folder changes while a server runs: the responses stay those of the loaded model."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from recommender.service.process import Server, running_server
 
 
 def answers(server: Server, users: list[str], item: str) -> list[bytes]:
-    """The bodies of the responses to users with and without a new event."""
+    """Return the bodies of the responses for users with and without a new event."""
     histories: list[list[dict[str, str]]] = [[], [{"item_id": item}]]
     requests = [{"user_id": user, "history": history} for user in users for history in histories]
     found = []
@@ -29,7 +29,7 @@ def answers(server: Server, users: list[str], item: str) -> list[bytes]:
 
 
 def overwritten(path: Path, other: Path) -> None:
-    """What `cp` does: the same file with other content."""
+    """Overwrite a file as `cp` does: the same file gets other content."""
     shutil.copyfile(other / path.name, path)
 
 
@@ -47,7 +47,7 @@ def removed(path: Path, _: Path) -> None:
     path.unlink()
 
 
-def test_files_that_are_overwritten_truncated_or_removed_change_no_answer(trained_copy: Job, tmp_path: Path) -> None:
+def test_changed_or_removed_model_files_do_not_change_responses(trained_copy: Job, tmp_path: Path) -> None:
     folder, other = trained_copy.container.model_dir, tmp_path / "other"
     model = Recommender.load(folder).model
     users, item = [*list(model.users)[:10], "nobody"], model.items.id(7)

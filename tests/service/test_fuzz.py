@@ -1,4 +1,4 @@
-"""Thousands of hostile requests to a real server with one worker: FUZZ_REQUESTS of them, 2,000 if it does not say.
+"""Thousands of hostile requests to a real server with one worker: FUZZ_REQUESTS of them, by default 2,000.
 
 `make fuzz` sends 100,000.
 """
@@ -23,8 +23,8 @@ from recommender.service.process import SERVE, Server, running_server
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
 A_ROUND, A_CHECK = 500, 20  # requests with one seed; requests between two checks
-SECONDS = 20  # in which a response must have come
-MOST_NEW_MB = 40  # of memory, after all requests
+SECONDS = 20  # maximum time for a response
+MAX_NEW_MB = 40  # of memory, after all requests
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
 KNOWN = 20  # users and items of the model
 
@@ -52,18 +52,18 @@ def megabytes(process: str) -> float:
 
 
 def received(server: Server, sent: Sent) -> bytes:
-    """Send, and return all that the server sends until it closes the connection."""
+    """Send data; return everything that the server sends until it closes the connection."""
     answer = bytearray()
     with socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS) as client:
         if sent.is_reset:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        with suppress(ConnectionError):  # the server may have said all it has to say
+        with suppress(ConnectionError):  # the server may have closed the connection
             size = len(sent.data) // sent.pieces + 1
             for begin in range(0, len(sent.data), size):
                 client.sendall(sent.data[begin : begin + size])
         if sent.is_reset:
             return b""
-        with suppress(OSError):  # the same: not connected any more
+        with suppress(OSError):  # not connected any more
             client.shutdown(socket.SHUT_WR)
         with suppress(ConnectionError):
             while part := client.recv(2**16):
@@ -71,7 +71,7 @@ def received(server: Server, sent: Sent) -> bytes:
     return bytes(answer)
 
 
-def test_whatever_clients_send_each_response_is_right_and_the_worker_lives(
+def test_hostile_requests_get_valid_responses_and_the_worker_survives(
     server: Server, recommender: Recommender, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = recommender.model
@@ -86,7 +86,7 @@ def test_whatever_clients_send_each_response_is_right_and_the_worker_lives(
     @settings(
         max_examples=A_ROUND,
         database=None,
-        phases=[Phase.generate],  # the message names the one request that matters
+        phases=[Phase.generate],  # the message names the failing request
         suppress_health_check=list(HealthCheck),
     )
     @given(hostile(users, items))
@@ -108,7 +108,7 @@ def test_whatever_clients_send_each_response_is_right_and_the_worker_lives(
     assert sent_in_all >= REQUESTS // A_ROUND * A_ROUND
     assert worker_of(server) == worker
     drift = memory[-1] - memory[len(memory) // 10]
-    assert drift < MOST_NEW_MB
+    assert drift < MAX_NEW_MB
     assert "Traceback" not in log.read_text(errors="replace")
     assert statuses[200] > 0.1 * REQUESTS
     assert statuses[400] > 0.1 * REQUESTS

@@ -1,4 +1,4 @@
-"""What one client can do to a server: a real process with one worker, over raw sockets and real HTTP clients."""
+"""Hostile clients and a real server process with one worker, over raw sockets and real HTTP clients."""
 
 import itertools
 import json
@@ -25,7 +25,7 @@ from recommender.service.load import MAX_BODIES
 from recommender.service.process import Server, running_server
 from recommender.service.server import MAX_CONNECTIONS
 
-MOST = DEFAULT_PAYLOAD_IN_MB * 2**20  # bytes of a body
+MAX_BODY = DEFAULT_PAYLOAD_IN_MB * 2**20  # bytes
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -91,13 +91,13 @@ def many(server: Server, count: int, data: bytes) -> Iterator[list[socket.socket
 
 
 def peak_mb(server: Server) -> float:
-    """Return the largest memory that a process of the server has had."""
+    """Return the maximum memory of any process of the server so far."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     status = [Path(f"/proc/{child}/status").read_text() for child in children]
     return max(int(text.partition("VmHWM:")[2].split()[0]) / 1024 for text in status)
 
 
-@pytest.mark.parametrize("size", [10**6, MOST])
+@pytest.mark.parametrize("size", [10**6, MAX_BODY])
 @pytest.mark.parametrize("media_type", ["application/jsonlines", "text/csv"])
 def test_records_are_counted_before_they_are_parsed(server: Server, media_type: str, size: int) -> None:
     before = peak_mb(server)
@@ -123,7 +123,9 @@ def test_records_are_counted_before_they_are_parsed(server: Server, media_type: 
     ],
     ids=["keys", "user_id", "item_id", "keys of an event", "events", "lists", "instances", "depth", "digits"],
 )
-def test_a_body_of_the_largest_size_is_refused_in_one_short_line(server: Server, body: str, field: str) -> None:
+def test_a_body_of_the_maximum_size_with_too_many_values_gets_a_short_error(
+    server: Server, body: str, field: str
+) -> None:
     before = peak_mb(server)
     status, answer = send(server, request_of(body.encode()))
     assert (status, answer["field"]) == (400, field)
@@ -132,7 +134,7 @@ def test_a_body_of_the_largest_size_is_refused_in_one_short_line(server: Server,
     assert still_serves(server)
 
 
-def test_values_of_json_lines_are_bounded_in_all_lines_together(server: Server) -> None:
+def test_the_limit_of_json_values_is_for_all_lines_together(server: Server) -> None:
     before = peak_mb(server)
     line = b"[" + b"{}," * 2_000 + b"{}]\n"
     status, answer = send(server, request_of(line * 1_000, "application/jsonlines"))
@@ -143,7 +145,7 @@ def test_values_of_json_lines_are_bounded_in_all_lines_together(server: Server) 
 
 
 def slowest_ping(server: Server, client: Callable[[], object]) -> float:
-    """Return the seconds of the slowest of the pings that are sent while a client does something."""
+    """Return the seconds of the slowest ping during an action of a client."""
     slowest = 0.0
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(client)
@@ -162,8 +164,8 @@ CHUNKED = (
 
 
 @pytest.mark.parametrize("extension", [b"", b";" + b"x" * 4_000])
-def test_a_body_of_tiny_chunks_is_refused_and_holds_up_no_other(server: Server, extension: bytes) -> None:
-    """Each chunk costs the worker some microseconds, however small it is: a million took seconds."""
+def test_a_body_of_tiny_chunks_is_refused_and_blocks_no_other(server: Server, extension: bytes) -> None:
+    """Send tiny chunks: each costs the worker some microseconds, so a million took seconds."""
 
     def client() -> None:
         part = (b"1" + extension + b"\r\n \r\n") * 100
@@ -175,11 +177,11 @@ def test_a_body_of_tiny_chunks_is_refused_and_holds_up_no_other(server: Server, 
         assert status == 400
         assert "at most 50,000 chunks" in answer["error"]
 
-    assert slowest_ping(server, client) < 1  # 0.1 on a quiet core; other tests run next to this one
+    assert slowest_ping(server, client) < 1  # 0.1 on an idle core; other tests run at the same time
     assert still_serves(server)
 
 
-def test_a_body_of_large_chunks_is_taken(server: Server) -> None:
+def test_a_body_of_large_chunks_is_accepted(server: Server) -> None:
     body = b'{"user_id": "new"}' + b" " * 1_000_000
     parts = [body[at : at + 1_000] for at in range(0, len(body), 1_000)]
     data = CHUNKED + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
@@ -200,9 +202,7 @@ KEYS = ",".join(f'"{number:06x}":1' for number in range(500_000))
     ],
     ids=["object", "line", "next to instances", "instance", "event"],
 )
-def test_more_values_than_a_request_can_need_are_counted_before_they_are_decoded(
-    server: Server, body: str, media_type: str
-) -> None:
+def test_too_many_json_values_are_refused_before_they_are_decoded(server: Server, body: str, media_type: str) -> None:
     before = peak_mb(server)
     status, answer = send(server, request_of(body.encode(), media_type))
     assert status == 400
@@ -210,7 +210,7 @@ def test_more_values_than_a_request_can_need_are_counted_before_they_are_decoded
     assert peak_mb(server) - before < 60
 
 
-def test_a_request_with_every_field_of_every_event_is_within_the_bounds(server: Server) -> None:
+def test_the_largest_valid_request_is_within_the_limits(server: Server) -> None:
     event = {"item_id": "i", "rating": 5.0, "timestamp": 1.5e9}
     record = {"user_id": "u", "history": [event] * LIMITS.max_history, "top_k": 5, "num_candidates": 5}
     records = [record | {"exclude_seen": True}] * (LIMITS.max_history_in_all // LIMITS.max_history)
@@ -225,14 +225,14 @@ def test_a_long_accept_is_a_406_before_it_is_parsed(server: Server, accept: str)
     assert answer["error"].startswith("Accept: expected at most 1,000 characters, got ")
 
 
-def test_a_long_content_type_is_a_415_and_its_charset_is_not_lost(server: Server) -> None:
+def test_a_long_content_type_is_a_415(server: Server) -> None:
     media_type = f'application/json; a="{"b" * 1_000}"; charset=latin-1'
     status, answer = send(server, request_of(b'{"user_id": "u"}', media_type))
     assert status == 415
     assert answer["error"].startswith("Content-Type: expected at most 1,000 characters, got ")
 
 
-def test_a_transfer_encoding_that_is_not_decoded_is_named(server: Server) -> None:
+def test_the_error_names_an_unsupported_transfer_encoding(server: Server) -> None:
     data = CHUNKED.replace(b"chunked", b"gzip, chunked") + b"2\r\n{}\r\n0\r\n\r\n"
     status, answer = send(server, data)
     assert (status, answer["error"]) == (
@@ -241,48 +241,48 @@ def test_a_transfer_encoding_that_is_not_decoded_is_named(server: Server) -> Non
     )
 
 
-def test_an_upgrade_that_is_not_supported_is_ignored(server: Server) -> None:
+def test_an_unsupported_upgrade_is_ignored(server: Server) -> None:
     data = b"GET /ping HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     assert send(server, data)[0] == 200
 
 
-def test_items_of_all_records_are_bounded_before_the_work(server: Server) -> None:
+def test_the_items_of_all_records_are_limited_before_the_work(server: Server) -> None:
     body = json.dumps({"instances": [{"user_id": "u", "top_k": 1_000}] * 500})
     status, answer = send(server, request_of(body.encode()))
     assert (status, answer["field"]) == (400, "instances")
     assert "top_k of at most 20000 in all records: send fewer records or a smaller number" in answer["error"]
 
 
-def test_history_events_of_all_records_are_bounded(server: Server) -> None:
+def test_the_history_events_of_all_records_are_limited(server: Server) -> None:
     record = {"user_id": "u", "history": [{"item_id": "i"}] * 600}
     status, answer = send(server, request_of(json.dumps({"instances": [record] * 100}).encode()))
     assert (status, answer["field"]) == (400, "instances")
     assert "events of history of at most 50000 in all records" in answer["error"]
 
 
-def test_clients_that_announce_a_body_and_send_none_hold_up_no_other(server: Server) -> None:
+def test_clients_that_announce_a_body_and_send_none_block_no_other(server: Server) -> None:
     with many(server, MAX_CONNECTIONS, head(6_000_000)):
         assert still_serves(server)
     assert still_serves(server)
 
 
-def test_bodies_that_fill_the_memory_are_refused_and_small_ones_are_not(server: Server) -> None:
+def test_large_bodies_are_refused_at_the_memory_limit_and_small_ones_are_not(server: Server) -> None:
     before = peak_mb(server)
-    part = head(MOST) + b" " * (MOST - 1)
+    part = head(MAX_BODY) + b" " * (MAX_BODY - 1)
     with ExitStack() as stack:
         clients = [stack.enter_context(connected(server, part)) for _ in range(MAX_BODIES + 8)]
         assert still_serves(server)
         for client in clients:
             client.sendall(b" ")
         statuses = Counter(response_of(client)[0] for client in clients)
-    assert statuses.keys() == {400, 503}  # a body of spaces is no JSON
+    assert statuses.keys() == {400, 503}  # a body of spaces is not JSON
     assert statuses[503] >= 8
     assert peak_mb(server) - before < (MAX_BODIES + 8) * DEFAULT_PAYLOAD_IN_MB
     assert still_serves(server)
 
 
-def test_values_that_fill_the_memory_are_refused_and_small_ones_are_not(server: Server) -> None:
-    """The histories of 40 requests within every bound take some 15 MB each once they are decoded."""
+def test_decoded_values_are_refused_at_the_memory_limit_and_small_ones_are_not(server: Server) -> None:
+    """Send 40 requests within every limit, whose decoded histories take some 15 MB each."""
     before = peak_mb(server)
     ids = itertools.count()
     history = [[{"item_id": f"item-{next(ids)}"} for _ in range(LIMITS.max_history)] for _ in range(50)]
@@ -297,8 +297,8 @@ def test_values_that_fill_the_memory_are_refused_and_small_ones_are_not(server: 
     assert still_serves(server)
 
 
-def test_a_503_says_when_to_try_again(server: Server) -> None:
-    part = head(MOST) + b" " * (MOST - 1)
+def test_a_503_has_retry_after(server: Server) -> None:
+    part = head(MAX_BODY) + b" " * (MAX_BODY - 1)
     with ExitStack() as stack:
         clients = [stack.enter_context(connected(server, part)) for _ in range(MAX_BODIES + 2)]
         response = HTTPResponse(clients[-1])
@@ -307,7 +307,7 @@ def test_a_503_says_when_to_try_again(server: Server) -> None:
         assert "Try again" in json.loads(response.read())["error"]
 
 
-def test_unfinished_heads_are_refused_above_a_size(server: Server) -> None:
+def test_an_unfinished_head_has_a_maximum_size(server: Server) -> None:
     long_head = b"GET /ping HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 4_000) for n in range(190))
     with many(server, 100, long_head[:50_000]):
         assert still_serves(server)
@@ -319,7 +319,7 @@ def test_unfinished_heads_are_refused_above_a_size(server: Server) -> None:
 
 @pytest.mark.parametrize("megabytes", [7, 20])
 def test_a_client_that_sends_too_much_reads_the_413(server: Server, megabytes: int) -> None:
-    """urllib writes the whole body before it reads; a connection that is closed at once would be reset."""
+    """Send with urllib, which writes the whole body before it reads; closing at once would reset the connection."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{server.port}/invocations",
         b" " * (megabytes * 10**6),
@@ -328,13 +328,13 @@ def test_a_client_that_sends_too_much_reads_the_413(server: Server, megabytes: i
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=60)
     assert refused.value.code == 413
-    assert f"at most {MOST} bytes" in json.loads(refused.value.read())["error"]
+    assert f"at most {MAX_BODY} bytes" in json.loads(refused.value.read())["error"]
 
 
 @pytest.mark.parametrize(
     ("path", "media_type", "status"), [("/other", "application/json", 404), ("/invocations", "image/png", 415)]
 )
-def test_a_client_that_sends_what_nobody_reads_gets_its_response(
+def test_a_client_that_sends_a_needless_body_reads_its_response(
     server: Server, path: str, media_type: str, status: int
 ) -> None:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
@@ -348,14 +348,16 @@ def test_a_client_that_sends_what_nobody_reads_gets_its_response(
 def test_a_client_that_sends_more_after_its_last_request_reads_the_whole_response(
     server: Server, last: str, surplus: bytes
 ) -> None:
-    """A connection that is closed with unread bytes is reset, and the rest of the response is dropped."""
+    """Leave bytes unread: closing then would reset the connection and drop the rest of the response."""
     body = json.dumps({"instances": [{"user_id": "new", "top_k": 20}] * 500}).encode()
     with socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # so that the server still has the rest
+        client.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16
+        )  # so that the server can't send everything at once
         client.settimeout(60)
         client.connect(("127.0.0.1", server.port))
         client.sendall(request_of(body).replace(b"HTTP/1.1", last.encode(), 1))
-        assert server.request("GET", "/ping")[0] == 200  # the server has read the request
+        assert server.request("GET", "/ping")[0] == 200  # by now the server has read the request
         client.sendall(surplus)
         response = HTTPResponse(client)
         response.begin()
@@ -364,17 +366,17 @@ def test_a_client_that_sends_more_after_its_last_request_reads_the_whole_respons
 
 
 @pytest.mark.parametrize("count", [MAX_CONNECTIONS, 2 * MAX_CONNECTIONS])
-def test_idle_connections_make_room_for_a_client_that_asks(server: Server, count: int) -> None:
+def test_idle_connections_make_room_for_a_new_client(server: Server, count: int) -> None:
     with many(server, count, b""):
         assert still_serves(server)
 
 
-def test_connections_kept_alive_make_room_for_a_client_that_asks(server: Server) -> None:
+def test_kept_alive_connections_make_room_for_a_new_client(server: Server) -> None:
     with many(server, MAX_CONNECTIONS + 10, b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"):
         assert still_serves(server)
 
 
-def test_an_idle_connection_does_not_delay_the_end(trained: Job) -> None:
+def test_an_idle_connection_does_not_delay_the_stop(trained: Job) -> None:
     with (
         running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server,
         connected(server, b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n") as kept,
@@ -382,14 +384,14 @@ def test_an_idle_connection_does_not_delay_the_end(trained: Job) -> None:
     ):
         assert response_of(kept)[0] == 200
         server.process.terminate()
-        assert server.process.wait(timeout=15) == 0  # 25 s are for requests in progress
+        assert server.process.wait(timeout=15) == 0  # requests in progress would get 25 s
 
 
-def test_a_request_that_has_arrived_is_answered_after_sigterm(trained: Job) -> None:
+def test_a_request_that_has_arrived_gets_its_response_after_sigterm(trained: Job) -> None:
     with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
         body = json.dumps({"instances": [{"user_id": "new"}] * 100}).encode()
         with connected(server, request_of(body)) as client:
-            assert server.request("GET", "/ping")[0] == 200  # its connection is the later one
+            assert server.request("GET", "/ping")[0] == 200  # this connection is the newer one
             server.process.terminate()
             status, answer = response_of(client)
         assert (status, len(answer["predictions"])) == (200, 100)
@@ -415,7 +417,7 @@ def test_a_header_for_proxies_changes_nothing(server: Server, header: str) -> No
         (head(0) + b"", 400),
     ],
 )
-def test_what_is_no_request_gets_an_error_in_json(server: Server, data: bytes, status: int) -> None:
+def test_invalid_http_gets_an_error_in_json(server: Server, data: bytes, status: int) -> None:
     found, answer = send(server, data, half_closes=True)
     assert found == status
     assert answer.keys() == {"error", "field"}

@@ -1,4 +1,4 @@
-"""Media types in and out, headers given back, batch transforms and the log of requests."""
+"""Media types of requests and responses, returned headers, batch transforms and the log of requests."""
 
 import csv
 import gzip
@@ -48,14 +48,14 @@ def answer_of(client: FlaskClient, question: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("content_type", [LINES, "application/x-ndjson", "Application/X-JSONLines; charset=UTF-8"])
-def test_json_lines_are_answered_line_by_line(client: FlaskClient, user_id: str, content_type: str) -> None:
+def test_json_lines_get_one_response_per_line(client: FlaskClient, user_id: str, content_type: str) -> None:
     questions: list[dict[str, Any]] = [{"user_id": user_id}, {"user_id": "new"}, {"user_id": user_id, "top_k": 2}]
     response = ask(client, "\r\n".join(map(json.dumps, questions)) + "\n", content_type)
     assert response.mimetype == LINES
     assert [json.loads(line) for line in lines_of(response)] == [answer_of(client, question) for question in questions]
 
 
-def test_csv_is_answered_by_users_sources_and_items(client: FlaskClient, user_id: str) -> None:
+def test_a_csv_response_has_user_source_and_items(client: FlaskClient, user_id: str) -> None:
     response = ask(client, f'{user_id}\n"new, ""quoted"""\n', CSV + "; charset=utf-8")
     assert response.mimetype == CSV
     known, new = csv.reader(lines_of(response))
@@ -78,7 +78,7 @@ def test_csv_is_answered_by_users_sources_and_items(client: FlaskClient, user_id
         (CSV, "application/*", JSON),
     ],
 )
-def test_an_answer_has_the_media_type_that_is_wanted(
+def test_accept_decides_the_media_type_of_the_response(
     client: FlaskClient, user_id: str, content_type: str, accept: str, answered: str
 ) -> None:
     bodies = {JSON: json.dumps({"user_id": user_id}), LINES: json.dumps({"user_id": user_id}), CSV: user_id}
@@ -92,13 +92,13 @@ def test_an_answer_has_the_media_type_that_is_wanted(
         assert value == (expected if content_type == JSON or answered != JSON else {"predictions": [expected]})
 
 
-def test_the_environment_says_what_an_answer_is_where_the_request_does_not(recommender: Recommender) -> None:
+def test_an_environment_variable_sets_the_default_media_type(recommender: Recommender) -> None:
     client = create_app(recommender, ServerSettings(accept=MediaType.CSV)).test_client()
     assert ask(client, '{"user_id": "u"}', JSON).mimetype == CSV
     assert ask(client, '{"user_id": "u"}', JSON, JSON).mimetype == JSON
 
 
-def test_a_bad_request_is_json_whatever_is_wanted(client: FlaskClient) -> None:
+def test_errors_are_json_whatever_accept_says(client: FlaskClient) -> None:
     response = ask(client, "{}", JSON, CSV)
     assert (response.status_code, response.mimetype) == (400, JSON)
     assert response.get_json()["field"] == "user_id"
@@ -117,7 +117,7 @@ BAD_LINES = [
 
 
 @pytest.mark.parametrize("accept", [LINES, CSV, JSON])
-def test_a_bad_line_is_an_answer_of_its_own_in_its_place(client: FlaskClient, user_id: str, accept: str) -> None:
+def test_an_invalid_line_gets_an_error_in_its_place(client: FlaskClient, user_id: str, accept: str) -> None:
     good = json.dumps({"user_id": user_id})
     body = "\n".join([good, *BAD_LINES, good]) + "\n"
     response = ask(client, body, LINES, accept)
@@ -133,14 +133,14 @@ def test_a_bad_line_is_an_answer_of_its_own_in_its_place(client: FlaskClient, us
 
 
 @pytest.mark.parametrize("line", ["", "a,b", '"open', '1"', 'a"b', "\xff".encode("latin-1")])
-def test_a_bad_line_of_csv_says_what_was_expected(client: FlaskClient, line: str | bytes) -> None:
+def test_the_error_for_an_invalid_csv_line_says_what_was_expected(client: FlaskClient, line: str | bytes) -> None:
     line = line.encode() if isinstance(line, str) else line
     (row,) = csv.reader(lines_of(ask(client, line + b"\n", CSV)))
     assert row[:2] == ["", "error"]
     assert "expected" in row[2]
 
 
-def test_an_id_with_a_line_break_is_an_error_in_csv_and_never_another_id(client: FlaskClient) -> None:
+def test_an_id_with_a_line_break_is_an_error_in_csv(client: FlaskClient) -> None:
     record = {"user_id": "a\nb"}
     (row,) = csv.reader(lines_of(ask(client, json.dumps(record), JSON, CSV)))
     assert row[:2] == ["", "error"]
@@ -154,7 +154,7 @@ def test_an_id_with_a_line_break_is_an_error_in_csv_and_never_another_id(client:
     content_type=st.sampled_from([JSON, LINES, CSV]),
     accept=st.sampled_from(["", JSON, LINES, CSV]),
 )
-def test_any_body_is_answered_or_refused_and_lines_keep_their_number(
+def test_any_body_gets_responses_or_a_400_and_the_number_of_lines_is_kept(
     client: FlaskClient, body: bytes, content_type: str, accept: str
 ) -> None:
     response = ask(client, body, content_type, accept)
@@ -165,13 +165,13 @@ def test_any_body_is_answered_or_refused_and_lines_keep_their_number(
 
 
 @pytest.mark.parametrize("content_type", [LINES, CSV])
-def test_records_of_a_real_time_request_are_bounded(client: FlaskClient, content_type: str) -> None:
+def test_a_real_time_request_has_a_maximum_number_of_records(client: FlaskClient, content_type: str) -> None:
     response = ask(client, '{"user_id": "u"}\n' * (LIMITS.max_instances + 1), content_type)
     assert response.status_code == 400
     assert "at most 1000 records, got 1001" in response.get_json()["error"]
 
 
-def test_a_batch_of_10_000_lines_with_a_broken_one_keeps_count_and_order(batch: FlaskClient, user_id: str) -> None:
+def test_a_batch_of_10_000_lines_with_an_invalid_one_keeps_number_and_order(batch: FlaskClient, user_id: str) -> None:
     lines = [json.dumps({"user_id": f"new-{number}", "top_k": 1}) for number in range(10_000)]
     lines[7_777] = '{"user_id": "broken'
     response = ask(batch, "\n".join(lines), LINES)
@@ -183,7 +183,7 @@ def test_a_batch_of_10_000_lines_with_a_broken_one_keeps_count_and_order(batch: 
     ]
 
 
-def test_a_bug_in_one_record_is_its_own_answer(trained: Job, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_one_record_is_an_error_in_its_place(trained: Job, caplog: pytest.LogCaptureFixture) -> None:
     broken = Recommender.load(trained.container.model_dir)
     object.__setattr__(broken.model.histories, "item_num", np.full(10**6, 10**6, np.int32))
     client = create_app(broken).test_client()
@@ -194,15 +194,15 @@ def test_a_bug_in_one_record_is_its_own_answer(trained: Job, caplog: pytest.LogC
     assert any(record.exc_info for record in caplog.records)
 
 
-def test_execution_parameters_are_those_of_the_server(recommender: Recommender) -> None:
+def test_execution_parameters_match_the_settings_of_the_server(recommender: Recommender) -> None:
     client = create_app(recommender, ServerSettings(workers=3, max_body_bytes=20 * 2**20)).test_client()
     response = client.get("/execution-parameters")
     assert (response.status_code, response.mimetype) == (200, JSON)
     assert response.get_json() == {"MaxConcurrentTransforms": 3, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 20}
 
 
-def test_no_line_of_a_batch_ends_twice_where_sagemaker_ends_it(batch: FlaskClient) -> None:
-    """AssembleWith Line adds a line break to each response, whether it has one record or several."""
+def test_a_batch_response_leaves_the_last_line_break_to_sagemaker(batch: FlaskClient) -> None:
+    """Check the end of the response: with AssembleWith Line, SageMaker adds a line break to each response."""
     for body, media_type in (
         ('{"user_id": "a"}\n', LINES),
         ('{"user_id": "a"}\n{"user_id": "b"}', LINES),
@@ -218,7 +218,7 @@ def test_no_line_of_a_batch_ends_twice_where_sagemaker_ends_it(batch: FlaskClien
     "accept",
     ["application/json; charset=utf-8", 'application/json;charset="UTF-8"', "text/html, application/json;q=0.5;v=1"],
 )
-def test_parameters_of_a_media_type_are_treated_alike_in_accept(client: FlaskClient, accept: str) -> None:
+def test_accept_ignores_parameters_of_media_types(client: FlaskClient, accept: str) -> None:
     response = ask(client, '{"user_id": "u"}', JSON, accept)
     assert (response.status_code, response.mimetype) == (200, JSON)
 
@@ -244,20 +244,20 @@ def test_json_lines_sent_as_json_get_the_hint(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(("body", "media_type"), [('{"user_id": "u"}', JSON), ('{"user_id": "u"}', LINES), ("u", CSV)])
-def test_a_byte_order_mark_is_taken_in_every_media_type(client: FlaskClient, body: str, media_type: str) -> None:
+def test_a_byte_order_mark_is_accepted_in_every_media_type(client: FlaskClient, body: str, media_type: str) -> None:
     response = ask(client, b"\xef\xbb\xbf" + body.encode(), media_type, JSON)
     assert (response.get_json().get("predictions") or [response.get_json()])[0]["user_id"] == "u"
 
 
 @pytest.mark.parametrize("number", [0, 7, -3, 10**30])
-def test_a_whole_number_is_an_id_by_its_digits_as_in_the_channels(client: FlaskClient, number: int) -> None:
+def test_an_integer_id_becomes_its_digits_as_in_the_channels(client: FlaskClient, number: int) -> None:
     assert answer_of(client, {"user_id": number}) == answer_of(client, {"user_id": str(number)})
     histories = [[{"item_id": number}], [{"item_id": str(number)}]]
     first, second = (answer_of(client, {"user_id": "new", "history": history}) for history in histories)
     assert first == second
 
 
-def test_a_response_above_the_largest_size_is_a_400_that_says_what_to_ask(recommender: Recommender) -> None:
+def test_a_response_above_the_maximum_size_is_a_400_with_advice(recommender: Recommender) -> None:
     small = create_app(recommender, ServerSettings(max_body_bytes=2_000)).test_client()
     for body, media_type in (
         (json.dumps({"user_id": "u", "top_k": 50}), JSON),
@@ -269,8 +269,8 @@ def test_a_response_above_the_largest_size_is_a_400_that_says_what_to_ask(recomm
         assert response.get_json()["error"].startswith("response: more than 2000 bytes: send fewer records")
 
 
-def test_a_batch_is_sent_while_it_is_made(batch: FlaskClient) -> None:
-    """The next record is parsed only when the response to the one before was taken."""
+def test_a_batch_response_is_streamed(batch: FlaskClient) -> None:
+    """Check that a record is parsed only after the client has read the response before it."""
     response = ask(batch, '{"user_id": "u"}\n' * 10_000, LINES)
     pieces = response.iter_encoded()
     assert json.loads(next(iter(pieces)))["user_id"] == "u"
@@ -280,7 +280,7 @@ def test_a_batch_is_sent_while_it_is_made(batch: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("given_value", "echoed"), [("c000b4f9-df62=1, x", True), ("x" * 1_024, True), ("x" * 1_025, False)]
 )
-def test_custom_attributes_come_back(client: FlaskClient, given_value: str, echoed: bool) -> None:
+def test_custom_attributes_are_returned(client: FlaskClient, given_value: str, echoed: bool) -> None:
     for body, status in (('{"user_id": "u"}', 200), ("{}", 400)):
         response = ask(client, body, JSON, **{"X-Amzn-SageMaker-Custom-Attributes": given_value})
         assert response.status_code == status
@@ -294,7 +294,7 @@ def test_unknown_headers_are_ignored(client: FlaskClient) -> None:
     assert not [name for name, _ in response.headers if name.startswith("X-")]
 
 
-def test_each_request_leaves_one_line_without_what_was_rated(
+def test_each_request_writes_one_log_line_without_ratings(
     client: FlaskClient, caplog: pytest.LogCaptureFixture, user_id: str
 ) -> None:
     caplog.set_level(logging.INFO, "recommender.requests")
@@ -313,7 +313,7 @@ def test_each_request_leaves_one_line_without_what_was_rated(
     assert "secret" not in caplog.text
 
 
-def test_a_ping_is_in_the_log_only_where_everything_is(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_pings_are_logged_only_at_debug_level(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "recommender.requests")
     client.get("/ping").close()
     assert json.loads(caplog.records[0].getMessage())["path"] == "/ping"

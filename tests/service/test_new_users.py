@@ -1,4 +1,4 @@
-"""New users: what a few events in the request are worth, on synthetic data with planted styles."""
+"""New users with a few events in the request, on synthetic data with planted styles."""
 
 from itertools import combinations
 from typing import Any
@@ -28,7 +28,7 @@ def sunglasses(recommender: Recommender) -> list[str]:
 def test_a_new_user_with_three_sunglasses_gets_eyewear(
     client: FlaskClient, sunglasses: list[str], event: dict[str, Any]
 ) -> None:
-    """Whichever three they are, at least four of the five recommended titles are eyewear."""
+    """Check that for any three sunglasses at least four of the five recommended titles are eyewear."""
     triples = list(combinations(sunglasses, 3))
     instances = [
         {"user_id": "new", "history": [{"item_id": item_id, **event} for item_id in triple]} for triple in triples

@@ -1,4 +1,4 @@
-"""A real server where memory, addresses and cores are not those of a plain machine."""
+"""A real server on machines with unusual memory, addresses and rights."""
 
 import socket
 from pathlib import Path
@@ -10,17 +10,17 @@ from recommender.sagemaker.server_environment import HOST, USER
 from recommender.service.process import running_server
 
 READ_ONLY = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh")
-OTHER_ADDRESS = "127.0.0.2"  # of this machine, as that of its network card is another one
+OTHER_ADDRESS = "127.0.0.2"  # another address of this machine, like that of a network card
 
 
 @pytest.mark.real_component
-def test_shared_memory_that_can_not_be_written_is_not_needed(trained: Job) -> None:
+def test_the_server_works_without_writable_shared_memory(trained: Job) -> None:
     with running_server(trained.base_dir, prefix=READ_ONLY) as server:
         assert server.invoke({"user_id": "new"})[0] == 200
 
 
 @pytest.mark.parametrize(("environment", "is_reached"), [({}, False), ({HOST: "0.0.0.0"}, True)])
-def test_the_server_is_reached_from_outside_only_if_it_is_told_so(
+def test_the_server_listens_on_127_0_0_1_unless_server_host_is_set(
     trained: Job, environment: dict[str, str], is_reached: bool
 ) -> None:
     with running_server(trained.base_dir, environment) as server, socket.socket() as client:
@@ -32,8 +32,8 @@ def user_of(process: int) -> str:
 
 
 @pytest.mark.real_component
-def test_root_without_capabilities_stays_what_it_is(trained: Job) -> None:
-    """As by `--cap-drop ALL`: it could become no other user. That it does where it can is a test of the image."""
+def test_root_without_capabilities_does_not_change_its_user(trained: Job) -> None:
+    """Run without capabilities, as with `--cap-drop ALL`; a test of the image covers a server that changes its user."""
     prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
     with running_server(trained.base_dir, {USER: "65534"}, prefix) as server:
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()

@@ -1,4 +1,4 @@
-"""The memory that the values of a request can take."""
+"""The memory of the decoded values of a request."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ EVENTS = [{"item_id": f"B0{number:08d}", "rating": 5.0, "timestamp": 1.5e9 + num
 
 
 def size(value: object, seen: set[int]) -> int:
-    """Return the bytes that a value and its parts take; each object counts once."""
+    """Return the bytes of a value and its parts; each object counts once."""
     if id(value) in seen:
         return 0
     seen.add(id(value))
@@ -31,7 +31,7 @@ def check(body: bytes) -> None:
 
 
 @given(value=JSON_VALUES, is_ascii=st.booleans(), separator=st.sampled_from([",", ", "]))
-def test_decoded_values_take_no_more_memory_than_is_counted(value: object, is_ascii: bool, separator: str) -> None:
+def test_the_memory_of_decoded_values_is_at_most_the_counted_one(value: object, is_ascii: bool, separator: str) -> None:
     check(json.dumps(value, ensure_ascii=is_ascii, separators=(separator, ":")).encode())
 
 
@@ -64,5 +64,5 @@ def test_decoded_values_take_no_more_memory_than_is_counted(value: object, is_as
         "items",
     ],
 )
-def test_what_takes_most_memory_takes_no_more_than_is_counted(body: bytes) -> None:
+def test_the_most_expensive_values_take_at_most_the_counted_memory(body: bytes) -> None:
     check(body)

@@ -31,7 +31,7 @@ def start(job: Job, **environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_server_without_a_model_ends_with_the_reason(job: Job) -> None:
+def test_a_server_without_a_model_ends_with_an_error(job: Job) -> None:
     result = start(job)
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
@@ -39,7 +39,7 @@ def test_a_server_without_a_model_ends_with_the_reason(job: Job) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_a_server_with_a_damaged_model_ends_with_the_files_name(trained_copy: Job) -> None:
+def test_a_server_with_a_damaged_model_ends_with_an_error_that_names_the_file(trained_copy: Job) -> None:
     file = trained_copy.container.model_dir / "factorization.user_embedding.npy"
     file.write_bytes(file.read_bytes()[:-4])
     result = start(trained_copy)
@@ -48,7 +48,7 @@ def test_a_server_with_a_damaged_model_ends_with_the_files_name(trained_copy: Jo
     assert "truncated" in result.stderr
 
 
-def test_a_server_with_a_bad_port_ends_with_its_name(trained: Job) -> None:
+def test_a_server_with_an_invalid_port_ends_with_an_error(trained: Job) -> None:
     result = start(trained, **{BIND_TO_PORT: "http"})
     assert result.returncode == 1
     assert f"{BIND_TO_PORT}: expected a whole number" in result.stderr
@@ -56,17 +56,17 @@ def test_a_server_with_a_bad_port_ends_with_its_name(trained: Job) -> None:
 
 @pytest.fixture(scope="module")
 def one_worker(trained: Job) -> Iterator[Server]:
-    """A server with one worker, for tests that leave it as it was."""
+    """Yield a server with one worker, for tests that do not change it."""
     with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
         yield server
 
 
-def test_ping_is_answered_while_slow_invocations_are_under_way(one_worker: Server) -> None:
-    """One worker, batches of hundreds: pings that wait for a batch to end can't be more than the batches."""
+def test_ping_responds_during_slow_invocations(one_worker: Server) -> None:
+    """Count the pings during large batches: if pings waited for batches, there would be at most one per batch."""
     assert pings_during_batches(one_worker, batches=4, instances=200) > 2 * 4
 
 
-def test_a_client_that_sends_slowly_holds_up_nobody(one_worker: Server) -> None:
+def test_a_slow_client_blocks_no_other(one_worker: Server) -> None:
     connections = []
     for _ in range(50):
         connection = HTTPConnection("127.0.0.1", one_worker.port, timeout=10)
@@ -80,8 +80,8 @@ def test_a_client_that_sends_slowly_holds_up_nobody(one_worker: Server) -> None:
         connection.close()
 
 
-def test_sigterm_lets_the_answer_under_way_finish_and_ends_with_0(trained: Job) -> None:
-    """The server gives the answer 25 s, which must be enough on a busy machine."""
+def test_sigterm_finishes_responses_in_progress_and_exits_with_0(trained: Job) -> None:
+    """Send SIGTERM during a response; it has 25 s to finish, which must suffice on a busy machine."""
     with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server, batch_under_way(server, 300) as batch:
         server.process.send_signal(signal.SIGTERM)
         assert len(json.loads(batch.getresponse().read())["predictions"]) == 300
@@ -89,7 +89,7 @@ def test_sigterm_lets_the_answer_under_way_finish_and_ends_with_0(trained: Job) 
 
 
 def test_sigterm_right_after_the_start_is_not_lost(trained: Job) -> None:
-    """A worker that is still starting hears it too; without that the master waits for 25 s."""
+    """Send SIGTERM while a worker starts: if the worker missed it, the master would wait for 25 s."""
     with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "4"}) as server:
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
@@ -97,7 +97,7 @@ def test_sigterm_right_after_the_start_is_not_lost(trained: Job) -> None:
         assert time.monotonic() - began < 24
 
 
-def test_a_worker_that_is_killed_is_replaced(trained: Job) -> None:
+def test_a_killed_worker_is_replaced(trained: Job) -> None:
     with running_server(trained.base_dir, {MODEL_SERVER_WORKERS: "1"}) as server:
         children = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True)
         os.kill(int(children.stdout), signal.SIGKILL)
@@ -112,7 +112,7 @@ def test_a_worker_that_is_killed_is_replaced(trained: Job) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ping", "/invocations"])
-def test_nonsense_on_the_wire_does_not_end_the_server(one_worker: Server, path: str) -> None:
+def test_invalid_http_does_not_end_the_server(one_worker: Server, path: str) -> None:
     for nonsense in (
         b"\x00" * 1000,
         b"GET " + path.encode(),
@@ -126,7 +126,7 @@ def test_nonsense_on_the_wire_does_not_end_the_server(one_worker: Server, path: 
     assert one_worker.invoke({"user_id": "new"})[0] == 200
 
 
-def test_a_chunked_body_is_bounded_too_and_a_broken_one_is_a_400(one_worker: Server) -> None:
+def test_a_chunked_body_has_the_same_limit_and_a_broken_one_is_a_400(one_worker: Server) -> None:
     head = b"POST /invocations HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     blank = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     question = b'{"user_id": "u"}'
@@ -142,7 +142,7 @@ def test_a_chunked_body_is_bounded_too_and_a_broken_one_is_a_400(one_worker: Ser
             assert connection.recv(10_000).startswith(b"HTTP/1.1 " + expected)
 
 
-def test_a_port_that_is_taken_is_one_line(trained: Job) -> None:
+def test_a_port_in_use_is_an_error_of_one_line(trained: Job) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
         result = start(trained, **{BIND_TO_PORT: str(port)})
@@ -153,8 +153,8 @@ def test_a_port_that_is_taken_is_one_line(trained: Job) -> None:
     assert result.stdout == ""
 
 
-def test_ctrl_c_ends_the_server_without_a_word(trained: Job) -> None:
-    """A terminal sends SIGINT to every process of the group."""
+def test_ctrl_c_ends_the_server_without_output(trained: Job) -> None:
+    """Send SIGINT to every process of the group, as a terminal does."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "serve.py")],

@@ -1,4 +1,4 @@
-"""`make soak` in short: each attack for a second, and twenty seconds of right and hostile requests."""
+"""A short `make soak`: each attack for a second, then twenty seconds of valid and hostile requests."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -28,10 +28,12 @@ def test_no_attack_kills_the_worker_or_fails_a_ping(trained: Job, pool: Pool) ->
     assert list(rows) == ["no attack", *hostile.attacks("", [])]
     assert {row[4] for row in rows.values()} == {"0"}  # failed pings
     assert {row[6] for row in rows.values()} == {"0"}  # kills
-    assert all(float(row[2]) < 1_000 for row in rows.values())  # p99 of /ping in ms; seconds would be a held-up worker
+    assert all(
+        float(row[2]) < 1_000 for row in rows.values()
+    )  # p99 of /ping in ms; a blocked worker would take seconds
 
 
-def test_in_a_soak_no_right_request_is_lost(trained: Job, pool: Pool) -> None:
+def test_a_soak_loses_no_valid_request(trained: Job, pool: Pool) -> None:
     rows = rows_of(reliability.soak(trained.base_dir, pool, 20))
     assert rows["requests lost"] == ["0"]
     assert rows["kills of the worker"] == ["0"]

@@ -3,11 +3,11 @@
 import json
 from dataclasses import dataclass
 
-INTERNAL = "internal error; the request's id finds it in the function's log"
+INTERNAL = "internal error; look for the request ID in the function's log"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An HTTP status, a JSON text and, if a retry is worthwhile, the seconds to wait before it."""
 
     status: int
@@ -15,7 +15,7 @@ class Answer:
     retry_after: int | None = None
 
 
-class NotAnsweredError(Exception):
+class RequestFailedError(Exception):
     """A request failed.
 
     Attributes:
@@ -32,6 +32,6 @@ class NotAnsweredError(Exception):
         self.status, self.field, self.retry_after, self.cause = status, field, retry_after, cause
 
     @property
-    def answer(self) -> Answer:
-        """The response, in the format of the endpoint's own errors."""
-        return Answer(self.status, json.dumps({"error": str(self), "field": self.field}), self.retry_after)
+    def response(self) -> Response:
+        """The response, in the format of the endpoint's errors."""
+        return Response(self.status, json.dumps({"error": str(self), "field": self.field}), self.retry_after)
