@@ -1,1 +1,1 @@
-"""Raw reviews -> clean interactions -> splits."""
+"""Reading and checking the channels of a job, and splitting their events."""

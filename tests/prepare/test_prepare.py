@@ -69,7 +69,7 @@ def test_channels_in_s3_of_a_run_that_was_killed_are_refused(raw: Raw, s3: S3Ser
         assert len(files) == 1
     s3.put("halfway", {f"x/{UNFINISHED}": b""})
     for place in ("s3://halfway/x/train", "s3://halfway/x/test/*.parquet", "s3://halfway/x/*/*.parquet"):
-        with pytest.raises(DataError, match="expected the files of a run that has ended"), open_channel(place):
+        with pytest.raises(DataError, match="expected the files of a finished run"), open_channel(place):
             pass
 
 
@@ -92,7 +92,7 @@ def test_results_may_go_to_s3_and_are_never_mixed_with_others(
         assert f"s3://results/{found}" in (message := capsys.readouterr().err)
         assert "already exists: remove it, or choose another --output" in message
     assert main([*raw.places, "--output", "s3://nowhere/x"]) == 1
-    assert "s3://nowhere/x/train: there is no such bucket" in capsys.readouterr().err
+    assert "s3://nowhere/x/train: this bucket does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("item_key", "items"), [("asin", {"a", "b"}), ("parent_asin", {"b", "p"})])
@@ -335,7 +335,7 @@ def test_channels_of_a_run_that_was_killed_between_them_are_refused_until_it_has
     for channel in ("train", "items", "test", "train/*.parquet", "*"):
         place = tmp_path / "out" / channel
         with (
-            pytest.raises(DataError, match=f"{re.escape(str(place))}: expected the files of a run that has ended"),
+            pytest.raises(DataError, match=f"{re.escape(str(place))}: expected the files of a finished run"),
             open_channel(place),
         ):
             pass
