@@ -1,1 +1,1 @@
-"""Reading and checking the channels of a job, and splitting their events."""
+"""Read and check the channels of a job, and split their events."""

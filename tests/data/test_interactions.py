@@ -172,7 +172,7 @@ def test_of_events_with_equal_times_the_one_with_the_lowest_weight_is_first() ->
 def test_a_pair_keeps_its_latest_event_and_its_largest_weight(
     rows: list[tuple[str, str, int, int]], random: Random
 ) -> None:
-    """Pairs are sorted by user, time and item, whatever the order of the rows."""
+    """Check also that pairs are sorted by user, time and item, whatever the order of the rows."""
     latest: dict[tuple[str, str], tuple[str, int, str]] = {}
     for user, item, _, time in rows:
         latest[user, item] = max((user, time, item), latest.get((user, item), (user, time, item)))
