@@ -1,1 +1,1 @@
-"""Raw reviews -> clean interactions -> splits."""
+"""Read and check the channels of a job, and split their events."""

@@ -1,4 +1,4 @@
-"""The files of a channel -> one checked pandas frame; every error names file, row and value."""
+"""Read the files of a channel into one checked pandas frame; every error names file, row and value."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,8 +15,8 @@ from recommender.data.formats.csv_text import read_csv
 from recommender.data.formats.json_lines import read_json_lines
 from recommender.data.formats.lines import check_rows
 from recommender.data.formats.parquet import read_parquet
-from recommender.data.headers import likely, named_columns
-from recommender.data.listing import named
+from recommender.data.headers import guess_columns, named_columns
+from recommender.data.listing import first_names
 from recommender.data.options import EventOptions
 from recommender.data.sources import Format, SourceFile
 from recommender.data.time_units import TimeUnits
@@ -28,28 +28,28 @@ READERS: dict[Format, Callable[[SourceFile, Columns], Chunks]] = {
     Format.JSON_LINES: read_json_lines,
     Format.PARQUET: read_parquet,
 }
-MIN_NEW = 1_000_000  # new texts that are compared with the known ones at once
+MIN_NEW = 1_000_000  # number of new texts before dictionaries are merged
 
 
 def read_events(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFrame:
-    """Read all events of a channel that count, in the order of the files and of their rows.
+    """Read the events of a channel with a weight above 0, in the order of files and rows.
 
     Returns:
-        Columns user_id and item_id (categories of str, in the order of their first row) and, if the files have
-        them, rating (float32), timestamp (int64) and weight (float32, above 0). The weight is that of the event
-        type, if the options give such weights.
+        Columns user_id and item_id (categories of str, in the order of their first row). If the files have them,
+        also rating (float32), timestamp (int64) and weight (float32, above 0). If the options give weights of event
+        types, the weight includes that of the event's type.
 
     Raises:
-        DataError: a file is not of its format, a column is missing or only in some of the files, a value is
-            invalid, or there is no row at all.
+        DataError: a file does not have the format of its name, a column is missing or only in some files, a value
+            is invalid, or the channel has no rows.
     """
-    source = _named(files)
+    source = _channel_name(files)
     events = frame_of(_chunks(files, event_columns(options)), source)
     return weigh(events, options.type_weights, source)
 
 
 def event_columns(options: EventOptions) -> Columns:
-    """Return the columns of events and the content that they must have."""
+    """Return the columns of events and their requirements."""
     low, high = options.rating_min, options.rating_max
     columns = {
         "user_id": Id(),
@@ -70,16 +70,16 @@ def event_columns(options: EventOptions) -> Columns:
 
 
 def read_titles(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFrame:
-    """Read columns item_id and title (str, '' if missing) of a channel; print how many titles were cut.
+    """Read the columns item_id and title (str, '' if missing) of a channel; print how many titles were cut.
 
     Raises:
         DataError: as `read_events`.
     """
-    return cut_titles(frame_of(_chunks(files, title_columns(options)), _named(files)))
+    return cut_titles(frame_of(_chunks(files, title_columns(options)), _channel_name(files)))
 
 
 def title_columns(options: EventOptions) -> Columns:
-    """Return the columns of titles and the content that they must have."""
+    """Return the columns of titles and their requirements."""
     return named_columns({"item_id": Id(), "title": Title()}, options.column_names)
 
 
@@ -93,22 +93,22 @@ def cut_titles(titles: pd.DataFrame) -> pd.DataFrame:
     return titles
 
 
-def _named(files: Sequence[SourceFile]) -> str:
+def _channel_name(files: Sequence[SourceFile]) -> str:
     others = f" and {len(files) - 1:,} other files" if len(files) > 1 else ""
     return f"{files[0].name}{others}"
 
 
 def frame_of(chunks: Chunks, source: str) -> pd.DataFrame:
-    """Return checked chunks as one frame, with times as int64.
+    """Join checked chunks into one frame, with times as int64.
 
     Raises:
-        DataError: there is no row at all; the message begins with `source`. Or the chunks have different columns, or
-            times of different kinds.
+        DataError: the chunks have no rows (the message begins with `source`), have different columns, or mix numbers
+            and dates as times.
     """
-    parts: dict[str, Parts] = {}
+    parts: dict[str, GrowingColumn] = {}
     for chunk in chunks:
         for name, values in chunk.values.items():
-            parts.setdefault(name, Parts()).add(values)
+            parts.setdefault(name, GrowingColumn()).add(values)
     if not parts:
         raise DataError(f"{source}: expected at least one row, got none")
     return pd.DataFrame({name: parts.pop(name).series() for name in list(parts)}, copy=False)
@@ -116,21 +116,21 @@ def frame_of(chunks: Chunks, source: str) -> pd.DataFrame:
 
 def _chunks(files: Iterable[SourceFile], columns: Columns) -> Chunks:
     empty: list[str] = []
-    yield from alike((chunk for file in files for chunk in _of_file(file, columns, empty)), columns)
+    yield from consistent_chunks((chunk for file in files for chunk in _chunks_of_file(file, columns, empty)), columns)
     if empty:
-        say(f"{len(empty):,} files without rows are skipped: {named(empty)}")
+        say(f"{len(empty):,} files without rows are skipped: {first_names(empty)}")
 
 
-def _of_file(file: SourceFile, columns: Columns, empty: list[str]) -> Chunks:
+def _chunks_of_file(file: SourceFile, columns: Columns, empty: list[str]) -> Chunks:
     """Yield the chunks of a file; append its name to `empty` if it has no rows.
 
     Raises:
-        DataError: the rows, or what memory keeps of them, are too many; or see `read_events`.
+        DataError: the file has too many rows or needs too much memory; or as `read_events`.
     """
     num_rows, num_bytes = 0, 0
     for chunk in READERS[file.format](file, columns):
         num_rows += len(chunk)
-        num_bytes += sum(_kept(values).nbytes for values in chunk.values.values())
+        num_bytes += sum(_values_per_row(values).nbytes for values in chunk.values.values())
         check_rows(file.name, num_rows)
         if num_bytes > MAX_KEPT_BYTES:
             raise DataError(
@@ -141,15 +141,15 @@ def _of_file(file: SourceFile, columns: Columns, empty: list[str]) -> Chunks:
         empty.append(file.name)
 
 
-def _kept(values: pa.Array) -> pa.Array:
-    """Return the part of a column that memory keeps for each row."""
+def _values_per_row(values: pa.Array) -> pa.Array:
+    """Return the part of a column that needs memory for each row: of a dictionary, only the codes."""
     return values.indices if isinstance(values, pa.DictionaryArray) else values
 
 
-def alike(chunks: Chunks, columns: Columns) -> Chunks:
-    """Yield the chunks with rows; check that all have the same columns and the same kind of times.
+def consistent_chunks(chunks: Chunks, columns: Columns) -> Chunks:
+    """Yield the chunks that have rows; check that all have the same columns and the same kind of times.
 
-    Print which columns the first one probably has under another name, and how many times have another unit.
+    Print which missing columns the first chunk probably has under another name, and how many times have another unit.
 
     Raises:
         DataError: a chunk differs from the first one.
@@ -161,18 +161,18 @@ def alike(chunks: Chunks, columns: Columns) -> Chunks:
             continue
         if first is None:
             first = chunk
-            _say_likely(chunk, columns)
+            _say_likely_columns(chunk, columns)
         _check_same_columns(first, chunk)
         _check_same_times(first, chunk, columns)
         if "timestamp" in chunk.values and chunk.values["timestamp"].type == pa.int64():
             units.add(chunk.values["timestamp"].to_numpy(), chunk.rows)
         yield chunk
-    units.say_what_they_mean()
+    units.say_units()
 
 
-def _say_likely(chunk: Chunk, columns: Columns) -> None:
-    if meant := likely(columns, chunk.found):
-        say(f"{chunk.rows.file} has no column {' or '.join(meant)}: if others are meant, {as_option(meant)}")
+def _say_likely_columns(chunk: Chunk, columns: Columns) -> None:
+    if meant := guess_columns(columns, chunk.found):
+        say(f"{chunk.rows.file} has no column {' or '.join(meant)}: if they have other names, set {as_option(meant)}")
 
 
 def _check_same_columns(first: Chunk, other: Chunk) -> None:
@@ -188,13 +188,13 @@ def _check_same_times(first: Chunk, other: Chunk, columns: Columns) -> None:
                 "a number" if chunk.values[name].type == pa.int64() else "a date or time" for chunk in (first, other)
             ]
             raise DataError(
-                f"{other.rows.row(0)}, column {columns[name].given or name!r}: expected {kinds[0]}, as in "
+                f"{other.rows.location(0)}, column {columns[name].name_in_file or name!r}: expected {kinds[0]}, as in "
                 f"{first.rows.file}, got {kinds[1]}; times must be all numbers or all dates"
             )
 
 
-class Parts:
-    """A column that grows chunk by chunk; the text of an ID is kept about once, not once per chunk."""
+class GrowingColumn:
+    """A column that grows chunk by chunk; it stores the text of an ID about once, not once per chunk."""
 
     def __init__(self) -> None:
         self._parts: list[pa.Array] = []
@@ -217,12 +217,12 @@ class Parts:
             return pd.Series((column.cast(pa.int64()) if types.is_timestamp(column.type) else column).to_numpy())
         self._unify()
         codes, distinct = self._parts[0].indices.to_numpy(), pd.Index(self._parts[0].dictionary, dtype="str")
-        if not distinct.is_unique:  # the dictionary of a Parquet file may have a text twice
+        if not distinct.is_unique:  # the dictionary of a Parquet file may repeat a text
             numbers, distinct = pd.factorize(distinct)
             codes = numbers[codes]
         return pd.Series(pd.Categorical.from_codes(codes, distinct))
 
     def _unify(self) -> None:
-        """Merge the dictionaries of the chunks, each time the IDs have doubled: O(rows log rows) in all."""
+        """Merge the dictionaries of the chunks. `add` does it when the IDs have doubled: O(rows log rows) in all."""
         column = pa.chunked_array(self._parts).unify_dictionaries()
         self._parts, self._num_new = [column.combine_chunks()], 0

@@ -1,15 +1,16 @@
-"""Times and their unit; the standard library only, since the server imports this module."""
+"""Times and their units. This module imports only the standard library, because the server imports it."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
-# Times are counts since 1970. Below the first bound, which is in 1973, they are positions such as 1, 2, 3.
+# (upper bound of the largest time, seconds per unit). Times count from 1970. Below the first bound, in 1973 as
+# seconds, times are positions such as 1, 2, 3.
 UNITS = ((1e8, None), (1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6))
 NANOSECOND = 1e-9
-SESSION_SECONDS = 12 * 3600  # a session ends after so long without an event
+SESSION_SECONDS = 12 * 3600  # a session ends after this time without an event
 NAMES = {1.0: "seconds", 1e-3: "milliseconds", 1e-6: "microseconds", NANOSECOND: "nanoseconds"}
 
-# For Python's `re` and for RE2 alike. A space and UTC are not ISO 8601, but exports of databases have them.
+# Python's `re` and RE2 both accept this pattern. A space and "UTC" are not ISO 8601, but database exports contain them.
 TIME_PATTERN = (
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
     r"(?:[T ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
@@ -21,22 +22,22 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def seconds_per_unit(largest: float) -> float | None:
-    """Return the seconds in one unit of time, by the largest absolute time; None if the times are only an order."""
+    """Return the seconds per unit of time, given the largest absolute time; None if the times are only an order."""
     return next((unit for bound, unit in UNITS if largest < bound), NANOSECOND)
 
 
 def unit_name(unit: float | None) -> str:
-    """Return the name of a unit of time, in seconds, as messages use it."""
+    """Return the name of a unit, given in seconds, for messages."""
     return "an order without a unit" if unit is None else NAMES[unit]
 
 
 def parse_time(text: str) -> int:
-    """Return the milliseconds since 1970 of an ISO 8601 date or time; without an offset it is UTC.
+    """Convert an ISO 8601 date or time to milliseconds since 1970; without an offset it is UTC.
 
     Digits beyond the millisecond are dropped.
 
     Raises:
-        ValueError: the text is something else, or is not in the calendar of the years 1 to `LAST_YEAR`.
+        ValueError: the text has another format, no such date exists, or the year is not from 1 to `LAST_YEAR`.
     """
     found = re.fullmatch(TIME_PATTERN, text)
     if found is None:
@@ -48,7 +49,7 @@ def parse_time(text: str) -> int:
     except ValueError as error:
         raise ValueError(f"expected {TIME_EXAMPLES}: {error}") from None
     if year > LAST_YEAR or zone_hour > 23 or zone_minute > 59:
-        raise ValueError(f"expected {TIME_EXAMPLES}, of the years 1 to {LAST_YEAR}")
+        raise ValueError(f"expected {TIME_EXAMPLES}, in the years 1 to {LAST_YEAR}")
     ahead = (zone_hour * 60 + zone_minute) * 60_000 * (-1 if found["sign"] == "-" else 1)
     fraction = int((found["fraction"] or "").ljust(3, "0")[:3])
     return (moment - EPOCH) // timedelta(milliseconds=1) + fraction - ahead

@@ -1,4 +1,4 @@
-"""The names of columns in the files of shops; no pandas here, since the server imports this module."""
+"""Names of columns in input files. This module does not import pandas, because the server imports it."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from recommender.common.messages import shown
 REQUIRED = ("user_id", "item_id")
 NAMES = (*REQUIRED, "rating", "timestamp", "weight", "event_type", "title")
 
-# Names that files often have, the likelier first; without case, spaces, "_" and "-".
+# Our name -> common names in files, the likeliest first; in lower case, without spaces, "_" and "-".
 COMMON: Mapping[str, tuple[str, ...]] = {
     "user_id": (
         *("userid", "user", "uid", "customerid", "customer", "custid", "visitorid", "visitor", "clientid", "memberid"),
@@ -35,28 +35,30 @@ COMMON: Mapping[str, tuple[str, ...]] = {
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Return our name -> the name in the files, of a text such as `user_id=visitorid,item_id=itemid`.
+    """Parse a text such as `user_id=visitorid,item_id=itemid` into our name -> the name in the files.
 
     Raises:
-        ValueError: a part is something else, or a name or a column occurs twice.
+        ValueError: a part is not such a pair, or a name or a column occurs twice.
     """
     columns: dict[str, str] = {}
     for part in text.split(",") if text.strip() else []:
         name, separator, given = (word.strip() for word in part.partition("="))
         if not separator or not given or name not in NAMES:
-            raise ValueError(f"expected pairs such as user_id=visitorid,item_id=itemid of {', '.join(NAMES)}")
+            raise ValueError(
+                f"expected pairs such as user_id=visitorid,item_id=itemid; the names are {', '.join(NAMES)}"
+            )
         if name in columns:
-            raise ValueError(f"expected each name once; {name} is there twice")
+            raise ValueError(f"expected each name once, got {name} twice")
         columns[name] = given
     used = list({**{name: name for name in REQUIRED}, **columns}.values())
     for given in used:
         if used.count(given) > 1:
-            raise ValueError(f"expected a column of its own for each name; {shown(given)} is there for two")
+            raise ValueError(f"expected a different column for each name, got {shown(given)} for two")
     return columns
 
 
 def likely_columns(wanted: Iterable[str], found: Iterable[str], used: Iterable[str]) -> dict[str, str]:
-    """Return our name -> the column that is probably meant, of the columns `found` that are not yet `used`."""
+    """Guess the columns for the names `wanted`, among the columns `found` that are not `used`: our name -> column."""
     by_word = {_word(name): name for name in reversed([*found]) if name not in used and _may_be_given(name)}
     likely: dict[str, str] = {}
     for name in wanted:
@@ -68,7 +70,7 @@ def likely_columns(wanted: Iterable[str], found: Iterable[str], used: Iterable[s
 
 
 def as_option(columns: Mapping[str, str]) -> str:
-    """Return the option that gives these names, as a shell takes it."""
+    """Return the command-line option for these names, quoted for a shell."""
     return "--columns " + shlex.quote(",".join(f"{name}={given}" for name, given in columns.items()))
 
 

@@ -1,4 +1,4 @@
-"""The content that the columns of a channel must have, and the message for a value that is something else."""
+"""Requirements for the columns of a channel, and the error messages for invalid values."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,22 +22,22 @@ ValueAt = Callable[[int], object]
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """The content of a column.
+    """Requirements for a column.
 
     Attributes:
-        expected: what a value must be, for messages.
+        expected: the description of a valid value, for messages.
         required: whether every file must have the column.
-        given: its name in the files, if the option `columns` gives one.
-        needed_by: the option that makes it required; "" if it always is.
+        name_in_file: its name in the files, if the option `columns` gives one.
+        needed_by: the option that makes it required; "" if no option does.
     """
 
     expected: str
     required: bool = True
-    given: str | None = None
+    name_in_file: str | None = None
     needed_by: str = ""
 
     def advice(self, value: object) -> str:
-        """Return what to do about a value that is not as expected; "" for no advice."""
+        """Return what to do about an invalid value; "" for no advice."""
         return ""
 
 
@@ -61,7 +61,7 @@ class Number(Column):
 
     Attributes:
         lowest, highest: the range.
-        options: the options that set its two ends; None if there are none.
+        options: the options that set the lowest and the highest number; None if no option does.
     """
 
     lowest: float
@@ -71,7 +71,7 @@ class Number(Column):
     def advice(self, value: object) -> str:
         """Return which option allows this number."""
         try:
-            number = float(value)  # type: ignore[arg-type]  # anything; the errors say what it isn't
+            number = float(value)  # type: ignore[arg-type]  # any value; the errors below mean that it is no number
         except (TypeError, ValueError, OverflowError):
             return ""
         if self.options is None or not math.isfinite(number) or self.lowest <= number <= self.highest:
@@ -81,7 +81,7 @@ class Number(Column):
 
 @dataclass(frozen=True, kw_only=True)
 class Time(Column):
-    """A point in time: a number in any unit, or a date or time, which becomes milliseconds since 1970."""
+    """A time: a number in any unit, or a date or time, which becomes milliseconds since 1970."""
 
     expected: str = f"a number, or {TIME_EXAMPLES}"
 
@@ -94,33 +94,33 @@ ALL_TIMES = Time(expected="a date or time as in the rows before, because times m
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a file, as messages name them.
+    """The numbers of some rows of a file, for messages.
 
     Attributes:
         file: the name of the file.
-        called: the word for a row, with {} for its number.
+        label: the words for a row, with {} for its number.
         numbers: the number of each row.
     """
 
     file: str
-    called: str
+    label: str
     numbers: Sequence[int]
 
-    def row(self, row: int) -> str:
-        """Return the place of a row, from 0, as a message begins with it."""
-        return f"{self.file}: {self.called.format(self.numbers[row])}"
+    def location(self, row: int) -> str:
+        """Return the file and the number of a row, as the beginning of a message; `row` counts from 0."""
+        return f"{self.file}: {self.label.format(self.numbers[row])}"
 
     def check(self, good: NDArray[np.bool_], name: str, column: Column, value_at: ValueAt) -> None:
-        """Check the values of a column.
+        """Check that all values of a column are good.
 
         Raises:
-            DataError: a value is not good; the message names the first one.
+            DataError: a value is not; the message names the first one.
         """
         if not good.all():
             row = int(np.argmin(good))
             value = value_at(row)
             raise DataError(
-                f"{self.row(row)}, column {name!r}: expected {column.expected}, got {shown(value)}"
+                f"{self.location(row)}, column {name!r}: expected {column.expected}, got {shown(value)}"
                 f"{column.advice(value)}"
             )
 
@@ -130,10 +130,10 @@ class Chunk:
     """Checked rows of a file.
 
     Attributes:
-        rows: the rows.
+        rows: the numbers of the rows.
         found: the names of all columns in the file.
-        values: by our name; IDs as a dictionary array (int32 of large_string), titles as large_string, times as int64
-            if the file has numbers and as timestamp[ms] if it has dates or times, other numbers as float32.
+        values: our name -> values. IDs are a dictionary array (int32 of large_string), titles large_string. Times are
+            int64 if the file has numbers, timestamp[ms] if it has dates or times. Other numbers are float32.
     """
 
     rows: Rows
@@ -148,12 +148,12 @@ Chunks = Iterator[Chunk]
 
 
 def checked_ids(ids: pa.Array, name: str, column: Id, rows: Rows) -> pa.DictionaryArray:
-    """Check IDs and return them as they are kept in memory.
+    """Check IDs and return them as a dictionary array.
 
     Args:
         ids: large_string, or a dictionary of it; null if an ID is missing.
-        name: the name of the column.
-        column: the content that it must have.
+        name: the name of the column in the file.
+        column: its requirements.
         rows: the rows, for the message.
 
     Raises:
@@ -199,13 +199,13 @@ def checked_times(
     Args:
         numbers: the values that are numbers; NaN for others.
         times: the values that are dates or times, as `iso_times.milliseconds_of` returns them.
-        name: the name of the column.
-        column: the content that it must have.
+        name: the name of the column in the file.
+        column: its requirements.
         rows: the rows, for the message.
-        value_at: the value of a row, for the message.
+        value_at: returns the value of a row, for the message.
 
     Raises:
-        DataError: a value is neither, or some are numbers and some dates or times.
+        DataError: a value is neither, or some values are numbers and others dates or times.
     """
     milliseconds, is_time = times
     rows.check(is_time_number(numbers) | is_time, name, column, value_at)
@@ -216,20 +216,20 @@ def checked_times(
 
 
 def as_times(milliseconds: NDArray[np.int64] | pa.Array) -> pa.Array:
-    """Return milliseconds since 1970 as timestamp[ms], to tell them from times that are numbers."""
+    """Return milliseconds since 1970 as timestamp[ms], to distinguish them from times that are numbers."""
     return pa.array(milliseconds).view(pa.timestamp("ms"))
 
 
 def is_time_number(numbers: NDArray[np.number]) -> NDArray[np.bool_]:
-    """Return which numbers a time may be."""
+    """Return which numbers are allowed as times."""
     return (numbers >= -MAX_TIME) & (numbers <= MAX_TIME)
 
 
 def kept_title(titles: pa.Array) -> pa.Array:
-    """Return titles without nulls, cut to one character more than allowed: enough to see which are too long.
+    """Replace nulls by "" and cut titles to one character more than allowed: enough to see which are too long.
 
     Args:
-        titles: large_string, or a dictionary of it, which is cut before the titles are written out.
+        titles: large_string, or a dictionary of it; a dictionary is cut before it is decoded.
     """
     distinct = titles.dictionary if isinstance(titles, pa.DictionaryArray) else titles
     cut = pc.utf8_slice_codeunits(distinct, 0, MAX_TITLE_CHARACTERS + 1)

@@ -14,15 +14,15 @@ if TYPE_CHECKING:  # the server imports this module
     import pandas as pd
 
 MAX_WEIGHT = 1_000_000
-MAX_NAMED = 20  # types in one message
+MAX_NAMED = 20  # event types in one message
 NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 
 
 def parse_event_weights(text: str) -> dict[str, float]:
-    """Return event type -> weight, of a text such as `purchase=5,view=1`.
+    """Parse a text such as `purchase=5,view=1` into event type -> weight.
 
     Raises:
-        ValueError: a part is something else, a weight is out of range, or a type occurs twice.
+        ValueError: a part is not such a pair, a weight is out of range, or a type occurs twice.
     """
     weights: dict[str, float] = {}
     for part in text.split(",") if text.strip() else []:
@@ -30,7 +30,7 @@ def parse_event_weights(text: str) -> dict[str, float]:
         if not name or not NUMBER.fullmatch(number) or float(number) > MAX_WEIGHT:
             raise ValueError(f"expected pairs such as purchase=5,view=1, with weights from 0 to {MAX_WEIGHT:,}")
         if name in weights:
-            raise ValueError(f"expected each type once; {shown(name)} is there twice")
+            raise ValueError(f"expected each type once, got {shown(name)} twice")
         weights[name] = float(number)
     if weights and not any(weights.values()):
         raise ValueError("expected at least one weight above 0")
@@ -38,18 +38,18 @@ def parse_event_weights(text: str) -> dict[str, float]:
 
 
 def weigh(events: "pd.DataFrame", weights: Mapping[str, float], source: str) -> "pd.DataFrame":
-    """Return the events that count: multiply their weights by those of their types and leave out weight 0.
+    """Multiply the weights of events by those of their types, and leave out events of weight 0.
 
     Args:
-        events: a checked frame; it loses the column event_type.
-        weights: by type; events of other types are left out. Empty: types have no weight.
+        events: a checked frame; the result has no column event_type.
+        weights: event type -> weight; events of other types are left out. If empty, the type does not matter.
         source: the name of the channel or frame for messages.
 
     Raises:
         DataError: no event is left.
     """
     if weights:
-        events = _by_type(events, weights, source)
+        events = _weigh_by_type(events, weights, source)
     events = events.drop(columns="event_type", errors="ignore")
     if "weight" not in events:
         return events
@@ -62,13 +62,16 @@ def weigh(events: "pd.DataFrame", weights: Mapping[str, float], source: str) -> 
     return events[counts].reset_index(drop=True)
 
 
-def _by_type(events: "pd.DataFrame", weights: Mapping[str, float], source: str) -> "pd.DataFrame":
+def _weigh_by_type(events: "pd.DataFrame", weights: Mapping[str, float], source: str) -> "pd.DataFrame":
     types = events["event_type"].cat
     names = types.categories.tolist()
     codes = types.codes.to_numpy()
     named = np.array([name in weights for name in names])
     if not named.any():
-        raise DataError(f"{source}: event_weights names none of the event types; the types are {_listed(names)}")
+        raise DataError(
+            f"{source}: expected event_weights to name at least one event type of the data; the types are "
+            f"{_listed(names)}"
+        )
     if not named.all():
         count = np.bincount(codes, minlength=len(names))
         left_out = [

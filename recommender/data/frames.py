@@ -1,20 +1,20 @@
-"""A user's data frame -> the checked data frame, as read from a channel."""
+"""Check data frames of the Python API in the same way as the files of a channel."""
 
 import pandas as pd
 import pyarrow as pa
 
 from recommender.common.messages import reason
-from recommender.data.channels import alike, cut_titles, event_columns, frame_of, title_columns
+from recommender.data.channels import consistent_chunks, cut_titles, event_columns, frame_of, title_columns
 from recommender.data.columns import Columns
 from recommender.data.event_types import weigh
 from recommender.data.formats.parquet import checked_batches
-from recommender.data.headers import located
+from recommender.data.headers import find_columns
 from recommender.data.options import EventOptions
 from recommender.errors import DataError
 
 
 def checked_events(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.DataFrame:
-    """Return the events of a frame that count, as `channels.read_events` does.
+    """Check the events of a frame and return them as `channels.read_events` does.
 
     Raises:
         DataError: a column is missing or a value is invalid; the message begins with `name`.
@@ -23,7 +23,7 @@ def checked_events(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.
 
 
 def checked_titles(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.DataFrame:
-    """Return item_id and title, as `channels.read_titles` does.
+    """Check the titles of a frame and return them as `channels.read_titles` does.
 
     Raises:
         DataError: as `checked_events`.
@@ -33,10 +33,10 @@ def checked_titles(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.
 
 def _checked(name: str, frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     found = [str(column) for column in frame.columns]
-    wanted = list(located(name, columns, found).values())
+    wanted = list(find_columns(name, columns, found).values())
     try:
         table = pa.Table.from_pandas(frame[wanted], preserve_index=False)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{name}: expected columns of one type each: {reason(error)}") from None
     batches = [batch for batch in table.to_batches() if len(batch)]
-    return frame_of(alike(checked_batches(name, found, batches, columns), columns), name)
+    return frame_of(consistent_chunks(checked_batches(name, found, batches, columns), columns), name)

@@ -1,4 +1,4 @@
-"""Each user's history; no pandas here, since the server imports this module."""
+"""The history of each user. This module does not import pandas, because the server imports it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from recommender.data.interactions import Interactions
 
 OLDEST = -(2**31)  # seconds: 68 years before the newest event
-AT_ONCE = 2**18  # events that are checked together
+AT_ONCE = 2**18  # events in one step of the check
 
 
 class History(NamedTuple):
-    """The events of one user, oldest first, (n,) each; see `Histories`.
+    """The events of one user, oldest first; every array is (num_events,). See `Histories`.
 
     Attributes:
         item_num: int32.
-        rating: float32; NaN without ratings.
+        rating: float32; NaN if the data has no ratings.
         time: int32.
-        weight: float32; 1 without weights.
+        weight: float32; 1 if the data has no weights.
     """
 
     item_num: NDArray[np.int32]
@@ -31,14 +31,14 @@ class History(NamedTuple):
 
 @dataclass(frozen=True)
 class Histories:
-    """The events of every user, oldest first; a pair with two events occurs twice.
+    """The events of every user, oldest first; a pair of user and item with two events occurs twice.
 
     Attributes:
         offsets: (num_users + 1,) int64; user u's events are offsets[u]:offsets[u + 1].
         item_num: (num_events,) int32.
         rating: (num_events,) float32; None without ratings.
-        time: (num_events,) int32. Seconds from the newest event of the data to this one, at most 0; if times are only
-            an order, the number of the user's earlier times.
+        time: (num_events,) int32. Seconds relative to the newest event of the data, at most 0. If times are only an
+            order, the number of distinct earlier times of the user.
         weight: (num_events,) float32; None if every event counts 1.
         newest: seconds since 1970 of the newest event of the data; None if times are only an order.
     """
@@ -52,7 +52,7 @@ class Histories:
 
     @classmethod
     def from_interactions(cls, data: "Interactions") -> "Histories":
-        """Group by user and sort by time (equal times keep the order of the input); O(n log n)."""
+        """Group events by user and sort them by time (equal times keep the order of the input); O(n log n)."""
         order = np.lexsort((data.time, data.user_num))
         offsets = row_offsets(data.user_num, len(data.users))
         time, unit = data.time[order], data.seconds_per_unit
@@ -66,7 +66,7 @@ class Histories:
         return cls(offsets, data.item_num[order].astype(np.int32), rating, kept, weight, newest)
 
     def seconds(self, time: NDArray[np.integer], unit: float | None) -> list[int | None]:
-        """Return times in seconds from the newest event of the data; None for all if times are only an order.
+        """Return times in seconds relative to the newest event of the data; all None if times are only an order.
 
         Args:
             time: the times.
@@ -81,12 +81,12 @@ class Histories:
         """Check that the times of each user ascend; O(events), in parts.
 
         Raises:
-            ValueError: a time is earlier than the one before.
+            ValueError: a time of a user is earlier than the previous one.
         """
         for begin in range(0, len(self.time), AT_ONCE):
             time = self.time[begin : begin + AT_ONCE + 1]
             earlier = np.flatnonzero(time[1:] < time[:-1]) + begin + 1
-            if (self.offsets[np.searchsorted(self.offsets, earlier)] != earlier).any():  # it is not a user's first
+            if (self.offsets[np.searchsorted(self.offsets, earlier)] != earlier).any():  # not a user's first event
                 raise ValueError("expected the events of each user from the oldest to the newest")
 
     def of(self, user_num: int) -> History:
@@ -99,15 +99,15 @@ class Histories:
 
 
 def row_offsets(row: NDArray[np.int64], num_rows: int) -> NDArray[np.int64]:
-    """Return the offset of each row's entries when they are sorted by row, (num_rows + 1,) int64."""
+    """Return the offset of each row's entries, if the entries are sorted by row; (num_rows + 1,) int64."""
     return np.concatenate([[0], np.cumsum(np.bincount(row, minlength=num_rows))])
 
 
 def steps(offsets: NDArray[np.int64], time: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Return for each event the number of distinct earlier times in its row, (num_events,) int32.
+    """Count the distinct earlier times in each event's row; (num_events,) int32.
 
     Args:
-        offsets: (num_rows + 1,), of the rows.
+        offsets: (num_rows + 1,), the offset of each row.
         time: (num_events,), ascending within each row.
     """
     if not len(time):

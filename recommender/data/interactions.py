@@ -1,4 +1,4 @@
-"""Events by ID -> events by number."""
+"""Events with numbered users and items."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,16 +15,16 @@ from recommender.errors import DataError
 
 @dataclass(frozen=True)
 class Interactions:
-    """Events by row number, in the order of the input.
+    """Events with numbers for users and items, in the order of the input.
 
     Attributes:
-        users, items: the vocabularies that the numbers refer to.
+        users, items: vocabularies of the numbers.
         user_num, item_num: (num_events,) int64.
         rating: (num_events,) float32; None without ratings.
-        time: (num_events,) int64, in the unit of the file; the position in the input if there are no timestamps.
+        time: (num_events,) int64, in the unit of the file; without timestamps, the position in the input.
         weight: (num_events,) float32; None if every event counts 1.
-        largest_time: the largest absolute timestamp of the data set that the rows are from, 0 if it has no
-            timestamps; None: that of the rows.
+        largest_time: the largest absolute timestamp of the whole data set that contains the rows; 0 if it has no
+            timestamps. If None, the largest one of the rows counts.
     """
 
     users: Vocabulary
@@ -38,9 +38,9 @@ class Interactions:
 
     @classmethod
     def from_frame(cls, events: pd.DataFrame) -> "Interactions":
-        """Build interactions from a frame as `channels.read_events` returns it; number its users and items."""
-        user_num, users = _numbered(events["user_id"])
-        item_num, items = _numbered(events["item_id"])
+        """Build interactions from a frame of `channels.read_events`; number its users and items."""
+        user_num, users = _number_ids(events["user_id"])
+        item_num, items = _number_ids(events["item_id"])
         rating, weight = (
             events[name].to_numpy(np.float32) if name in events else None for name in ("rating", "weight")
         )
@@ -54,29 +54,29 @@ class Interactions:
 
     @property
     def ratings(self) -> NDArray[np.float32]:
-        """The ratings, (num_events,) float32, for code that needs them.
+        """The ratings, (num_events,) float32, for code that requires them.
 
         Raises:
-            DataError: the events have none.
+            DataError: the events have no ratings.
         """
         if self.rating is None:
-            raise DataError("the data has no column 'rating', which is needed here: expected a rating in every row")
+            raise DataError("column 'rating' is missing: expected a rating in every row")
         return self.rating
 
     @property
     def seconds_per_unit(self) -> float | None:
-        """The seconds in one unit of `time`; None if times are only an order, such as positions."""
+        """The seconds per unit of `time`; None if times are only an order, such as positions."""
         return seconds_per_unit(_largest(self.time) if self.largest_time is None else self.largest_time)
 
     def where(self, mask: NDArray[np.bool_]) -> "Interactions":
-        """Return the rows with a true mask, with the same vocabularies and the same unit of time."""
-        return self._at(mask)
+        """Return the rows at which the mask is true, with the same vocabularies and unit of time."""
+        return self._take_rows(mask)
 
     def known(self, events: pd.DataFrame) -> "Interactions":
-        """Return the rows of another frame with user and item in this data set, with its numbering.
+        """Return the rows of another frame that have a known user and a known item, numbered as in this data set.
 
         Raises:
-            DataError: the times of the two have different units.
+            DataError: the times have another unit than those of this data set.
         """
         numbered = Interactions.from_frame(events)
         self._check_unit(numbered.seconds_per_unit, "the other data")
@@ -86,16 +86,16 @@ class Interactions:
         return translated.where((user_num >= 0) & (item_num >= 0))
 
     def check_unit_of(self, events: pd.DataFrame, name: str) -> None:
-        """Check that the timestamps of another frame, if both have some, have the unit of these.
+        """Check that the timestamps of another frame have the same unit; pass if one of the two has no timestamps.
 
         Raises:
-            DataError: they have another unit.
+            DataError: the units differ.
         """
         if "timestamp" in events and self.largest_time != 0:
             self._check_unit(seconds_per_unit(_largest(events["timestamp"].to_numpy(np.int64))), name)
 
     def with_items(self, ids: Iterable[str]) -> "Interactions":
-        """Return the same events over a catalogue that also has these items; items are numbered anew."""
+        """Add items to the catalogue, renumber all items, and return the same events."""
         known = list(self.items)
         items = sorted({*known, *ids})
         number = {item_id: place for place, item_id in enumerate(items)}
@@ -103,11 +103,11 @@ class Interactions:
         return replace(self, items=Vocabulary.from_sorted(items), item_num=moved[self.item_num])
 
     def without_duplicates(self, keep: Literal["keep", "first", "last", "mean"]) -> "Interactions":
-        """Return one row for each pair of user and item, or all rows with `keep`; O(n log n).
+        """Return one row for each pair of user and item; all rows if `keep` is "keep". O(n log n).
 
-        `first` and `last` are by time, ties by rating (as in `prepare.steps`), then by weight, then by the order of
-        the input. `mean` is the mean of the ratings, at the position, time and weight of the last one; without
-        ratings it is `last`. The rows stay in the order of the input.
+        "first" and "last" compare time, then rating (as in `prepare.steps`), then weight, then the order of the input.
+        "mean" is the mean of the ratings, with the position, time and weight of the last row. Without ratings, "mean"
+        is "last". The rows stay in the order of the input.
         """
         if keep == "keep":
             return self
@@ -127,7 +127,7 @@ class Interactions:
     def pairs(self) -> "Interactions":
         """Return the latest event of each pair of user and item, sorted by user, time and item; O(n log n).
 
-        Of equal times the later row is the latest. The weight is the largest of the pair's events.
+        If times are equal, the later row counts as the latest. The weight is the largest one of the pair.
         """
         if not len(self):
             return self
@@ -138,12 +138,12 @@ class Interactions:
             weight = np.empty_like(weight)
             weight[latest] = largest
         del order, begins, ends
-        # they are in the order of users and items
+        # `latest` is in the order of users and items.
         rows = latest[np.lexsort((self.time[latest], self.user_num[latest]))]
-        return replace(self, weight=weight)._at(rows)
+        return replace(self, weight=weight)._take_rows(rows)
 
     def _by_pair(self, *keys: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return the rows sorted by user, item and keys (the last key first), and where each pair begins and ends."""
+        """Sort the rows by user, item and keys (the last key first); also mark where each pair begins and ends."""
         pair = self.user_num * len(self.items) + self.item_num  # one key sorts faster than two
         order = np.lexsort((*keys, pair))
         pair = pair[order]
@@ -151,7 +151,7 @@ class Interactions:
         edge = np.ones(min(1, len(order)), bool)
         return order, np.append(edge, ~same), np.append(~same, edge)
 
-    def _at(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Interactions":
+    def _take_rows(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Interactions":
         return Interactions(
             self.users,
             self.items,
@@ -175,7 +175,7 @@ def _largest(time: NDArray[np.int64]) -> int:
     return int(np.abs(time).max(initial=0))
 
 
-def _numbered(ids: "pd.Series[str]") -> tuple[NDArray[np.int64], Vocabulary]:
+def _number_ids(ids: "pd.Series[str]") -> tuple[NDArray[np.int64], Vocabulary]:
     first_seen, distinct = pd.factorize(ids)
     names = np.asarray(distinct, dtype=object)
     order = np.argsort(names, kind="stable")

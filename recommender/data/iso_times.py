@@ -1,4 +1,4 @@
-"""Columns of ISO 8601 dates and times -> milliseconds since 1970; `clock.parse_time` for many texts at once."""
+"""Convert columns of ISO 8601 dates and times to milliseconds since 1970: `clock.parse_time` for many texts."""
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,10 @@ Times = tuple[Integers, NDArray[np.bool_]]
 
 
 def milliseconds_of(text: pa.Array) -> Times:
-    """Return the milliseconds of each text, and which texts are a date or time; the others have 0.
+    """Return the milliseconds since 1970 of each text (0 if it is no date or time), and which texts are one.
 
     Args:
-        text: large_string, or a dictionary of it; null is no time.
+        text: large_string, or a dictionary of it; a null is no date or time.
     """
     encoded = text.dictionary_encode()  # dates repeat
     time, good = _parsed(encoded.dictionary)
@@ -38,7 +38,7 @@ def _parsed(text: pa.Array) -> Times:
 
 
 def _whole(digits: pa.Array) -> Integers:
-    """Return the numbers of digits; 0 for a part that is missing."""
+    """Convert digits to numbers; a missing part becomes 0."""
     return pc.if_else(pc.equal(digits, ""), "0", digits).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
 
 
@@ -51,6 +51,6 @@ def _in_calendar(of: dict[str, Integers]) -> NDArray[np.bool_]:
 
 
 def _days(year: Integers, month: Integers) -> Integers:
-    """Return the days from 1970 to the beginning of a month; month 13 is the next January."""
+    """Count the days from 1970-01-01 to the first of a month; month 13 is the next January."""
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     return months.astype("datetime64[D]").astype(np.int64)

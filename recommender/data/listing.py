@@ -1,4 +1,4 @@
-"""The names of files that are no data, and those of a table format."""
+"""Recognize, by name, files without data and files of a table format."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from recommender.common.files import UNFINISHED
 from recommender.common.messages import printable
 from recommender.common.output import say
 
-# Table format -> the files of the log that decides which of the table's files count.
+# Table format -> files of its log. The log decides which files of the table count.
 TABLE_LOGS = {
     "Delta Lake": re.compile(r"(.*/)?_delta_log/.*"),
     "Apache Hudi": re.compile(r"(.*/)?\.hoodie(/.*|_partition_metadata.*)"),
@@ -16,7 +16,7 @@ TABLE_LOGS = {
 }
 LOG_FOLDERS = ("_delta_log", ".hoodie", "metadata", "snapshot")
 
-# What other tools leave next to data: markers of folders, checksums, descriptions and lists of files.
+# Other tools leave these next to data: markers of folders, checksums, descriptions and lists of files.
 SIDE_FILE = re.compile(
     r".+_\$folder\$|.+\.(crc|md5|sha1|sha256|sha512)|.+\.(csv|txt)\.metadata|(.*[^a-z0-9])?manifest(\.json)?"
     r"|thumbs\.db|desktop\.ini",
@@ -26,46 +26,47 @@ MOST_NAMED = 5
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a file or folder is a marker of Spark, of an S3 tool or of a system, by its name."""
+    """Return whether a name is that of a marker of Spark, of an S3 tool or of an operating system."""
     return name.startswith((".", "_"))
 
 
 def is_side_file(name: str) -> bool:
-    """Return whether a file describes others and holds no data, by its name."""
+    """Return whether a name is that of a file that describes other files and has no data."""
     return SIDE_FILE.fullmatch(name) is not None
 
 
 def table_format(path: str) -> str | None:
-    """Return the table format whose log has a file or folder of this path; None for other files.
+    """Return the table format with such a path in its log; None for other files and folders.
 
     Args:
-        path: its names separated by "/"; that of a folder ends in "/".
+        path: names separated by "/"; the path of a folder ends in "/".
     """
     return next((name for name, log in TABLE_LOGS.items() if log.fullmatch(path)), None)
 
 
-def refusal(location: str, table: str) -> str:
-    """Return the message for a table whose log decides which of its files count."""
+def table_message(location: str, table: str) -> str:
+    """Return the error message for a table with a log that decides which files count."""
     return (
-        f"{printable(location)}: expected files that all count, got a table of {table}, in which only its log says "
-        "which ones do: export the current snapshot as plain Parquet or CSV into a folder of its own"
+        f"{printable(location)}: expected plain data files, got a table of {table}, and only its log says which files "
+        "count: export the current snapshot as plain Parquet or CSV into a separate folder"
     )
 
 
-def unfinished(location: str) -> str:
-    """Return the message for files of a run that did not end."""
+def unfinished_message(location: str) -> str:
+    """Return the error message for the files of an unfinished run."""
     return (
-        f"{printable(location)}: expected the files of a run that has ended, got some of a run that still writes or "
-        f"was stopped: run it again; the file {UNFINISHED} marks the folder"
+        f"{printable(location)}: expected the files of a finished run, got the file {UNFINISHED} of a run that "
+        "still writes or was stopped: wait for it, or run it again"
     )
 
 
-def say_left_out(location: str, names: Sequence[str]) -> None:
-    """Print how many files that are no data are left out, with the names of the first ones."""
+def say_skipped(location: str, names: Sequence[str]) -> None:
+    """Print how many files without data are skipped, with the names of the first ones."""
     if names:
-        say(f"{printable(location)}: {len(names):,} markers, checksums or lists of files are skipped: {named(names)}")
+        first = first_names(names)
+        say(f"{printable(location)}: {len(names):,} markers, checksums or lists of files are skipped: {first}")
 
 
-def named(names: Sequence[str]) -> str:
-    """Return the first names of files as a message may show them."""
+def first_names(names: Sequence[str]) -> str:
+    """Return the first names of files, for a message."""
     return ", ".join(map(printable, names[:MOST_NAMED])) + (" and others" if len(names) > MOST_NAMED else "")

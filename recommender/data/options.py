@@ -1,4 +1,4 @@
-"""The options that every part of a training job sees, with their defaults."""
+"""Options that every part of a training job has, with their defaults."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
@@ -11,10 +11,10 @@ from recommender.data.event_types import parse_event_weights
 
 
 class SharedOptions(Config):
-    """The base of the options of each candidate source and each ranking feature."""
+    """Base class of the options of candidate sources and ranking features."""
 
     called: ClassVar[str] = "hyper-parameter"
-    ranges: ClassVar[Mapping[str, Range]] = {}  # option -> what a search tries
+    ranges: ClassVar[Mapping[str, Range]] = {}  # option -> values that a search tries
 
     duplicates: Literal["keep", "first", "last", "mean"] = Field(
         "keep", description="how to handle repeated ratings of one item by one user: keep all, keep one, or their mean"
@@ -35,27 +35,27 @@ class SharedOptions(Config):
 
     @property
     def unused(self) -> set[str]:
-        """The options without an effect, given the others."""
+        """The options that have no effect with the values of the others."""
         return set()
 
     @property
     def search_space(self) -> dict[str, Range]:
-        """The ranges that a search tries, of the options that have an effect and were not set."""
+        """Option -> values that a search tries, for options that have an effect and were not set."""
         return {name: values for name, values in self.ranges.items() if name not in self.model_fields_set}
 
     @property
     def is_quick(self) -> bool:
-        """Whether a fit of some 100,000 ratings takes seconds at most, so that a report may repeat it."""
+        """Whether a fit on about 100,000 ratings takes seconds at most, so that a report may repeat it."""
         return False
 
 
 class EventOptions(SharedOptions):
-    """How the channels of a job are read."""
+    """Options for reading the channels of a job."""
 
     columns: str = Field(
         "",
-        description="names in the files of the columns user_id, item_id, rating, timestamp, weight, event_type and "
-        "title, where they differ, such as user_id=visitorid,item_id=itemid",
+        description="names that the files use for user_id, item_id, rating, timestamp, weight, event_type and title, "
+        "if they differ, such as user_id=visitorid,item_id=itemid",
     )
     event_weights: str = Field(
         "",
@@ -76,10 +76,10 @@ class EventOptions(SharedOptions):
 
     @property
     def column_names(self) -> dict[str, str]:
-        """Our names -> the names in the files, where `columns` gives them."""
+        """Our name -> the name in the files, as `columns` gives it."""
         return parse_columns(self.columns)
 
     @property
     def type_weights(self) -> dict[str, float]:
-        """The weight of each event type; empty if the type does not matter."""
+        """Event type -> weight; empty if the type does not matter."""
         return parse_event_weights(self.event_weights)

@@ -19,13 +19,14 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 60
 ATTEMPTS = 3
 DENIED = (
-    "access denied: allow the role or user s3:ListBucket and s3:GetObject, to write s3:PutObject and s3:DeleteObject"
+    "access denied: allow s3:ListBucket and s3:GetObject to the role or user; to write, also s3:PutObject and "
+    "s3:DeleteObject"
 )
 ADVICE = {
-    "NoSuchBucket": "there is no such bucket: correct its name",
+    "NoSuchBucket": "this bucket does not exist: correct its name",
     "AccessDenied": DENIED,
     "403": DENIED,
-    "InvalidAccessKeyId": "the access key is not known there: correct AWS_ACCESS_KEY_ID",
+    "InvalidAccessKeyId": "S3 does not know this access key: correct AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "the secret key is wrong: correct AWS_SECRET_ACCESS_KEY",
     "ExpiredToken": "the credentials have expired: renew them",
     "InvalidObjectState": "the object is archived: restore it first",
@@ -33,20 +34,20 @@ ADVICE = {
 
 
 class Bucket:
-    """A bucket.
+    """A bucket in S3.
 
     Raises:
-        DataError: by every method, if S3 refuses or does not respond.
+        DataError: every method raises it, if S3 refuses the request or does not respond.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        with _named_problems(SCHEME + name):
+        with _translate_errors(SCHEME + name):
             self._client = _client()
 
     @classmethod
     def parse(cls, location: str) -> tuple["Bucket", str]:
-        """Return the bucket and the prefix of s3://bucket/prefix."""
+        """Split s3://bucket/prefix into the bucket and the prefix."""
         name, _, prefix = location.removeprefix(SCHEME).partition("/")
         if not name:
             raise DataError(f"{printable(location)}: expected s3://bucket/prefix")
@@ -57,10 +58,10 @@ class Bucket:
         return f"{SCHEME}{self.name}/{key}"
 
     def keys(self, prefix: str) -> list[str]:
-        """Return the key `prefix` if there is such an object, and all keys below the folder `prefix`/."""
+        """Return all keys below the folder `prefix`/, and `prefix` itself if it is the key of an object."""
         folder = prefix if prefix == "" or prefix.endswith("/") else prefix + "/"
-        with _named_problems(self.uri(prefix)):
-            # The object itself is the first key with this prefix; the other keys are not listed.
+        with _translate_errors(self.uri(prefix)):
+            # If `prefix` is a key, it is the first one with this prefix, so one key suffices.
             first = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1).get("Contents", [])
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=folder)
             below = [found["Key"] for page in pages for found in page.get("Contents", [])]
@@ -68,24 +69,24 @@ class Bucket:
         return [key for key in dict.fromkeys(same + below) if not key.endswith("/")]  # "x/" marks a folder
 
     def first_keys(self, prefix: str) -> list[str]:
-        """Return the first keys that begin with `prefix`, at most a thousand."""
-        with _named_problems(self.uri(prefix)):
+        """Return the first keys that begin with `prefix`, at most 1,000."""
+        with _translate_errors(self.uri(prefix)):
             found = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
         return [entry["Key"] for entry in found]
 
     def download(self, key: str, path: Path) -> None:
-        """Write an object to a file."""
-        with _named_problems(self.uri(key)):
+        """Download an object into a file."""
+        with _translate_errors(self.uri(key)):
             self._client.download_file(self.name, key, str(path))
 
     def upload(self, path: Path, key: str) -> None:
-        """Write a file to an object."""
-        with _named_problems(self.uri(key)):
+        """Upload a file as an object."""
+        with _translate_errors(self.uri(key)):
             self._client.upload_file(str(path), self.name, key)
 
     def remove(self, key: str) -> None:
         """Remove an object."""
-        with _named_problems(self.uri(key)):
+        with _translate_errors(self.uri(key)):
             self._client.delete_object(Bucket=self.name, Key=key)
 
 
@@ -102,7 +103,7 @@ def _client() -> "S3Client":
 
 
 @contextmanager
-def _named_problems(uri: str) -> Iterator[None]:
+def _translate_errors(uri: str) -> Iterator[None]:
     try:
         from boto3.exceptions import Boto3Error
     except ImportError:
@@ -112,7 +113,9 @@ def _named_problems(uri: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        problem = ADVICE.get(error.response.get("Error", {}).get("Code", "")) or f"S3 refuses: {reason(error)}"
+        problem = (
+            ADVICE.get(error.response.get("Error", {}).get("Code", "")) or f"S3 refuses the request: {reason(error)}"
+        )
     except NoCredentialsError:
         problem = (
             "there are no AWS credentials: give the job a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

@@ -1,4 +1,4 @@
-"""The location of a channel (a folder, a file, or objects in S3) -> local files."""
+"""Find the files of a channel in a folder, in a pattern of paths or in S3, and make them local."""
 
 import gzip
 import stat
@@ -20,10 +20,10 @@ from recommender.data.listing import (
     LOG_FOLDERS,
     is_hidden,
     is_side_file,
-    refusal,
-    say_left_out,
+    say_skipped,
     table_format,
-    unfinished,
+    table_message,
+    unfinished_message,
 )
 from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import DataError
@@ -53,7 +53,7 @@ CONTENT_TYPES = {
     "application/vnd.apache.parquet": Format.PARQUET,
 }
 FILE_KINDS = {
-    stat.S_IFIFO: "a pipe (of SageMaker's input modes take File or FastFile)",
+    stat.S_IFIFO: "a pipe (use SageMaker's input mode File or FastFile)",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
@@ -63,10 +63,10 @@ FILE_KINDS = {
 
 @dataclass(frozen=True)
 class Listing:
-    """The paths or keys of the files of a channel, sorted, and the names of those that are left out."""
+    """The paths or keys of the files of a channel, and the names of skipped files; both sorted."""
 
     names: list[str]
-    left_out: list[str]
+    skipped: list[str]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class SourceFile:
 
     @contextmanager
     def open(self, *, show: bool = False) -> Iterator[BinaryIO]:
-        """Open the file for reading its decompressed bytes; `show`: with a progress bar."""
+        """Open the file for reading its decompressed bytes, with a progress bar if `show`."""
         with reading(self.path, f"reading {self.name}") if show else self.path.open("rb") as file:
             yield gzip.GzipFile(fileobj=file) if self.compressed else file  # type: ignore[misc]
 
@@ -98,27 +98,27 @@ def open_channel(
 ) -> Iterator[list[SourceFile]]:
     """Yield the files of a channel, at least one, sorted by name.
 
-    Files and folders with names that begin with "." or "_" are left out (markers of S3 tools and Spark), and so are
-    checksums, manifests and the like. One line says so.
+    Files and folders with names that begin with "." or "_" are skipped (markers of S3 tools and Spark). So are
+    checksums, manifests and the like. One printed line names them.
     Objects in S3 are downloaded into a temporary folder, which is removed at the end of the block.
 
     Args:
-        location: a folder, a file, a pattern (*, ?, [...]) of them, or s3://bucket/prefix. A prefix stands for the
-            object with that key and all objects below prefix/; it may also be a pattern of keys.
-        content_type: the media type of files without a known suffix, as a SageMaker channel has it.
+        location: a folder, a file, a pattern (*, ?, [...]) of them, or s3://bucket/prefix. A prefix matches the object
+            with that key and all objects below prefix/. It may also be a pattern of keys.
+        content_type: the media type of files without a known suffix, from the settings of a SageMaker channel.
         formats: the allowed formats.
 
     Raises:
-        DataError: there is no file, a file has another format or is not a regular file, the files belong to a table
-            format that has a log of them, the run that wrote them did not end, or S3 refuses.
+        DataError: the channel has no files, a file has another format or is not a regular file, the files belong to
+            a table format with a log, the run that wrote them did not finish, or S3 refuses the request.
     """
     if not _is_s3(location):
         found = _local_files(Path(location), formats)
-        say_left_out(str(location), found.left_out)
+        say_skipped(str(location), found.skipped)
         yield [_source_file(name, Path(name), content_type, formats) for name in found.names]
         return
     bucket, listed = _keys(str(location))
-    say_left_out(str(location), listed.left_out)
+    say_skipped(str(location), listed.skipped)
     keys = listed.names
     with tempfile.TemporaryDirectory(prefix="channel-") as folder:
         # Numbers as names: a key is not a path, and a key such as "../x" must not become one.
@@ -130,7 +130,7 @@ def open_channel(
 
 
 def names_in_channel(location: str, formats: Collection[Format]) -> list[str]:
-    """Return the paths or s3:// URIs of the files that `open_channel` would open, without a download.
+    """Return the paths or s3:// URIs of the files that `open_channel` would open; download nothing.
 
     Raises:
         DataError: as `open_channel`.
@@ -152,37 +152,37 @@ def _is_s3(location: str | Path) -> bool:
 def _keys(location: str) -> tuple[Bucket, Listing]:
     bucket, prefix = Bucket.parse(location)
     below = {key: key.removeprefix(prefix).strip("/") for key in bucket.keys(prefix)}
-    _check_counts(location, [prefix + "/", *below.values()])
-    left_out = {key for key, path in below.items() if _is_left_out(path)}
-    keys = sorted(below.keys() - left_out, key=lambda key: below[key].split("/"))
+    _refuse_unfinished_or_table(location, [prefix + "/", *below.values()])
+    skipped = {key for key, path in below.items() if _is_skipped(path)}
+    keys = sorted(below.keys() - skipped, key=lambda key: below[key].split("/"))
     if not keys and has_magic(prefix):
         matching = [key for key in bucket.keys(_fixed_folder(prefix)) if _matches(key, prefix)]
-        left_out = {key for key in matching if is_side_file(key.rpartition("/")[2])}
-        keys, prefix = sorted(set(matching) - left_out), _fixed_folder(prefix)
+        skipped = {key for key in matching if is_side_file(key.rpartition("/")[2])}
+        keys, prefix = sorted(set(matching) - skipped), _fixed_folder(prefix)
     if not keys:
         raise DataError(f"{printable(location)}: no objects found at this key or prefix")
-    _check_counts(location, _marks_above(bucket, prefix))
-    return bucket, Listing(keys, sorted(below.get(key, key) for key in left_out))
+    _refuse_unfinished_or_table(location, _marks_above(bucket, prefix))
+    return bucket, Listing(keys, sorted(below.get(key, key) for key in skipped))
 
 
 def _marks_above(bucket: Bucket, prefix: str) -> Iterator[str]:
-    """Yield keys of marks and of the logs of tables, next to a prefix or to a folder that it is in."""
+    """Yield the keys of unfinished marks and of table logs, next to a prefix or to one of its parent folders."""
     parts = prefix.rstrip("/").split("/")
     for depth in range(len(parts) + 1):
         for name in (*(f"{log}/" for log in LOG_FOLDERS), UNFINISHED):
-            with suppress(DataError):  # a role may not be allowed to list more than its own prefix
+            with suppress(DataError):  # the role may be allowed to list only this prefix
                 yield from bucket.first_keys("/".join([*parts[:depth], name]))
 
 
-def _check_counts(location: str, paths: Iterable[str]) -> None:
+def _refuse_unfinished_or_table(location: str, paths: Iterable[str]) -> None:
     for path in paths:
         if path.rpartition("/")[2] == UNFINISHED:
-            raise DataError(unfinished(location))
+            raise DataError(unfinished_message(location))
         if table := table_format(path):
-            raise DataError(refusal(location, table))
+            raise DataError(table_message(location, table))
 
 
-def _is_left_out(path: str) -> bool:
+def _is_skipped(path: str) -> bool:
     parts = path.split("/")
     return any(map(is_hidden, parts)) or is_side_file(parts[-1])
 
@@ -200,15 +200,15 @@ def _matches(key: str, pattern: str) -> bool:
 
 def _local_files(location: Path, formats: Collection[Format]) -> Listing:
     files: list[Path] = []
-    left_out: list[str] = []
+    skipped: list[str] = []
     try:
         given = _expanded(location)
-        _check_counts(str(location), _marks_around(given[0]))
+        _refuse_unfinished_or_table(str(location), _marks_around(given[0]))
         for path in given:
             if path.is_dir():
-                _add_files_below(path, files, left_out)
+                _add_files_below(path, files, skipped)
             elif given != [location] and is_side_file(path.name):
-                left_out.append(path.name)
+                skipped.append(path.name)
             else:
                 files.append(path)
         for path in files:
@@ -220,11 +220,11 @@ def _local_files(location: Path, formats: Collection[Format]) -> Listing:
         raise DataError(f"{printable(str(error.filename))}: can't be read: {error.strerror}") from None
     if not files:
         raise DataError(f"{printable(str(location))}: expected at least one file ({_suffixes(formats)}), got none")
-    return Listing([str(path) for path in sorted(files)], sorted(left_out))
+    return Listing([str(path) for path in sorted(files)], sorted(skipped))
 
 
 def _marks_around(path: Path) -> Iterator[str]:
-    """Yield the paths of marks and of the logs of tables, in a folder or in one that it is in."""
+    """Yield the paths of unfinished marks and of table logs, in a folder or in one of its parents."""
     path = path.absolute()
     for folder in (path, *path.parents):
         with suppress(PermissionError):
@@ -241,19 +241,19 @@ def _expanded(location: Path) -> list[Path]:
     """Return the paths that match a pattern; for any other location, the location itself."""
     if not has_magic(str(location)) or location.exists():
         return [location]
-    return [Path(path) for path in glob(str(location))] or [location]  # noqa: PTH207 - Path.glob takes no absolute ones
+    return [Path(path) for path in glob(str(location))] or [location]  # noqa: PTH207 - Path.glob accepts no absolute patterns
 
 
-def _add_files_below(folder: Path, files: list[Path], left_out: list[str]) -> None:
-    """Append the files below a folder, and the names of files and folders that are left out."""
+def _add_files_below(folder: Path, files: list[Path], skipped: list[str]) -> None:
+    """Append the files below a folder to `files`, and the names of skipped files and folders to `skipped`."""
     folders = [folder]
     while folders:
         for path in folders.pop().iterdir():
             is_folder = path.is_dir() and not path.is_symlink()
             name = str(path.relative_to(folder)) + "/" * is_folder
-            _check_counts(str(folder), [name])
+            _refuse_unfinished_or_table(str(folder), [name])
             if is_hidden(path.name) or (not is_folder and is_side_file(path.name)):
-                left_out.append(name)
+                skipped.append(name)
             else:
                 (folders if is_folder else files).append(path)
 

@@ -1,9 +1,9 @@
-r"""Held-out ratings: the protocols by which recommenders are compared.
+r"""Protocols that hold out events to compare recommenders.
 
-Events of a user often share their time: a shop writes the same time on all rows of an order. The order of such
-rows in the file, or of their item IDs, says nothing of what the user chose last. So they are sorted by a seeded
-hash: SHA-256 of the UTF-8 text `<seed>\n<user_id>\n<item_id>`, as lower-case hex digits, then by rating and
-weight. Only events of one user are compared, so the text has one meaning, also if IDs contain line breaks.
+Events of a user often have equal times: a shop writes the same time on all rows of an order. The order of such rows
+in the file, or of their item IDs, does not show which item the user chose last. So they are sorted by a seeded hash,
+then by rating and weight. The hash is SHA-256 of the UTF-8 text `<seed>\n<user_id>\n<item_id>`, as lower-case hex
+digits. It only compares events of one user, so line breaks in IDs do not make the text ambiguous.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from recommender.data.interactions import Interactions
 
 @dataclass(frozen=True)
 class Split:
-    """Ratings to fit, to choose by, and to measure on once; `train` has every user and item of the others.
+    """The parts of a data set; `train` has every user and item of the other parts.
 
     Attributes:
         train: ratings to fit.
-        validation: ratings to choose hyper-parameters by; empty if the protocol has none.
-        test: ratings to measure on.
+        validation: ratings to choose hyper-parameters with; empty if the protocol has no validation.
+        test: ratings for the final measurement.
     """
 
     train: Interactions
@@ -36,23 +36,23 @@ def split_leave_one_out(data: Interactions, *, validation: bool = False, seed: i
     Args:
         data: all ratings.
         validation: also hold out the last remaining rating of each user in the same way.
-        seed: orders ratings of one user and time.
+        seed: seed of the order of a user's ratings with equal times.
     """
-    rest, test = _parted(data, leave_one_out(data, seed))
+    rest, test = _split(data, leave_one_out(data, seed))
     held_out = leave_one_out(rest, seed) if validation else np.zeros(len(rest), bool)
-    return Split(*_parted(rest, held_out), test)
+    return Split(*_split(rest, held_out), test)
 
 
 def split_next_basket(data: Interactions, gap: float) -> Split:
-    """Hold out each user's last session for test: a shop's next order, a site's next visit.
+    """Hold out each user's last session for test: the next order in a shop, or the next visit to a site.
 
-    Ratings of the session with an item that has no rating in the remainder go back to train. A user's only session
-    is never held out, so that no user becomes unknown. O(n log n).
+    A rating of the session stays in train if no remaining rating has its item. A user's only session is never held
+    out, so that no user becomes unknown. O(n log n).
 
     Args:
         data: all ratings.
-        gap: consecutive ratings of a user with less than this between them are one session, in the unit of
-            `data.time`; those of one time always are.
+        gap: consecutive ratings of a user belong to one session if less than this time passes between them, in the
+            unit of `data.time`. Ratings with equal times always belong to one session.
 
     Returns:
         Train, no validation, and test.
@@ -69,39 +69,39 @@ def split_next_basket(data: Interactions, gap: float) -> Split:
     first_session, last_session = session[_starts(user)][of_user], session[_ends(_starts(user))][of_user]
     last = np.zeros(len(data), bool)
     last[order] = (session == last_session) & (session > first_session)
-    train, test = _parted(data, _known_to_rest(data, last))
+    train, test = _split(data, _known_to_rest(data, last))
     return Split(train, data.where(np.zeros(len(data), bool)), test)
 
 
 def split_at_time(data: Interactions, time: int, validation_time: int | None = None) -> Split:
-    """Split at a global point in time, as for a service deployed then: train has no later information.
+    """Split at one point in time for all users, like a service deployed then: train has no later information.
 
     Args:
         data: all ratings.
         time: the beginning of test, in the unit of `data.time`.
-        validation_time: the beginning of validation, before `time`; no validation by default.
+        validation_time: the beginning of validation, at most `time`; by default no validation.
 
     Returns:
         Train has the earlier ratings; the others have the later ratings of users and items in train. O(num_ratings).
 
     Raises:
-        ValueError: validation would begin after test.
+        ValueError: `validation_time` is after `time`.
     """
     begin = time if validation_time is None else validation_time
     if begin > time:
         raise ValueError(f"validation_time: expected at most `time`, which is {time}, got {begin}")
-    train, later = _parted(data, data.time >= begin)
+    train, later = _split(data, data.time >= begin)
     known_user = np.bincount(train.user_num, minlength=len(data.users)) > 0
     known_item = np.bincount(train.item_num, minlength=len(data.items)) > 0
     known = later.where(known_user[later.user_num] & known_item[later.item_num])
-    return Split(train, *_parted(known, known.time >= time))
+    return Split(train, *_split(known, known.time >= time))
 
 
 def time_share(data: Interactions, share: float) -> int:
-    """Return the time that has the newest `share` of the events at or after it, as for `split_at_time`; O(n).
+    """Return the time at which the newest `share` of the events begins, for `split_at_time`; O(n).
 
-    The number of those events is rounded, and at least 1. With equal times it may be larger: the time is the latest
-    one that has at least so many events at or after it.
+    The number of newest events is rounded, and at least 1. The result is the latest time that has at least this many
+    events at or after it; with equal times it may have more.
 
     Raises:
         ValueError: the share is not above 0 and at most 1, or there are no events.
@@ -117,19 +117,23 @@ def time_share(data: Interactions, share: float) -> int:
 def split_for_choice(
     data: Interactions, seed: int, min_history: int = 4, most: int | None = None, gap: float | None = None
 ) -> Split:
-    """Hold out one later event per user, so that recommenders can be compared inside the training data.
+    """Hold out one late event per user, to compare recommenders inside the training data.
 
-    The target of a user is the last event with an item that the user has not had before and that another user has
-    too, after at least `min_history` earlier events. The user's later events are left out. With `gap`, half of the
-    users begin a session: all events of the target's session are left out, if `min_history` events precede them. If
-    no train event has the item of a target any more, its user has no target. Users without a target keep all events.
-    O(n log n).
+    The target of a user is the last event that meets all of these conditions:
+
+    1. Its item is new to the user.
+    2. Another user has the item too.
+    3. The user has at least `min_history` earlier events.
+
+    The user's events after the target are left out. With `gap`, half of the users begin a new session: all events of
+    the target's session are left out too, if `min_history` events precede the session. A user has no target if no
+    train event has its item any more. Users without a target keep all events. O(n log n).
 
     Args:
         data: the training data.
-        seed: orders events of one user and time, and draws the users for `most` and `gap`.
+        seed: seed of the order of a user's events with equal times, and of the users drawn for `most` and `gap`.
         min_history: minimum number of earlier events of the user, at least 1.
-        most: maximum number of targets, drawn uniformly from the users who could have one; no maximum by default.
+        most: maximum number of targets, drawn uniformly from the users that can have one; by default no maximum.
         gap: as in `split_next_basket`; by default no sessions are left out.
 
     Returns:
@@ -143,17 +147,17 @@ def split_for_choice(
     if most is not None and most < 0:
         raise ValueError(f"most: expected at least 0, got {most}")
     order = _by_user_and_time(data)
-    order = _with_ties_broken(data, order, _may_decide(data, order, min_history), seed)
+    order = _with_ties_broken(data, order, _ties_at_targets(data, order, min_history), seed)
     user, item = data.user_num[order], data.item_num[order]
     targets = _last_of_users(user, _new_and_shared(data, order) & (_num_earlier(user) >= min_history))
     if most is not None and most < len(targets):
         targets = np.sort(np.random.default_rng(seed).choice(targets, most, replace=False))
     ends = targets if gap is None else _ends_of_histories(data, order, targets, min_history, gap, seed)
-    remaining = np.bincount(item[_before(user, ends)], minlength=len(data.items))
+    remaining = np.bincount(item[_before_ends(user, ends)], minlength=len(data.items))
     is_known = remaining[item[targets]] > 0
     targets, ends = targets[is_known], ends[is_known]
     train, test = np.zeros(len(data), bool), np.zeros(len(data), bool)
-    train[order[_before(user, ends)]] = True
+    train[order[_before_ends(user, ends)]] = True
     test[order[targets]] = True
     return Split(data.where(train), data.where(np.zeros(len(data), bool)), data.where(test))
 
@@ -161,13 +165,13 @@ def split_for_choice(
 def leave_one_out(data: Interactions, seed: int = 0) -> NDArray[np.bool_]:
     """Mark each user's last rating, if user and item both occur in the remaining ratings.
 
-    The paper's section 2.2, step 4: set apart the last rating of every user, then put back those with an item
-    that has no rating in the remainder. A user's only rating is never held out, so that no user becomes unknown.
-    The paper's data has no two items at a user's last time, so its test set is the same for every seed. O(n log n).
+    The paper's section 2.2, step 4: set apart the last rating of every user, then put it back if no remaining rating
+    has its item. A user's only rating is never held out, so that no user becomes unknown. In the paper's data no user
+    has two items at the last time, so its test set is the same for every seed. O(n log n).
 
     Args:
         data: all ratings.
-        seed: orders ratings of one user and time.
+        seed: seed of the order of a user's ratings with equal times.
 
     Returns:
         (num_ratings,) bool, true for held-out ratings.
@@ -184,12 +188,12 @@ def leave_one_out(data: Interactions, seed: int = 0) -> NDArray[np.bool_]:
 
 
 def _known_to_rest(data: Interactions, held_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the held-out ratings with an item that also occurs in the remaining ratings."""
+    """Mark the held-out ratings with an item that also occurs in the remaining ratings."""
     remaining = np.bincount(data.item_num[~held_out], minlength=len(data.items))
     return held_out & (remaining[data.item_num] > 0)
 
 
-def _parted(data: Interactions, held_out: NDArray[np.bool_]) -> tuple[Interactions, Interactions]:
+def _split(data: Interactions, held_out: NDArray[np.bool_]) -> tuple[Interactions, Interactions]:
     return data.where(~held_out), data.where(held_out)
 
 
@@ -207,13 +211,13 @@ def _by_user_and_time(data: Interactions) -> NDArray[np.int64]:
 def _with_ties_broken(
     data: Interactions, order: NDArray[np.int64], wanted: NDArray[np.bool_], seed: int
 ) -> NDArray[np.int64]:
-    """Return the order with the events of one user and time sorted by hash, rating and weight.
+    """Return the order after sorting events with equal user and time by hash, rating and weight.
 
     Args:
         data: the events.
         order: their rows by user and time.
-        wanted: (num_events,) bool by position in `order`: sort here. Hashes are costly; few positions matter.
-        seed: of the hashes.
+        wanted: (num_events,) bool, by position in `order`: where to sort. Hashes are costly, and few positions matter.
+        seed: seed of the hashes.
     """
     starts = _starts(data.user_num[order], data.time[order])
     tied = wanted & ~(starts & _ends(starts))
@@ -226,17 +230,17 @@ def _with_ties_broken(
 
 
 def _hashes(data: Interactions, rows: NDArray[np.int64], seed: int) -> NDArray[np.bytes_]:
-    """Return the hashes that order events of one user and time; as bytes they have the order of their hex digits."""
+    """Return the hashes that order events with equal user and time; bytes sort in the order of their hex digits."""
     users, items, prefix = data.users.table, data.items.table, b"%d\n" % seed
     pairs = zip(data.user_num[rows].tolist(), data.item_num[rows].tolist(), strict=True)
     return np.array([sha256(b"%b%b\n%b" % (prefix, users[user], items[item])).digest() for user, item in pairs], "S32")
 
 
-def _may_decide(data: Interactions, order: NDArray[np.int64], min_history: int) -> NDArray[np.bool_]:
-    """Mark, by position in `order`, the events of each user's last time that may have a target for choice.
+def _ties_at_targets(data: Interactions, order: NDArray[np.int64], min_history: int) -> NDArray[np.bool_]:
+    """Mark, by position in `order`, each user's events of the latest time that can contain the target.
 
-    The order within that time decides which event is the target. If it leaves all candidates with too short a
-    history, those of earlier times have a shorter one.
+    The order within this time decides which event is the target. Earlier times need no order: if no event of this
+    time has a long enough history, no earlier event has one.
     """
     user = data.user_num[order]
     starts = _starts(user, data.time[order])
@@ -249,7 +253,7 @@ def _may_decide(data: Interactions, order: NDArray[np.int64], min_history: int) 
 
 
 def _new_and_shared(data: Interactions, order: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark, by position in `order`, events with an item that is new to their user and that another user has too."""
+    """Mark, by position in `order`, events with an item that is new to the user and that another user has too."""
     item = data.item_num[order]
     pair = data.user_num[order] * len(data.items) + item
     by_pair = np.argsort(pair, kind="stable")
@@ -260,7 +264,7 @@ def _new_and_shared(data: Interactions, order: NDArray[np.int64]) -> NDArray[np.
 
 
 def _num_earlier(user: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of the same user's events before each position, for events sorted by user."""
+    """Count the same user's events before each position, for events sorted by user."""
     position = np.arange(len(user))
     return position - np.maximum.accumulate(np.where(_starts(user), position, 0))
 
@@ -275,7 +279,7 @@ def _session_starts(data: Interactions, order: NDArray[np.int64], gap: float) ->
 def _ends_of_histories(
     data: Interactions, order: NDArray[np.int64], targets: NDArray[np.int64], min_history: int, gap: float, seed: int
 ) -> NDArray[np.int64]:
-    """Return the position before which each target's history ends: its own, or for half of them its session's first."""
+    """Return where each target's history ends: before the target, or for half of the targets before its session."""
     begins = np.flatnonzero(_session_starts(data, order, gap))
     first = begins[np.searchsorted(begins, targets, side="right") - 1]
     is_new = np.random.default_rng([seed, 1]).permutation(len(targets)) % 2 == 0
@@ -288,15 +292,15 @@ def _last_of_users(user: NDArray[np.int64], wanted: NDArray[np.bool_]) -> NDArra
     return positions[_ends(_starts(user[positions]))]
 
 
-def _before(user: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the positions before the one of these that their user has, all of a user without one."""
+def _before_ends(user: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the positions before their user's entry in `ends`; mark all positions of a user without an entry."""
     end = np.full(user.max(initial=-1) + 1, len(user))
     end[user[ends]] = ends
     return np.arange(len(user)) < end[user]
 
 
 def _starts(*columns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the first of equal neighbours."""
+    """Mark the first position of each run of equal neighbours."""
     starts = np.zeros(len(columns[0]), bool)
     starts[:1] = True
     for column in columns:
@@ -305,5 +309,5 @@ def _starts(*columns: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _ends(starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the last of equal neighbours: the next one, or the end of all, starts another run."""
+    """Mark the last position of each run: the next position, or position 0 after the end, starts a run."""
     return np.roll(starts, -1)

@@ -1,4 +1,4 @@
-"""Millions of strings in two arrays, and a numbering of IDs by them."""
+"""Millions of strings in two arrays, and a numbering of IDs in such arrays."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 MAX_ID_CHARACTERS = 1_000
 MAX_TITLE_CHARACTERS = 2_000
-MOST_BYTES = 4  # of a character in UTF-8
-AT_ONCE = 10_000  # strings that are checked together
+MOST_BYTES = 4  # of one character in UTF-8
+AT_ONCE = 10_000  # strings in one step of the check
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StringTable(Sequence[bytes]):
 
     @classmethod
     def from_strings(cls, strings: Iterable[str]) -> "StringTable":
-        """Return the table of these strings, in this order."""
+        """Build the table of these strings, in this order."""
         encoded = [text.encode() for text in strings]
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(text) for text in encoded], out=offsets[1:])
@@ -54,13 +54,13 @@ class StringTable(Sequence[bytes]):
         return self[index].decode()
 
     def check(self, longest: int) -> None:
-        """Check that the strings are UTF-8 and not longer than so many characters; O(bytes), in parts.
+        """Check that the strings are UTF-8 and not too long; O(bytes), in parts.
 
         Args:
-            longest: characters.
+            longest: maximum number of characters.
 
         Raises:
-            ValueError: a string is longer, or its bytes are no UTF-8.
+            ValueError: a string is longer, or its bytes are not UTF-8.
         """
         for begin in range(0, len(self), AT_ONCE):
             offsets = self.offsets[begin : begin + AT_ONCE + 1]
@@ -74,10 +74,10 @@ class StringTable(Sequence[bytes]):
             except UnicodeDecodeError as error:
                 raise ValueError(f"expected texts in UTF-8: {error.reason}") from None
             if ((first_bytes & 0xC0) == 0x80).any():
-                raise ValueError("expected texts in UTF-8: one begins within a character")
+                raise ValueError("expected texts in UTF-8: one begins in the middle of a character")
 
     def part(self, begin: int) -> list[bytes]:
-        """Return `AT_ONCE` strings from this one on, or those that are left."""
+        """Return up to `AT_ONCE` strings, from number `begin` on."""
         offsets = self.offsets[begin : begin + AT_ONCE + 1]
         blob = self.blob[offsets[0] : offsets[-1]].tobytes()
         return [blob[start:end] for start, end in pairwise((offsets - offsets[0]).tolist())]
@@ -85,11 +85,11 @@ class StringTable(Sequence[bytes]):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """IDs of users or of items and their row numbers.
+    """IDs of users or of items, and their row numbers.
 
-    An ID's number is its rank in the order of code points. So numbers, and all ties that they break, do not
-    depend on the order of the input. A look-up is a binary search in the table, O(log n). It needs no
-    dictionary in memory: a dictionary of 2 million IDs would cost every worker 330 MB.
+    The number of an ID is its rank in the order of code points. So numbers do not depend on the order of the input, and
+    neither do ties that they break. A look-up is a binary search in the table, O(log n). It avoids a dictionary: for
+    2 million IDs a dictionary would take 330 MB in every worker.
 
     Attributes:
         table: the IDs, strictly ascending.
@@ -99,7 +99,7 @@ class Vocabulary:
 
     @classmethod
     def from_sorted(cls, ids: Iterable[str]) -> "Vocabulary":
-        """Return the vocabulary of distinct IDs that are already in order of code points."""
+        """Build the vocabulary of distinct IDs that are already in the order of code points."""
         return cls(StringTable.from_strings(ids))
 
     def __len__(self) -> int:
@@ -109,10 +109,10 @@ class Vocabulary:
         return map(self.id, range(len(self)))
 
     def check(self) -> None:
-        """Check that the IDs ascend, each once; O(bytes), in parts.
+        """Check that the IDs ascend and are distinct, as look-ups require; O(bytes), in parts.
 
         Raises:
-            ValueError: they do not: a look-up would not find them.
+            ValueError: the IDs are not ascending and distinct.
         """
         last: list[bytes] = []
         for begin in range(0, len(self.table), AT_ONCE):

@@ -1,1 +1,1 @@
-"""Raw reviews -> the channels of a training job (paper, section 2)."""
+"""Turn raw reviews into the channels of a training job (paper, section 2)."""

@@ -1,4 +1,4 @@
-"""Resumable download of the raw files of a category of Amazon Reviews 2023."""
+"""Download the raw files of a category of Amazon Reviews 2023; an interrupted download resumes."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from recommender.common.messages import printable, reason
 from recommender.common.output import say
 from recommender.errors import DataError
 
-# From the data set's page, amazon-reviews-2023.github.io.
+# Source: the page of the data set, amazon-reviews-2023.github.io.
 SOURCE = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_2023/raw"
 FILES = ("review_categories/{}.jsonl.gz", "meta_categories/meta_{}.jsonl.gz")
 CATEGORIES = (
@@ -29,33 +29,33 @@ CATEGORIES = (
     "Patio_Lawn_and_Garden", "Pet_Supplies", "Software", "Sports_and_Outdoors", "Subscription_Boxes",
     "Tools_and_Home_Improvement", "Toys_and_Games", "Video_Games", "Unknown",
 )  # fmt: skip
-ATTEMPTS = 8  # consecutive attempts without new bytes
-WAIT = wait_exponential(max=60)  # seconds between them
+ATTEMPTS = 8  # maximum number of consecutive attempts without new bytes
+WAIT = wait_exponential(max=60)  # seconds between attempts
 TIMEOUT = urllib3.Timeout(connect=10, read=60)
 REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=5, status=0, other=0)
 BYTES_AT_ONCE = 2**16
-DIGEST = re.compile(r"([a-z0-9-]+)=:([A-Za-z0-9+/=]*):")  # of Repr-Digest, "sha-256=:...:"
-DIGESTS = {"sha-256": "sha256", "sha-512": "sha512"}  # the names in HTTP, and those of hashlib
+DIGEST = re.compile(r"([a-z0-9-]+)=:([A-Za-z0-9+/=]*):")  # in the header Repr-Digest: "sha-256=:...:"
+DIGESTS = {"sha-256": "sha256", "sha-512": "sha512"}  # name in HTTP -> name in hashlib
 
 
 class BrokenOffError(Exception):
-    """The server sent no new bytes; the transfer may be tried again."""
+    """The server sent no new bytes; another attempt may succeed."""
 
 
 def fetch(url: str, path: Path) -> None:
-    """Download a file to `path`, where it appears when it is complete.
+    """Download a file to `path`; it appears there only when it is complete.
 
-    Its size and its digest are those that the server states, where it states them. Until then the file grows as
-    `path`.part. A later call resumes it, if the server still has the same file and can send a part of it; else it
-    starts again. The ETag or date in `path`.validator identifies the file.
+    If the server states a size or a digest, the file is checked against it. Until then the partial file is
+    `path`.part. A later call resumes it, if the server still has the same file and can send a part of it. Otherwise
+    the call starts again. The ETag or date in `path`.validator identifies the file.
 
     Raises:
-        DataError: there is no such file, or `ATTEMPTS` consecutive attempts brought no new bytes.
+        DataError: the server has no such file, or `ATTEMPTS` consecutive attempts brought no new bytes.
         OSError: the file can't be written.
     """
     with urllib3.PoolManager(retries=REDIRECTS, timeout=TIMEOUT) as http:
         transfer = Transfer(http, url, path)
-        again = Retrying(
+        retrying = Retrying(
             retry=retry_if_exception_type(BrokenOffError),
             stop=stop_after_attempt(ATTEMPTS),
             wait=WAIT,
@@ -65,8 +65,8 @@ def fetch(url: str, path: Path) -> None:
             reraise=True,
         )
         try:
-            while not again(transfer.go_on):
-                pass  # new bytes: the attempts are counted from the beginning
+            while not retrying(transfer.resume):
+                pass  # new bytes: count the attempts from the beginning
         except BrokenOffError as error:
             raise DataError(
                 f"{printable(url)}: {error}; {ATTEMPTS} attempts have failed. The partial file is kept: run the same "
@@ -81,9 +81,9 @@ class Transfer:
         self._http, self._url, self._path = http, url, path
         self._part = path.with_name(path.name + ".part")
         self._validator = path.with_name(path.name + ".validator")
-        self._most = 0  # largest size of the partial file in any attempt
+        self._largest_size = 0  # largest size of the partial file in any attempt
 
-    def go_on(self) -> bool:
+    def resume(self) -> bool:
         """Request the missing bytes.
 
         Returns:
@@ -91,13 +91,13 @@ class Transfer:
 
         Raises:
             BrokenOffError: the transfer brought no new bytes.
-            DataError: there is no such file.
+            DataError: the server has no such file.
         """
         begin, headers = self._begin()
         try:
             response = self._http.request("GET", self._url, headers=headers, preload_content=False)
         except HTTPError as error:
-            # urllib3 wraps the cause in an error about its attempts.
+            # urllib3 wraps the cause in an error about its own attempts.
             raise BrokenOffError(reason(getattr(error, "reason", None) or error).rpartition(": ")[2]) from None
         try:
             return self._receive(response, begin)
@@ -110,7 +110,7 @@ class Transfer:
         validator = self._validator.read_text() if self._validator.exists() else ""
         if not size or not validator:
             return 0, headers
-        self._most = max(self._most, size)
+        self._largest_size = max(self._largest_size, size)
         return size, {**headers, "Range": f"bytes={size}-", "If-Range": validator}
 
     def _receive(self, response: urllib3.BaseHTTPResponse, begin: int) -> bool:
@@ -122,14 +122,14 @@ class Transfer:
         self._check_status(response.status)
         if response.status == 200:
             begin = 0
-            self._part.unlink(missing_ok=True)  # first, so that an old part never counts as one of this version
+            self._part.unlink(missing_ok=True)  # first, so that an old part never counts as this version
             self._validator.write_text(_validator_of(response))
         total = self._total(response, begin)
         received, has_ended = self._write(response, begin, total)
         if has_ended if total is None else received == total:
             return self._complete(response)
-        if received > self._most:
-            self._most = received
+        if received > self._largest_size:
+            self._largest_size = received
             return False
         of = "" if total is None else f" of {total:,}"
         raise BrokenOffError(f"the connection broke off after {received:,}{of} bytes")
@@ -149,10 +149,10 @@ class Transfer:
             raise DataError(f"{printable(self._url)}: the server responds with status {status}: expected a file")
 
     def _write(self, response: urllib3.BaseHTTPResponse, begin: int, total: int | None) -> tuple[int, bool]:
-        """Append the received bytes; return the size of the partial file, and whether the answer came to its end."""
+        """Append the received bytes; return the size of the partial file and whether the response was complete."""
         if not sys.stderr.isatty():
-            size = "size not said" if total is None else f"{total / 1e6:,.0f} MB"
-            say(f"{self._path}: {size}" + (f", of which {begin / 1e6:,.0f} MB are here ..." if begin else " ..."))
+            size = "unknown size" if total is None else f"{total / 1e6:,.0f} MB"
+            say(f"{self._path}: {size}" + (f", {begin / 1e6:,.0f} MB already downloaded ..." if begin else " ..."))
         with (
             self._part.open("r+b" if begin else "wb") as file,
             tqdm(total=total, initial=begin, unit="B", unit_scale=True, desc=self._path.name, disable=None) as bar,
@@ -169,7 +169,7 @@ class Transfer:
 
     def _restart(self, problem: str = "the file has changed on the server") -> NoReturn:
         self._part.unlink(missing_ok=True)
-        self._most = 0
+        self._largest_size = 0
         raise BrokenOffError(problem)
 
     def _complete(self, response: urllib3.BaseHTTPResponse) -> bool:
@@ -186,15 +186,15 @@ class Transfer:
 
 
 def _validator_of(response: urllib3.BaseHTTPResponse) -> str:
-    """Return the validator of this version of the file (RFC 9110, If-Range: a strong ETag or a date); '' if none."""
+    """Return the validator of this version (RFC 9110, If-Range: a strong ETag or a date); '' if it has none."""
     etag = response.headers.get("ETag", "")
     return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
 def _digests_of(response: urllib3.BaseHTTPResponse) -> dict[str, bytes]:
-    """Return the digests of the whole file that the server states, by the names that hashlib has for them.
+    """Return the digests of the whole file that the server states: name in hashlib -> digest.
 
-    They are in the header Repr-Digest (RFC 9530) and in that of S3, each in base64.
+    They are in the header Repr-Digest (RFC 9530) and in that of S3, both in base64.
     """
     found = {name: text for name, text in DIGEST.findall(response.headers.get("Repr-Digest", "")) if name in DIGESTS}
     if whole := response.headers.get("x-amz-checksum-sha256", ""):
@@ -205,7 +205,7 @@ def _digests_of(response: urllib3.BaseHTTPResponse) -> dict[str, bytes]:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except ValueError:  # the checksum of parts of an object, say
+    except ValueError:  # for example S3's checksum of an object in parts
         return b""
 
 

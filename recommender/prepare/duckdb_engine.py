@@ -1,4 +1,4 @@
-"""The engine for one machine: DuckDB in this process, with a memory limit; larger data spills to disk."""
+"""The engine for one machine: DuckDB in this process, with a memory limit. Larger data spills to disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -19,17 +19,17 @@ from recommender.prepare.steps import Step
 
 ROWS_AT_ONCE = 100_000
 PARQUET_FILE = "part-00000.parquet"
-SHA2 = "CREATE MACRO sha2(text, bits) AS sha256(text)"  # Spark's name, for the one length that the steps use
+SHA2 = "CREATE MACRO sha2(text, bits) AS sha256(text)"  # Spark's name of the function; the steps use only this length
 T = TypeVar("T")
 LOCATION = (("problem", pa.string()), ("file", pa.string()), ("line", pa.int64()))
 
 
 class DuckDBEngine:
-    """The engine of `Engine` in DuckDB; time and disk grow with the input, memory does not.
+    """An `Engine` that uses DuckDB. Time and disk space grow with the input; memory does not.
 
     Args:
-        folder: for data that does not fit into memory.
-        memory_limit: of DuckDB, such as "1GB"; Python and its libraries take some 200 MB on top.
+        folder: folder for data that does not fit into memory.
+        memory_limit: memory for DuckDB, such as "1GB"; Python and its libraries need about 200 MB more.
     """
 
     def __init__(self, folder: Path, memory_limit: str) -> None:
@@ -38,7 +38,7 @@ class DuckDBEngine:
             "memory_limit": memory_limit,
             "threads": available_cores(),
             "temp_directory": str(folder / "spilled"),
-            "preserve_insertion_order": False,  # queries sort if order matters
+            "preserve_insertion_order": False,  # queries sort where order matters
             "autoinstall_known_extensions": False,
         }
         try:
@@ -56,7 +56,7 @@ class DuckDBEngine:
         self._connection.close()
 
     def load(self, table: str, locations: Sequence[str], records: Records) -> None:
-        """See `Engine`; objects of S3 are downloaded first, one location at a time."""
+        """Read raw files into a table; see `Engine`. Objects in S3 are downloaded first, one location at a time."""
         empty = pa.table({name: pa.array([], kind) for name, kind in (*records.columns, *LOCATION)})
         self._append(f"CREATE TABLE {table} AS", empty)
         for location in locations:
@@ -66,14 +66,14 @@ class DuckDBEngine:
 
     def make(self, step: Step) -> None:
         """See `Engine`."""
-        kind = "TABLE" if step.kept else "VIEW"
-        self._done(lambda: self._connection.execute(f"CREATE {kind} {step.table} AS {step.query}"))
+        kind = "TABLE" if step.stored else "VIEW"
+        self._run(lambda: self._connection.execute(f"CREATE {kind} {step.table} AS {step.query}"))
 
     def rows(self, query: str) -> Iterator[Row]:
         """See `Engine`."""
-        # Not by a cursor: a cursor is another connection, which `interrupt` does not reach.
-        self._done(lambda: self._connection.execute(query))
-        while rows := self._done(lambda: self._connection.fetchmany(ROWS_AT_ONCE)):
+        # No cursor: a cursor is another connection, and `interrupt` does not reach it.
+        self._run(lambda: self._connection.execute(query))
+        while rows := self._run(lambda: self._connection.fetchmany(ROWS_AT_ONCE)):
             yield from rows
 
     def write(self, query: str, folder: str | Path) -> None:
@@ -81,11 +81,11 @@ class DuckDBEngine:
         folder = Path(folder)
         folder.mkdir()
         path = str(folder / PARQUET_FILE)
-        self._done(lambda: self._connection.sql(query).write_parquet(path, compression="snappy"))
+        self._run(lambda: self._connection.sql(query).write_parquet(path, compression="snappy"))
 
     def _insert(self, table: str, file: SourceFile, records: Records) -> None:
-        """Insert the rows of a file; parse the next rows while DuckDB inserts the previous ones."""
-        for rows in ahead(_chunks(file, records)):
+        """Insert the rows of a file; parse the next rows while DuckDB inserts the current ones."""
+        for rows in prefetch(_chunks(file, records)):
             self._append(f"INSERT INTO {table}", rows)
 
     def _append(self, statement: str, incoming: pa.Table) -> None:
@@ -94,33 +94,33 @@ class DuckDBEngine:
             self._connection.execute(f"{statement} SELECT * FROM incoming")
             self._connection.unregister("incoming")
 
-        self._done(append)
+        self._run(append)
 
-    def _done(self, work: Callable[[], T]) -> T:
-        """Run work of DuckDB in another thread and return its result, so that this thread handles signals."""
-        doing = self._thread.submit(work)
+    def _run(self, work: Callable[[], T]) -> T:
+        """Run DuckDB in another thread and return the result, so that this thread can handle signals."""
+        future = self._thread.submit(work)
         try:
-            return doing.result()
+            return future.result()
         except duckdb.Error as error:
             raise self._translated(error) from None
         except KeyboardInterrupt:
-            while not doing.done():  # it may not have started
+            while not future.done():  # the work may not have started yet
                 self._connection.interrupt()
-                wait([doing], timeout=0.1)
+                wait([future], timeout=0.1)
             raise
 
     def _translated(self, error: duckdb.Error) -> EngineError:
-        """Return an error with DuckDB's message and what to do."""
+        """Convert an error of DuckDB; say what to do if memory or disk is not enough."""
         if not isinstance(error, duckdb.OutOfMemoryException):
             return EngineError(f"DuckDB: {reason(error)}")
         what = reason(error).partition("Possible solutions")[0].strip()
         return EngineError(
-            f"DuckDB: {self._memory_limit} of memory, or the disk, are not enough: set a higher --memory-limit "
-            f"or make room: {what}"
+            f"DuckDB: {self._memory_limit} of memory or the disk space is not enough: set a higher --memory-limit "
+            f"or free disk space: {what}"
         )
 
 
-def ahead(values: Iterator[T]) -> Iterator[T]:
+def prefetch(values: Iterator[T]) -> Iterator[T]:
     """Yield the same values; compute the next one in another thread while the current one is used."""
     end = object()
     with ThreadPoolExecutor(max_workers=1) as pool:

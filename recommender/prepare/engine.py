@@ -1,4 +1,4 @@
-"""The contract of an engine that runs the steps."""
+"""The interface of the engines that run the steps."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,21 +14,22 @@ class Engine(Protocol):
     """An engine that runs SQL over named tables.
 
     Raises:
-        EngineError: by every method, if the engine can't continue.
-        DataError: by `load`, if a file can't be read.
+        EngineError: every method raises it, if the engine can't continue.
+        DataError: `load` raises it, if a file can't be read.
     """
 
     def load(self, table: str, locations: Sequence[str], records: Records) -> None:
-        """Read raw files into a table: the columns of `records`, problem, file and line.
+        """Read raw files into a table with the columns of `records`, problem, file and line.
 
-        Good lines fill their columns only; bad lines fill problem (the message), file (its name) and line (from 1).
+        A good line fills the columns of `records`. A bad line fills problem (the message), file (its name) and line
+        (from 1). The other columns are null.
         """
 
     def make(self, step: Step) -> None:
-        """Create the table of a step."""
+        """Create the table of a step by running its query."""
 
     def rows(self, query: str) -> Iterator[Row]:
         """Yield the rows of a query."""
 
     def write(self, query: str, folder: str | Path) -> None:
-        """Write the rows of a query, in order, as one or more Parquet files into a folder, which is created."""
+        """Create a folder and write the rows of a query into it, in order, as one or more Parquet files."""

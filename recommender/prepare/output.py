@@ -1,4 +1,4 @@
-"""The destination of results: a folder, or S3. Results are staged first, so that published ones are complete."""
+"""Write results to a folder or to S3. Results are staged first, so that published ones are complete."""
 
 import re
 import shutil
@@ -15,16 +15,16 @@ from recommender.errors import ConfigError
 from recommender.sagemaker.environment import CHANNELS
 
 STAGING = ".prepare-"
-FAILED = "rejects-of-failed-run.csv"  # next to the result of an earlier run, which stays
-OURS = re.compile(r"part-\d+.*\.parquet|[._].*")  # files that the engines write into the folder of a channel
+FAILED = "rejects-of-failed-run.csv"  # next to the results of an earlier run, which stay
+ENGINE_FILES = re.compile(r"part-\d+.*\.parquet|[._].*")  # names of the files that engines write in a channel
 
 
 class Output(Protocol):
     """A destination of results.
 
     Attributes:
-        staging: a temporary folder of this run; results are made in it under their final names.
-        tables: a folder or an s3:// URI in which an engine writes the folders of channels.
+        staging: a temporary folder of this run; it gets the results under their final names.
+        tables: the folder or s3:// URI into which an engine writes the folders of channels.
         name: the destination as the user wrote it.
     """
 
@@ -33,35 +33,35 @@ class Output(Protocol):
     name: str
 
     def begin(self) -> None:
-        """Mark the destination as unfinished if an engine writes into it before `publish`.
+        """Mark the destination as unfinished, if an engine writes into it before `publish`.
 
         Raises:
-            DataError: S3 refuses.
+            DataError: S3 refuses the request.
         """
 
     def publish(self, names: Sequence[str]) -> None:
         """Move these files and folders to the destination, in this order; remove other results of an earlier run.
 
-        They count only all together: until the last one is there, the destination is marked as unfinished.
+        The results are valid only together. The destination is marked as unfinished until the last one is moved.
 
         Raises:
             OSError: a folder can't be written.
-            DataError: S3 refuses.
+            DataError: S3 refuses the request.
         """
 
 
 @contextmanager
 def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
-    """Open the destination of results for the length of the block.
+    """Yield the destination of results; remove its staging folder at the end of the block.
 
     Args:
-        output: a folder, which is created, or s3://bucket/prefix.
+        output: a folder, created if it does not exist, or s3://bucket/prefix.
         engine_writes_s3: whether the engine itself writes channels to S3.
 
     Raises:
-        ConfigError: the destination has files that no earlier run wrote; in S3, any file that would be replaced.
+        ConfigError: the folder has files that no earlier run wrote, or S3 already has an object to write.
         BusyFolderError: another run writes into the folder.
-        DataError: S3 refuses.
+        DataError: S3 refuses the request.
         OSError: a folder can't be written.
     """
     if output.startswith(SCHEME):
@@ -81,17 +81,17 @@ def opened(output: str, *, engine_writes_s3: bool) -> Iterator[Output]:
 
 
 class FolderOutput:
-    """A folder as the destination; see `Output`."""
+    """A local folder as the destination; see `Output`."""
 
     def __init__(self, folder: Path, staging: Path) -> None:
         self.name, self.staging, self.tables = str(folder), staging, str(staging)
         self._folder = folder
 
     def begin(self) -> None:
-        """See `Output`: engines write into the staging folder."""
+        """Do nothing, because engines write into the staging folder; see `Output`."""
 
     def publish(self, names: Sequence[str]) -> None:
-        """Move the results; each name changes atomically. See `Output`."""
+        """Move the results, each one atomically; see `Output`."""
         sync_tree(self.staging)
         if names == [FAILED]:  # the results of an earlier run stay
             self._move(FAILED)
@@ -126,7 +126,7 @@ class BucketOutput:
         for name in names:
             made = self.staging / name
             for path in sorted(made.rglob("*")) if made.is_dir() else [made]:
-                if path.exists():  # else the engine has written it to S3 itself
+                if path.exists():  # otherwise the engine wrote it to S3
                     self._bucket.upload(path, _key(self._prefix, str(path.relative_to(self.staging))))
         self._bucket.remove(_key(self._prefix, UNFINISHED))
 
@@ -151,12 +151,12 @@ def _check_folder(folder: Path) -> None:
     for channel in CHANNELS:
         found = folder / channel
         if found.is_symlink() or (found.exists() and not found.is_dir()):
-            raise ConfigError(f"{printable(str(found))}: expected a folder of an earlier run or nothing")
+            raise ConfigError(f"{printable(str(found))}: expected a folder of an earlier run or nothing: move it")
         for path in sorted(found.glob("*")):
-            if not OURS.fullmatch(path.name) or path.is_dir():
+            if not ENGINE_FILES.fullmatch(path.name) or path.is_dir():
                 raise ConfigError(
-                    f"{printable(str(path))}: was not written by an earlier run and would be lost: move it, or choose "
-                    "another --output"
+                    f"{printable(str(path))}: expected only files of an earlier run, which this run "
+                    "replaces: move this file, or choose another --output"
                 )
 
 

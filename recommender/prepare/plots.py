@@ -1,4 +1,4 @@
-"""Draw the plots of the summary page: the paper's Figures 1 to 3, and the long tail of the items."""
+"""Draw the plots of the summary page: the paper's Figures 1 to 3 and the long tail of items."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +16,7 @@ MANY_TICKS = [10**power for power in range(10)]
 
 
 def plots(summary: Summary) -> list[str]:
-    """Return the plots in their order, each one `<svg>` element."""
+    """Return the plots in the order of the page, each as one `<svg>` element."""
     return [plot(partial(draw, summary)) for draw in (verified_share, items_of_users, ratings_of_parts, long_tail)]
 
 
@@ -33,13 +33,13 @@ def verified_share(summary: Summary, axes: Axes) -> None:
 
 
 def items_of_users(summary: Summary, axes: Axes) -> None:
-    """Draw Figure 2: users by their unique items, and which of them are kept."""
+    """Draw Figure 2: the number of users by their number of unique items, and which users are kept."""
     items, users = _columns(summary.users_by_items)
     least = int(summary.settings["min_items"])
     kept = items >= least
     for chosen, colour, label in ((~kept, FAINT, "left out"), (kept, INK, f"kept: at least {least}")):
         axes.plot(items[chosen], users[chosen], "o", markersize=5, color=colour, label=label)
-    axes.set(title="Unique items of a user", xlabel="unique items", ylabel="users", yscale="log", xscale="log")
+    axes.set(title="Unique items per user", xlabel="unique items", ylabel="users", yscale="log", xscale="log")
     most = items.max(initial=1)
     axes.set_xticks([tick for tick in (FEW_TICKS if most < 100 else MANY_TICKS) if tick <= most])
     axes.minorticks_off()
@@ -56,7 +56,7 @@ def ratings_of_parts(summary: Summary, axes: Axes) -> None:
 
 
 def long_tail(summary: Summary, axes: Axes) -> None:
-    """Draw the share of the train ratings that the most rated items have."""
+    """Draw the share of the train ratings that belongs to the most rated items."""
     shared.long_tail(axes, *_columns(summary.items_by_reviews[::-1]))
 
 

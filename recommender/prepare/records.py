@@ -1,7 +1,7 @@
-"""Lines of the raw files -> columns; the problem of a bad line is one of a few messages, so that they can be counted.
+"""Parse lines of raw files into columns. A bad line gets one of a few messages, so that problems can be counted.
 
-Both engines read with this module, so that they agree on which lines are bad. Fields that are not needed are
-skipped unread, whatever they contain (paper, tables 1 and 2).
+Both engines use this module, so they agree which lines are bad. Other fields are skipped unread, whatever they contain
+(paper, tables 1 and 2).
 """
 
 import re
@@ -27,8 +27,8 @@ class Field:
 
     Attributes:
         type: the type of a valid value.
-        column: the type of its column.
-        expected: a valid value, in words.
+        column: the Arrow type of the column.
+        expected: the description of a valid value, for messages.
     """
 
     type: object
@@ -62,11 +62,11 @@ NAMED = re.compile(r"field `(\w+)`$|- at `\$\.(\w+)`$")  # the end of msgspec's 
 
 @dataclass(frozen=True)
 class Parsed:
-    """The content of some lines.
+    """Some parsed lines.
 
     Attributes:
         columns: the fields of the good lines.
-        bad: positions of the bad lines among the lines.
+        bad: the positions of the bad lines.
         problems: the problem of each bad line.
     """
 
@@ -77,7 +77,7 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Records:
-    """The fields to read from a kind of raw file.
+    """The fields to read from one kind of raw file.
 
     Attributes:
         fields: column -> field.
@@ -87,11 +87,11 @@ class Records:
 
     @property
     def columns(self) -> list[tuple[str, pa.DataType]]:
-        """The columns and their types."""
+        """The names and Arrow types of the columns."""
         return [(name, FIELDS[field].column) for name, field in self.fields.items()]
 
     def parse(self, lines: Sequence[bytes]) -> Parsed:
-        """Parse lines; empty ones are neither good nor bad."""
+        """Parse lines; skip empty ones."""
         try:
             if max(map(len, lines), default=0) <= MAX_LINE_BYTES:
                 return self._parsed([self._decoder.decode(line) for line in lines])
@@ -123,18 +123,18 @@ class Records:
 
 
 def reviews(item_key: str) -> Records:
-    """Return the records of reviews, with their item in the field `item_key` (paper, table 1)."""
+    """Return the fields to read from reviews; `item_key` is the field with the item ID (paper, table 1)."""
     names = {"user_id": "user_id", "item_id": item_key, "rating": "rating", "timestamp": "timestamp"}
     return Records({**names, "verified": "verified_purchase"})
 
 
 def metadata() -> Records:
-    """Return the records of items and titles; a title may be null (paper, table 2)."""
+    """Return the fields to read from metadata: item ID and title, which may be null (paper, table 2)."""
     return Records({"item_id": "parent_asin", "title": "title"})
 
 
 def problem_of(error: Exception) -> str:
-    """Return the problem of a line, without its values: one of a few texts."""
+    """Return the message for a bad line: one of a few texts, without values of the line."""
     if isinstance(error, LineTooLongError):
         return f"expected a line of at most {MAX_LINE_BYTES:,} bytes"
     if isinstance(error, UnicodeDecodeError):

@@ -1,6 +1,6 @@
-"""The engine for a cluster: Spark, as AWS Glue or EMR starts it; without a cluster, on this machine's cores.
+"""The engine for a cluster: Spark, started by AWS Glue or EMR. Without a cluster it runs on the cores of this machine.
 
-pyspark is imported when it is used: preparing on one machine does not need it.
+pyspark is imported only when it is used, because preparing on one machine does not need it.
 """
 
 import os
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 GLOB = re.compile(r"[*?\[\]{}\\]")
 SQL_TYPES = {pa.string(): "string", pa.float64(): "double", pa.int64(): "bigint", pa.bool_(): "boolean"}
-PLACE = "file string, block bigint, number bigint"  # a bad line: its block of the file, its number in Spark
+PLACE = "file string, block bigint, number bigint"  # of a line: its file, its block of the file, its number in Spark
 
 
 class SparkEngine:
-    """The engine of `Engine` in Spark."""
+    """An `Engine` that uses Spark."""
 
     def __init__(self) -> None:
-        with _named_problems():
+        with _translate_errors():
             self._spark = _session()
 
     def __enter__(self) -> Self:
@@ -46,16 +46,16 @@ class SparkEngine:
         self._spark.stop()
 
     def load(self, table: str, locations: Sequence[str], records: Records) -> None:
-        """Load raw files, which every machine of the cluster can read; see `Engine`."""
+        """Read raw files into a table; see `Engine`. Every machine of the cluster must be able to read the files."""
         names = [name for location in locations for name in names_in_channel(location, {Format.JSON_LINES})]
-        with _named_problems():
+        with _translate_errors():
             from pyspark import StorageLevel
 
             lines = _numbered_lines(self._spark, names)
             columns = ", ".join(f"{name} {SQL_TYPES[kind]}" for name, kind in records.columns)
             parsed = lines.mapInArrow(partial(_parse, records), f"{columns}, problem string, {PLACE}")
             parsed = parsed.persist(StorageLevel.DISK_ONLY)
-            places = [] if parsed.where("problem IS NOT NULL").isEmpty() else _places(lines, names)
+            places = [] if parsed.where("problem IS NOT NULL").isEmpty() else _locate_blocks(lines, names)
             schema = f"{PLACE.replace('number', 'first_number')}, first_line bigint, name string"
             by_block = self._spark.createDataFrame(places, schema)
             located = parsed.join(by_block.hint("broadcast"), ["file", "block"], "left").selectExpr(
@@ -68,20 +68,20 @@ class SparkEngine:
 
     def make(self, step: Step) -> None:
         """See `Engine`."""
-        with _named_problems():
+        with _translate_errors():
             table = self._spark.sql(step.query)
-            # A plan that contains the plans of all earlier steps, several times, exceeds the driver's memory.
-            (table.localCheckpoint(eager=False) if step.kept else table).createOrReplaceTempView(step.table)
+            # Without checkpoints, a plan contains all earlier plans several times and exceeds the driver's memory.
+            (table.localCheckpoint(eager=False) if step.stored else table).createOrReplaceTempView(step.table)
 
     def rows(self, query: str) -> Iterator[Row]:
         """See `Engine`."""
-        with _named_problems():
-            # One part, one job: most queries return a few rows, and one job per part would take most of the time.
+        with _translate_errors():
+            # One part needs one job. Most queries return few rows, and one job per part would take most of the time.
             yield from map(tuple, self._spark.sql(query).coalesce(1).toLocalIterator())
 
     def write(self, query: str, folder: str | Path) -> None:
         """See `Engine`."""
-        with _named_problems():
+        with _translate_errors():
             self._spark.sql(query).write.parquet(_hadoop_path(str(folder)))
 
 
@@ -92,7 +92,7 @@ def _session() -> "SparkSession":
     except ImportError:
         raise EngineError("Spark: pyspark is not installed: pip install 'recommender[spark]'") from None
     builder = SparkSession.builder.appName("recommender.prepare")
-    if not SparkConf().contains("spark.master"):  # there is no cluster
+    if not SparkConf().contains("spark.master"):  # without a cluster
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         local = {"spark.master": "local[*]", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
@@ -105,7 +105,7 @@ def _session() -> "SparkSession":
 
 
 def _numbered_lines(spark: "SparkSession", names: Sequence[str]) -> "DataFrame":
-    """Return columns line (bytes), file, block (by its first byte) and number (counting up by one in a block)."""
+    """Return the columns line (bytes), file, block (its first byte) and number (ascending by one in a block)."""
     from pyspark.sql import functions
 
     text = spark.read.text([_hadoop_path(name) for name in names], lineSep="\n")
@@ -118,7 +118,7 @@ def _numbered_lines(spark: "SparkSession", names: Sequence[str]) -> "DataFrame":
 
 
 def _parse(records: Records, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Parse batches of lines; this runs on the workers."""
+    """Parse batches of lines; this function runs on the workers."""
     for batch in batches:
         line, *place = batch.columns
         parsed = records.parse(line.to_pylist())
@@ -130,11 +130,11 @@ def _parse(records: Records, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.R
         yield pa.RecordBatch.from_arrays(columns, names)
 
 
-def _places(lines: "DataFrame", names: Sequence[str]) -> list[tuple[str, int, int, int, str]]:
-    """Return for each block: file, first byte, Spark's and the file's number of its first line, and the file's name.
+def _locate_blocks(lines: "DataFrame", names: Sequence[str]) -> list[tuple[str, int, int, int, str]]:
+    """Return (file, first byte, number of the first line in Spark, its number in the file, name) for each block.
 
     Spark reads a file in blocks and numbers lines by block. The number of a line in its file needs the line counts
-    of all earlier blocks. That takes a second reading of the text, done only if there is a bad line.
+    of all earlier blocks. To count them, Spark reads the text again, so this is done only if a line is bad.
     """
     name_of = {_hadoop_path(name).removeprefix("file:"): name for name in names}
     counted = lines.groupBy("file", "block").agg({"number": "min", "*": "count"}).collect()
@@ -150,12 +150,14 @@ def _places(lines: "DataFrame", names: Sequence[str]) -> list[tuple[str, int, in
 
 def _hadoop_path(name: str) -> str:
     if GLOB.search(name):
-        raise DataError(f"{printable(name)}: file names must not contain * ? [ ] {{ }} \\: they are patterns in Spark")
+        raise DataError(
+            f"{printable(name)}: file names must not contain * ? [ ] {{ }} \\: Spark treats them as patterns"
+        )
     return name if name.startswith(SCHEME) else f"file:{Path(name).resolve()}"
 
 
 @contextmanager
-def _named_problems() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     problems: tuple[Any, ...] = (OSError,)
     try:
         from py4j.protocol import Py4JError
@@ -169,5 +171,5 @@ def _named_problems() -> Iterator[None]:
     except problems as error:
         text = reason(error)
         if "JAVA_GATEWAY" in text:
-            text = "it needs Java 17: install it, or set JAVA_HOME"
+            text = "Java 17 was not found: install it, or set JAVA_HOME"
         raise EngineError(f"Spark: {text}") from None

@@ -1,7 +1,7 @@
-"""The steps from raw reviews to channels, as SQL that both DuckDB and Spark understand.
+"""The steps from raw reviews to channels, as SQL for both DuckDB and Spark.
 
-The result does not depend on the engine or on input order: ties are broken by content. A user's reviews of one time
-are sorted by a seeded hash, as in `recommender.data.splits`; those of one item by their rating.
+The result does not depend on the engine or on input order, because the content breaks ties. A seeded hash orders a
+user's reviews with equal times, as in `recommender.data.splits`. The rating orders reviews of one item.
 """
 
 from dataclasses import dataclass
@@ -22,36 +22,36 @@ class Step:
 
     Attributes:
         table: its name.
-        query: over the tables of earlier steps.
-        counted: the name of its reviews in the summary, if it counts them.
-        kept: whether its rows are stored, and not computed again for each query.
+        query: SQL over the tables of earlier steps.
+        counted: the name of the step in the summary; None if the summary does not count its reviews.
+        stored: whether its rows are stored; otherwise each query computes them again.
     """
 
     table: str
     query: str
     counted: str | None = None
-    kept: bool = True
+    stored: bool = True
 
 
 def steps(config: PrepareConfig) -> list[Step]:
-    """Return the steps from `review_lines` and `metadata_lines` to `split`: reviews, each with its part.
+    """Return the steps from `review_lines` and `metadata_lines` to `split`, the table of reviews with their parts.
 
-    Parts are train, test, validation and cold. Cold reviews are those since `split_time` with a user or item that
-    is not in train; they belong to no channel.
+    Parts are train, test, validation and cold. Cold reviews are from `split_time` on, and their item is not in train.
+    They are in no channel.
     """
-    return [*kept(config, before(config)), *split(config, before(config))]
+    return [*filter_steps(config, known_until(config)), *split_steps(config, known_until(config))]
 
 
-def before(config: PrepareConfig) -> int:
-    """Return the time in milliseconds before which users and items must have reviews to be known."""
+def known_until(config: PrepareConfig) -> int:
+    """Return the time in milliseconds before which a user or an item must have reviews to be known."""
     return int(config.split_time.timestamp() * 1000) if config.split_time else END_OF_TIME
 
 
-def kept(config: PrepareConfig, until: int) -> list[Step]:
+def filter_steps(config: PrepareConfig, until: int) -> list[Step]:
     """Return steps 1 to 3 of the paper's section 2.2.
 
-    With a split at a point in time, later reviews do not affect earlier ones. Users are filtered by their items
-    until then, and repeated reviews of one item by one user leave one review on each side.
+    With `split_time`, later reviews do not affect earlier ones. Users are filtered by their items before that time.
+    Of repeated reviews of one item by one user, one is kept before that time and one after it.
     """
     unique = unique_reviews(config, until)
     source = "unique_reviews" if unique else "of_known_items"
@@ -83,7 +83,7 @@ def kept(config: PrepareConfig, until: int) -> list[Step]:
 
 
 def unique_reviews(config: PrepareConfig, until: int) -> list[Step]:
-    """Return the step that keeps one review per user and item on each side of `until`; none if all are kept."""
+    """Return the steps that keep one review per user and item before `until` and one after; [] if all are kept."""
     if config.duplicates == "keep":
         return []
     order = {"first": "timestamp, rating", "last": "timestamp DESC, rating DESC"}[config.duplicates]
@@ -97,13 +97,13 @@ def unique_reviews(config: PrepareConfig, until: int) -> list[Step]:
         Step(
             "unique_reviews",
             f"SELECT {REVIEW} FROM of_known_items_ranked WHERE place = 1",
-            f"one of a user and an item, the {config.duplicates}",
+            f"that are the {config.duplicates} of their user and item",
         ),
     ]
 
 
-def split(config: PrepareConfig, until: int) -> list[Step]:
-    """Return step 4, which assigns each rating to a part of the data."""
+def split_steps(config: PrepareConfig, until: int) -> list[Step]:
+    """Return step 4 of the paper's section 2.2: the steps that assign each rating to a part."""
     if config.split == "time":
         return split_in_time(until)
     if config.split == "next-basket":
@@ -123,16 +123,16 @@ def split(config: PrepareConfig, until: int) -> list[Step]:
 
 
 def leave_one_out(source: str, part: str, table: str, seed: int) -> list[Step]:
-    """Return the steps that move each user's last rating to `part`, if the item also occurs in the remainder.
+    """Return the steps that move each user's last rating to `part`, if the remainder has its item too.
 
-    All other ratings are train. A user's only rating stays, so that no user becomes unknown. Applied again to the
-    train part, it holds out a validation rating that is no earlier than the user's train ratings. No item of test
-    is lost.
+    All other ratings are train. A user's only rating stays in train, so that no user becomes unknown. Applied again to
+    train, the steps hold out a validation rating that is not earlier than the user's train ratings. Train keeps every
+    item of test.
     """
     last = f"""SELECT {REVIEW}, num_ratings > 1 AND row_number() OVER (
                     PARTITION BY user_id ORDER BY timestamp DESC, tie DESC, rating DESC) = 1 AS is_last
                 FROM (SELECT {REVIEW}, num_ratings,
-                        CASE WHEN timestamp = last_time THEN {tie(seed)} ELSE '' END AS tie
+                        CASE WHEN timestamp = last_time THEN {tie_hash(seed)} ELSE '' END AS tie
                       FROM (SELECT {REVIEW}, count(*) OVER (PARTITION BY user_id) AS num_ratings,
                                 max(timestamp) OVER (PARTITION BY user_id) AS last_time
                             FROM {source}) AS with_last_time) AS with_tie"""
@@ -140,10 +140,10 @@ def leave_one_out(source: str, part: str, table: str, seed: int) -> list[Step]:
 
 
 def next_basket(session_gap_hours: float) -> list[Step]:
-    """Return the steps that move each user's last session to test: the ratings with items of the remainder.
+    """Return the steps that move each user's last session to test: the ratings with an item that the remainder has too.
 
-    Consecutive ratings of a user with less than the gap between them are one session, those of one time always. A
-    user's only session stays, so that no user becomes unknown.
+    Consecutive ratings of a user belong to one session if less than the gap passes between them. Ratings with equal
+    times always do. A user's only session stays in train, so that no user becomes unknown.
     """
     gap = max(1, round(session_gap_hours * MS_PER_HOUR))
     last = f"""SELECT {REVIEW}, timestamp >= last_begin AND last_begin > first_time AS is_last
@@ -157,12 +157,12 @@ def next_basket(session_gap_hours: float) -> list[Step]:
 
 
 def hold_out(last: str, part: str, table: str) -> list[Step]:
-    """Return the steps that move ratings to `part`, if their item also occurs in the remainder; the rest is train.
+    """Return the steps that move ratings to `part`, if the remainder has their item too; the rest is train.
 
     Args:
-        last: the query for all ratings, with a column `is_last` that is true for those to move.
+        last: the query for all ratings, with a column `is_last` that is true for the ratings to move.
         part: the name of the part.
-        table: the name of the result.
+        table: the name of the resulting table.
     """
     return [
         Step(f"{table}_last", last),
@@ -176,13 +176,13 @@ def hold_out(last: str, part: str, table: str) -> list[Step]:
     ]
 
 
-def tie(seed: int) -> str:
-    """Return the expression that orders a user's reviews of one time: that of `recommender.data.splits`."""
+def tie_hash(seed: int) -> str:
+    """Return the SQL expression that orders a user's reviews with equal times, as `recommender.data.splits` does."""
     return f"sha2(concat('{seed}', chr(10), user_id, chr(10), item_id), 256)"
 
 
 def split_in_time(until: int) -> list[Step]:
-    """Return the steps that split at a point in time: test has the later ratings of users and items in train."""
+    """Return the steps that split at a time: test has the later ratings of users and items in train."""
     return [
         Step("known_items", f"SELECT DISTINCT item_id AS known_item FROM ratings WHERE timestamp < {until}"),
         Step(
@@ -195,8 +195,8 @@ def split_in_time(until: int) -> list[Step]:
     ]
 
 
-def channel(part: str) -> str:
-    """Return the query for the rows of a channel of ratings, in an order that depends on content only."""
+def channel_query(part: str) -> str:
+    """Return the query for the rows of a channel of ratings, in an order that depends only on the content."""
     return f"SELECT {REVIEW} FROM split WHERE part = '{part}' ORDER BY user_id, timestamp, item_id, rating"
 
 

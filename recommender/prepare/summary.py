@@ -1,4 +1,4 @@
-"""Counts of the reviews after each step: the numbers of the paper's section 2."""
+"""Count reviews, users and items after each step: the numbers of the paper's section 2."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Any
 
 from recommender.prepare.config import PrepareConfig
 from recommender.prepare.engine import Engine
-from recommender.prepare.steps import PARTS, TITLES, before
+from recommender.prepare.steps import PARTS, TITLES, known_until
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Number of reviews, and of their users and items."""
+    """The number of reviews after a step, and of their users and items."""
 
     name: str
     reviews: int
@@ -25,9 +25,9 @@ class Dataset:
 
     Attributes:
         name: name of the part.
-        users, items, reviews: their numbers.
+        users, items, reviews: number of users, items and reviews.
         min_items, max_items: smallest and largest number of distinct items per user.
-        density: share of the users x items matrix that is filled; the paper calls it sparsity.
+        density: filled share of the users x items matrix; the paper calls it sparsity.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a kind of raw file.
+    """The number of lines in one kind of raw file.
 
     Attributes:
-        files: the files, as the command names them.
+        files: the locations of the files, as in the command.
         good: number of valid lines.
         rejected: problem -> number of lines with it.
     """
@@ -62,18 +62,18 @@ class Lines:
 
 @dataclass(frozen=True)
 class Summary:
-    """All counts; the same for both engines.
+    """All counts; both engines give the same.
 
     Attributes:
         settings: the options of the run.
-        lines: by kind of raw file.
-        steps: the reviews that are left after each step, in order.
-        cold: reviews since `split_time` of items that are not in train.
+        lines: kind of raw file -> number of lines.
+        steps: the number of reviews after each step, in order.
+        cold: number of reviews since `split_time` with an item that is not in train.
         datasets: the paper's table 3.
-        items_without_title: number of items without a title in the channel.
-        users_by_items: (distinct items, users), for the reviews by which users are filtered (the paper's Figure 2).
-        reviews_by_rating: by part, (stars, reviews), with ratings rounded down (the paper's Figure 3).
-        items_by_reviews: (reviews, items) in train: the long tail.
+        items_without_title: number of items without a title in the channel items.
+        users_by_items: (number of distinct items, number of users), before users are filtered (the paper's Figure 2).
+        reviews_by_rating: part -> (stars, number of reviews), with ratings rounded down (the paper's Figure 3).
+        items_by_reviews: (number of reviews, number of items) in train: the long tail.
     """
 
     settings: dict[str, Any]
@@ -87,7 +87,7 @@ class Summary:
     items_by_reviews: list[tuple[int, int]]
 
 
-def lines_of(engine: Engine, table: str, files: Sequence[str]) -> Lines:
+def count_lines(engine: Engine, table: str, files: Sequence[str]) -> Lines:
     """Count the lines that were read into a table."""
     counted = engine.rows(f"SELECT problem, count(*) FROM {table} GROUP BY problem ORDER BY problem")
     by_problem: dict[str | None, int] = dict(counted)
@@ -100,24 +100,24 @@ def are_too_many(lines: dict[str, Lines], most: float) -> bool:
     return any(read.share_rejected > most for read in lines.values())
 
 
-def too_many(lines: dict[str, Lines], most: float, rejects: str) -> str:
-    """Return the message for too many bad lines: their share, and the most frequent problem."""
+def too_many_message(lines: dict[str, Lines], most: float, rejects: str) -> str:
+    """Return the error message for too many bad lines: their share and the most frequent problem."""
     kind, read = next((kind, read) for kind, read in lines.items() if read.share_rejected > most)
     worst = max(read.rejected, key=read.rejected.__getitem__)
     return (
         f"{kind}: {read.share_rejected:.1%} of the lines are bad, more than --max_rejects {most:g}; "
-        f"most often: {worst} ({read.rejected[worst]:,} lines). {rejects} names each of them"
+        f"most often: {worst} ({read.rejected[worst]:,} lines). See {rejects} for each bad line"
     )
 
 
-def counts_of(engine: Engine, table: str, name: str) -> Counts:
+def count_reviews(engine: Engine, table: str, name: str) -> Counts:
     """Count the reviews in a table, and their users and items."""
     query = f"SELECT count(*), count(DISTINCT user_id), count(DISTINCT item_id) FROM {table}"
     return Counts(name, *next(iter(engine.rows(query))))
 
 
-def datasets_of(engine: Engine, parts: Sequence[str]) -> list[Dataset]:
-    """Return the paper's table 3: each part with reviews, and all of them together."""
+def count_parts(engine: Engine, parts: Sequence[str]) -> list[Dataset]:
+    """Return the paper's table 3: one row for each part with reviews, and one for all parts together."""
     counts = engine.rows(
         """SELECT coalesce(part, 'ratings'), count(DISTINCT user_id), count(DISTINCT item_id), count(*)
            FROM split WHERE part <> 'cold' GROUP BY GROUPING SETS ((part), ())"""
@@ -149,12 +149,12 @@ def summarize(engine: Engine, config: PrepareConfig, lines: dict[str, Lines], co
         settings=config.model_dump(mode="json"),
         lines=lines,
         steps=counts,
-        cold=number(engine, "SELECT count(*) FROM split WHERE part = 'cold'"),
-        datasets=datasets_of(engine, parts),
-        items_without_title=number(engine, f"SELECT count(*) FROM ({TITLES}) AS titles WHERE title = ''"),
+        cold=single_number(engine, "SELECT count(*) FROM split WHERE part = 'cold'"),
+        datasets=count_parts(engine, parts),
+        items_without_title=single_number(engine, f"SELECT count(*) FROM ({TITLES}) AS titles WHERE title = ''"),
         users_by_items=histogram(
             engine,
-            f"(SELECT * FROM of_known_items WHERE timestamp < {before(config)}) AS counted",
+            f"(SELECT * FROM of_known_items WHERE timestamp < {known_until(config)}) AS counted",
             "user_id",
             "item_id",
         ),
@@ -163,14 +163,14 @@ def summarize(engine: Engine, config: PrepareConfig, lines: dict[str, Lines], co
     )
 
 
-def number(engine: Engine, query: str) -> int:
-    """Return the single number that a query yields."""
+def single_number(engine: Engine, query: str) -> int:
+    """Return the only value of a query with one row and one column."""
     ((found,),) = engine.rows(query)
     return int(found)
 
 
 def histogram(engine: Engine, table: str, group: str, counted: str) -> list[tuple[int, int]]:
-    """Return ascending `(number, groups with it)`: the number of distinct `counted` in a group, or of rows for *."""
+    """Return `(size, number of groups with it)`, ascending; a size counts distinct `counted`, or rows for "*"."""
     rows = f"SELECT {group} FROM {table}" if counted == "*" else f"SELECT DISTINCT {group}, {counted} FROM {table}"
     query = f"""SELECT num, count(*) FROM (
                     SELECT count(*) AS num FROM ({rows}) AS found GROUP BY {group}) AS groups

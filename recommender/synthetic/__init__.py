@@ -1,1 +1,1 @@
-"""A synthetic fashion data set of any size in the raw schema of Amazon Reviews 2023, and as channels."""
+"""A synthetic fashion data set of any size, in the raw schema of Amazon Reviews 2023 or as channels."""

@@ -1,9 +1,9 @@
-"""Synthetic reviews and items that resemble the real ones (paper, section 2), deterministic by seed.
+"""Generate synthetic reviews and items that resemble real ones (paper, section 2); a seed determines them.
 
-Items and users are long-tailed, ratings are skewed to 5, and 6.5 % of the reviews are unverified. A third of the
-reviews are on a variant with an asin that is not the parent_asin. Few items have prices, some titles are missing,
-timestamps are in milliseconds. Items belong to styles, and users prefer some of them. Titles consist of brand,
-garment, material, colour and fit words that suit the style, so they carry signal. O(ratings + items) time.
+Items and users are long-tailed. Ratings are skewed to 5, and 6.5 % of the reviews are unverified. A third of the
+reviews are of a variant, and its asin is not the parent_asin. Few items have prices, and some titles are missing.
+Timestamps are in milliseconds. Items belong to styles, and users prefer some styles. Titles consist of words for brand,
+garment, material, colour and fit that suit the style, so they carry signal. Time is O(ratings + items).
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ PRICE_SHARE = 0.06
 # Shares of 1 to 5 stars, as in the paper's ratings.
 STAR_SHARES = (0.10, 0.07, 0.11, 0.17, 0.55)
 FIRST_MS, LAST_MS = 1_325_376_000_000, 1_672_531_200_000  # 2012 to 2023
-BRANDS_A_STYLE = 12
+BRANDS_PER_STYLE = 12
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Reviews and items by number.
+    """Reviews and items, with numbers for users and items.
 
     Attributes:
         user_id: (num_users,) str. parent_asin: (num_items,) str.
         title: (num_items,) str or None. price: (num_items,) float, NaN if missing.
         style: (num_items,) int, the planted style.
-        user_num, item_num, rating, timestamp (ms), verified: (num_ratings,), in order of time.
-        variant: (num_ratings,) int, 0 for the parent itself.
+        user_num, item_num, rating, timestamp (ms), verified: (num_ratings,), sorted by time.
+        variant: (num_ratings,) int, the number of the variant; 0 is the parent item.
     """
 
     user_id: NDArray[np.str_]
@@ -49,24 +49,24 @@ class Dataset:
     variant: NDArray[np.int64]
 
     def asin(self) -> NDArray[np.str_]:
-        """Return the asin of each rating, the variant's own ID or the parent's, (num_ratings,) str."""
+        """Return the asin of each rating, (num_ratings,) str: the ID of the variant, or of the parent without one."""
         others = _codes(self.item_num * 4 + self.variant, first_letters="B1")
         return np.where(self.variant > 0, others, self.parent_asin[self.item_num])
 
 
 def generate(num_users: int, num_items: int, num_ratings: int, seed: int = 0) -> Dataset:
-    """Make a data set of exactly this size; the same arguments give the same data.
+    """Generate a data set of exactly this size; the same arguments give the same data.
 
     Args:
         num_users: at least 1.
         num_items: at least 1.
-        num_ratings: at least `num_users`: every user has written a review.
+        num_ratings: at least `num_users`, because every user writes a review.
         seed: seed of every random choice.
     """
     random = np.random.default_rng(seed)
     style = random.integers(len(STYLES), size=num_items)
     title = _titles(style, random)
-    has_title = ~_some(NULL_TITLE_SHARE, num_items, random)
+    has_title = ~_random_mask(NULL_TITLE_SHARE, num_items, random)
     popularity = (np.arange(num_items) + 3.0) ** -0.9  # long tail
     popularity = popularity[random.permutation(num_items)]
     taste = random.dirichlet(np.full(len(STYLES), 0.15), size=num_users)
@@ -82,25 +82,27 @@ def generate(num_users: int, num_items: int, num_ratings: int, seed: int = 0) ->
         user_id=_user_ids(num_users, random),
         parent_asin=_codes(np.arange(num_items), first_letters="B0"),
         title=[text if known else None for text, known in zip(title, has_title, strict=True)],
-        price=np.where(_some(PRICE_SHARE, num_items, random), random.lognormal(3.0, 0.6, num_items).round(2), np.nan),
+        price=np.where(
+            _random_mask(PRICE_SHARE, num_items, random), random.lognormal(3.0, 0.6, num_items).round(2), np.nan
+        ),
         style=style,
         user_num=user_num[order],
         item_num=item_num[order],
         rating=rating[order],
         timestamp=timestamp[order],
-        verified=~_some(UNVERIFIED_SHARE, num_ratings, random),
-        variant=np.where(_some(VARIANT_SHARE, num_ratings, random), random.integers(1, 4, num_ratings), 0),
+        verified=~_random_mask(UNVERIFIED_SHARE, num_ratings, random),
+        variant=np.where(_random_mask(VARIANT_SHARE, num_ratings, random), random.integers(1, 4, num_ratings), 0),
     )
 
 
 def _titles(style: NDArray[np.int64], random: np.random.Generator) -> list[str]:
-    brands = brand_names(len(STYLES) * BRANDS_A_STYLE)
+    brands = brand_names(len(STYLES) * BRANDS_PER_STYLE)
     pick = random.random((len(style), 7))
     titles = []
     for number, item_style in enumerate(style.tolist()):
         words, draw = STYLES[item_style], pick[number]
         parts = (
-            brands[item_style * BRANDS_A_STYLE + int(draw[0] ** 2 * BRANDS_A_STYLE)],
+            brands[item_style * BRANDS_PER_STYLE + int(draw[0] ** 2 * BRANDS_PER_STYLE)],
             words.who,
             _one_of(words.materials, draw[1]),
             _one_of(FITS, draw[2]),
@@ -124,13 +126,13 @@ def _choose_items(
     popularity: NDArray[np.floating],
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Choose an item for every review: a style by the user's taste, then an item of it by popularity."""
+    """Choose an item for every review: first a style by the user's taste, then an item of the style by popularity."""
     by_style = np.argsort(style, kind="stable")
     cumulative = np.cumsum(popularity[by_style])
     ends = np.append(0.0, cumulative)[np.searchsorted(style[by_style], np.arange(taste.shape[1] + 1))]
     wanted = (np.cumsum(taste, axis=1)[user_num] < random.random(len(user_num))[:, None]).sum(axis=1)
     wanted = np.minimum(wanted, taste.shape[1] - 1)
-    anything = _some(0.15, len(user_num), random) | (ends[wanted + 1] == ends[wanted])
+    anything = _random_mask(0.15, len(user_num), random) | (ends[wanted + 1] == ends[wanted])
     low, high = np.where(anything, 0.0, ends[wanted]), np.where(anything, ends[-1], ends[wanted + 1])
     place = np.searchsorted(cumulative, low + (high - low) * random.random(len(user_num)), side="right")
     return by_style[np.minimum(place, len(style) - 1)]
@@ -143,7 +145,7 @@ def _stars(
     style: NDArray[np.int64],
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Draw 1 to 5 stars by the user's generosity, the item's quality, the match of taste and style, and chance."""
+    """Draw 1 to 5 stars from the user's generosity, the item's quality, the match of taste and style, and chance."""
     generosity = random.normal(0, 0.5, len(taste))
     quality = random.normal(0, 0.6, len(style))
     liking = (
@@ -169,12 +171,12 @@ def _user_ids(num_users: int, random: np.random.Generator) -> NDArray[np.str_]:
 
 
 def _codes(number: NDArray[np.int64], first_letters: str) -> NDArray[np.str_]:
-    """Return distinct IDs of 10 characters, which do not look numbered, for distinct numbers below 36^8."""
-    scrambled = (number * 1_103_515_243 + 777_777_777) % 36**8  # a bijection: the factor is prime to 36
+    """Return distinct IDs of 10 characters for distinct numbers below 36^8; the IDs do not look numbered."""
+    scrambled = (number * 1_103_515_243 + 777_777_777) % 36**8  # a bijection, because the factor is coprime to 36
     digits = scrambled[:, None] // 36 ** np.arange(7, -1, -1) % 36
     codes = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", np.uint8)[digits]
     return np.char.add(first_letters, np.ascontiguousarray(codes).view("S8").ravel().astype(np.str_))
 
 
-def _some(share: float, size: int, random: np.random.Generator) -> NDArray[np.bool_]:
+def _random_mask(share: float, size: int, random: np.random.Generator) -> NDArray[np.bool_]:
     return random.random(size) < share

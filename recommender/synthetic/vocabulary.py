@@ -1,4 +1,4 @@
-"""The words of the synthetic catalogue: styles with the garments, materials, colours and details that go together."""
+"""The words of the synthetic catalogue: styles with matching garments, materials, colours and details."""
 
 from dataclasses import dataclass
 from itertools import islice, product
@@ -6,7 +6,7 @@ from itertools import islice, product
 
 @dataclass(frozen=True)
 class Style:
-    """The words for the titles of one style; the first six colours are used by no other style."""
+    """The words for the titles of one style; no other style uses its first six colours."""
 
     who: str
     garments: tuple[str, ...]
@@ -61,7 +61,7 @@ STYLES = (
           ("for Cold Weather", "Fleece Lined", "6 Pairs", "Winter Warm")),
 )  # fmt: skip
 
-# Title and text of a review, by stars.
+# Stars -> (title, text) of reviews.
 REVIEWS = {
     1: (("One Star", "Fell apart after one wash."), ("Disappointed", "Not at all like the picture.")),
     2: (("Two Stars", "Runs very small."), ("Meh", "The material feels cheap.")),
@@ -72,16 +72,16 @@ REVIEWS = {
 
 
 def brand_names(count: int) -> list[str]:
-    """Return the first `count` of 1,152 invented names."""
+    """Return the first `count` of 1,152 invented brand names."""
     starts = ("Zo", "Ka", "Lu", "Ve", "Mi", "Ra", "To", "Be", "Sy", "Da", "No", "Fi")
     middles = ("ri", "la", "ve", "no", "sa", "mo", "ne", "ly")
     ends = ("va", "rell", "nia", "dor", "xy", "mont", "line", "wear", "sy", "ta", "que", "bell")
-    pairs = sorted(product(starts, middles, ends), key=lambda parts: hash_of("".join(parts)))
+    pairs = sorted(product(starts, middles, ends), key=lambda parts: stable_hash("".join(parts)))
     return ["".join(parts) for parts in islice(pairs, count)]
 
 
-def hash_of(text: str) -> int:
-    """Return a hash that is the same in every run, to shuffle the names."""
+def stable_hash(text: str) -> int:
+    """Return a hash that is the same in every run; it shuffles the names."""
     value = 0
     for character in text:
         value = (value * 131 + ord(character)) % 1_000_003

@@ -1,4 +1,4 @@
-"""A synthetic data set as the two raw files of a category."""
+"""Write a synthetic data set as the two raw files of a category."""
 
 import gzip
 import io
@@ -18,7 +18,7 @@ from recommender.synthetic.vocabulary import REVIEWS, STYLES
 
 WRITTEN_AT_ONCE = 50_000
 REVIEWS_FILE, METADATA_FILE = "Synthetic_Fashion.jsonl.gz", "meta_Synthetic_Fashion.jsonl.gz"
-COMPRESSION = 6  # gzip's own default
+COMPRESSION = 6  # the default level of the gzip command
 
 
 def write_raw(data: Dataset, folder: Path) -> None:
@@ -84,7 +84,7 @@ def _write_jsonl(path: Path, num_rows: int, rows_of: Callable[[slice], Iterator[
 
 @contextmanager
 def _gzipped(path: Path) -> Iterator[IO[str]]:
-    """Open a gzipped text file without a timestamp; it appears under its name only when it is complete."""
+    """Open a gzipped text file without a timestamp; the file appears under its name only when it is complete."""
     with (
         atomic(path) as temporary,
         temporary.open("wb") as file,

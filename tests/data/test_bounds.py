@@ -1,4 +1,4 @@
-"""A small file that stands for an endless one is refused before its end is reached."""
+"""A small file that decompresses without end is refused before its end is reached."""
 
 import gzip
 import zlib
@@ -19,8 +19,8 @@ from recommender.data.formats import parquet as parquet_files
 from recommender.errors import DataError
 
 
-def unending(text: bytes, times: int) -> bytes:
-    """The beginning of a gzip file: who reads on to its end fails with another message."""
+def endless_gzip(text: bytes, times: int) -> bytes:
+    """Return the beginning of a gzip file. A reader that reaches its end fails with another message."""
     compressor = zlib.compressobj(1, wbits=31)
     return b"".join([*(compressor.compress(text) for _ in range(times)), compressor.flush(zlib.Z_SYNC_FLUSH)])
 
@@ -36,7 +36,7 @@ def unending(text: bytes, times: int) -> bytes:
     ],
 )
 def test_a_line_of_a_gigabyte_is_refused_before_its_end(job: Job, name: str, begin: bytes, line: int) -> None:
-    message = job.problem(name, gzip.compress(begin) + unending(b"x" * 2**20, 30))
+    message = job.problem(name, gzip.compress(begin) + endless_gzip(b"x" * 2**20, 30))
     assert message == f"line {line}: expected at most 16,777,216 bytes, got more"
 
 
@@ -50,10 +50,10 @@ def test_a_file_of_endless_lines_is_refused_before_its_end(
         begin, line = b"", b'{"user_id": "u", "item_id": "i"}\n'
     monkeypatch.setattr(lines, "MAX_ROWS", 1_000_000)
     for endless in (line, b"\n"):
-        message = job.problem(name, gzip.compress(begin) + unending(endless * 2**17, 80))
+        message = job.problem(name, gzip.compress(begin) + endless_gzip(endless * 2**17, 80))
         assert message == "expected at most 1,000,000 lines, got more: split the file"
     monkeypatch.setattr(lines, "MAX_FILE_BYTES", 2_000_000)
-    message = job.problem(name, gzip.compress(begin) + unending(line * 2**17, 30))
+    message = job.problem(name, gzip.compress(begin) + endless_gzip(line * 2**17, 30))
     assert message == "expected at most 2,000,000 decompressed bytes, got more: split the file"
 
 
@@ -72,7 +72,7 @@ def test_a_parquet_cell_of_a_gigabyte_is_refused_by_its_footer(job: Job) -> None
     cell = pa.array(["x" * (20 * 2**20)])
     content = parquet(pa.table({"user_id": ["u"], "item_id": cell}), compression="zstd")
     assert job.problem("a.parquet", content) == (
-        "expected at most 17,825,792 bytes in a row group of 1 rows, got 20,971,629: leave out the columns with long "
+        "expected at most 17,825,792 bytes in a row group of 1 rows, got 20,971,629: remove the columns with long "
         "values"
     )
 
@@ -86,14 +86,14 @@ def test_a_long_parquet_text_that_many_rows_share_is_decoded_once(job: Job) -> N
     assert job.problem("a.parquet", content).startswith("row 1, column 'item_id': expected a text that is not empty")
     job.write("items/a.parquet", parquet(pa.table({"item_id": equal, "title": shared})))
     assert set(job.titles()["title"]) == {"y" * 2000}
-    assert pa.default_memory_pool().max_memory() <= max(before, 3 * 10**9)  # written out: 1.2 TB
+    assert pa.default_memory_pool().max_memory() <= max(before, 3 * 10**9)  # one text per row would take 1.2 TB
 
 
 @given(
     texts=st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=20),
     others=st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=5),
 )
-def test_text_from_a_dictionary_is_that_of_its_rows(texts: list[str | None], others: list[str | None]) -> None:
+def test_text_from_a_dictionary_equals_the_text_of_its_rows(texts: list[str | None], others: list[str | None]) -> None:
     array = pa.array([*others, *texts], pa.string()).dictionary_encode()[len(others) :]
     found = parquet_files._encoded(array, Rows("a.parquet", "row {}", range(len(array))))
     assert found.to_pylist() == texts
@@ -102,7 +102,7 @@ def test_text_from_a_dictionary_is_that_of_its_rows(texts: list[str | None], oth
     ]
 
 
-def test_a_text_that_a_parquet_dictionary_has_twice_is_one_id(job: Job) -> None:
+def test_a_text_twice_in_a_parquet_dictionary_is_one_id(job: Job) -> None:
     twice = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int8()), pa.array(["u", "v", "u"]))
     content = parquet(pa.table({"user_id": twice, "item_id": ["i", "j", "k"]}))
     job.write("train/a.parquet", content)
@@ -112,14 +112,14 @@ def test_a_text_that_a_parquet_dictionary_has_twice_is_one_id(job: Job) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_rows_and_what_memory_keeps_of_a_file_are_bounded_in_every_format(
+def test_rows_and_memory_of_a_file_are_bounded_in_every_format(
     job: Job, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     content = encoded(columns_of([("u", "i", 3, 1)] * 1000), suffix)
     monkeypatch.setattr(lines, "MAX_ROWS", 999)
     assert job.problem(f"a{suffix}", content).startswith("expected at most 999 ")
     monkeypatch.undo()
-    monkeypatch.setattr(channels, "MAX_KEPT_BYTES", 19_999)  # of 4 + 4 + 4 + 8 bytes a row
+    monkeypatch.setattr(channels, "MAX_KEPT_BYTES", 19_999)  # one byte less than 4 + 4 + 4 + 8 bytes per row
     assert job.problem(f"a{suffix}", content) == "expected at most 19,999 bytes of IDs, numbers and titles, got more"
     monkeypatch.setattr(channels, "MAX_KEPT_BYTES", 20_000)
     assert len(job.ratings()) == 1000
@@ -131,8 +131,8 @@ def test_a_parquet_file_of_more_columns_than_the_bound_is_refused(job: Job, monk
     assert job.problem("a.parquet", content) == "expected at most 3 columns, got 4"
 
 
-def test_a_text_that_is_not_in_its_dictionary_is_refused() -> None:
+def test_a_code_outside_its_dictionary_is_refused() -> None:
     indices = pa.array([0, 7], pa.int32())
     outside = pa.DictionaryArray.from_arrays(indices, pa.array(["u"]), safe=False)
-    with pytest.raises(DataError, match="a text is not in the dictionary of its column"):
+    with pytest.raises(DataError, match="a code is outside the dictionary of its column"):
         parquet_files._encoded(outside, Rows("a.parquet", "row {}", range(2)))

@@ -1,4 +1,4 @@
-"""CSV in a channel, and what is the same in every format."""
+"""Channels of CSV files: order, columns, IDs and error messages."""
 
 import gzip
 
@@ -33,14 +33,14 @@ def test_a_byte_order_mark_is_not_part_of_a_name(job: Job) -> None:
 
 def test_other_columns_and_hidden_files_are_ignored(job: Job) -> None:
     job.write("train/a.csv", ",rating,item_id,colour,user_id\n0,5,i,red,u\n")
-    job.write("train/.a.csv.tmp", "not for us")
+    job.write("train/.a.csv.tmp", "ignored")
     job.write("train/_SUCCESS", "")
     job.write("train/_temporary/a.parquet", "half a file")
     assert job.ratings().to_dict("records") == [{"user_id": "u", "item_id": "i", "rating": 5.0}]
 
 
 @pytest.mark.parametrize("identifier", ["NA", "null", "01", "1e5", "True", " x", "é", "日本", '"', "a,b", "nan"])
-def test_an_id_stays_what_the_file_says(job: Job, identifier: str) -> None:
+def test_an_id_is_kept_as_in_the_file(job: Job, identifier: str) -> None:
     quoted = '"' + identifier.replace('"', '""') + '"'
     job.write("train/a.csv", f"{HEADER}{quoted},{quoted},3,1\n")
     assert ratings_of(job)[0][:2] == [identifier, identifier]

@@ -26,7 +26,7 @@ COLUMNS = "user_id=visitor, item_id=thing,rating=stars,timestamp=when"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_columns_are_read_by_the_names_that_are_given(job: Job, suffix: str) -> None:
+def test_columns_are_found_by_their_given_names(job: Job, suffix: str) -> None:
     job.write(f"train/a{suffix}", encoded(OTHERS, suffix))
     frame = job.events({"columns": COLUMNS})
     assert frame.to_dict("list") == {
@@ -40,7 +40,7 @@ def test_columns_are_read_by_the_names_that_are_given(job: Job, suffix: str) -> 
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_titles_are_read_by_the_names_that_are_given(job: Job, suffix: str) -> None:
+def test_titles_are_found_by_their_given_names(job: Job, suffix: str) -> None:
     table = {"thing": ["a", "b"], "name": ["Red shirt", ""]}
     job.write(f"items/a{suffix}", encoded(table, suffix))
     columns = COLUMNS + ",title=name"
@@ -51,7 +51,7 @@ def test_titles_are_read_by_the_names_that_are_given(job: Job, suffix: str) -> N
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_a_column_that_is_given_must_be_there(job: Job, suffix: str) -> None:
+def test_a_given_column_must_exist(job: Job, suffix: str) -> None:
     message = job.problem(f"a{suffix}", encoded(OTHERS, suffix), columns=COLUMNS.replace("when", "then"))
     assert "column 'then'" in message
     assert "has 'visitor', 'thing', 'stars', 'when', 'event_type'" in message
@@ -63,12 +63,12 @@ def test_a_column_that_is_given_must_be_there(job: Job, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_a_bad_value_is_named_by_the_column_of_the_file(job: Job, suffix: str) -> None:
+def test_an_error_names_the_column_as_the_file_does(job: Job, suffix: str) -> None:
     message = job.problem(f"a{suffix}", encoded({**OTHERS, "stars": [1, 6]}, suffix), columns=COLUMNS)
     assert "2" in message.partition(", column 'stars': expected a number from 1 to 5, got ")[0]
 
 
-def test_a_column_that_is_given_to_one_name_is_not_read_for_another(job: Job) -> None:
+def test_a_column_given_to_one_name_is_not_read_for_another(job: Job) -> None:
     job.write("train/a.csv", "user_id,item_id,rating\nu,i,7\n")
     assert job.events({"columns": "weight=rating"}).to_dict("list") == {
         "user_id": ["u"],
@@ -77,7 +77,7 @@ def test_a_column_that_is_given_to_one_name_is_not_read_for_another(job: Job) ->
     }
 
 
-def test_two_columns_may_change_places(job: Job) -> None:
+def test_two_columns_may_swap_names(job: Job) -> None:
     job.write("train/a.csv", "user_id,item_id\nu,i\n")
     frame = job.events({"columns": "user_id=item_id,item_id=user_id"})
     assert frame.to_dict("list") == {"user_id": ["i"], "item_id": ["u"]}
@@ -97,26 +97,26 @@ def test_two_columns_may_change_places(job: Job) -> None:
     ],
 )
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_the_error_offers_the_names_that_fit(job: Job, suffix: str, header: str, option: str) -> None:
+def test_the_error_suggests_names_that_fit(job: Job, suffix: str, header: str, option: str) -> None:
     message = job.problem(f"a{suffix}", encoded({name: ["1"] for name in header.split(",")}, suffix))
     assert "user_id" in message
     assert message.endswith(f"; perhaps {option}")
 
 
-def test_the_error_keeps_the_names_that_are_given_and_offers_nothing_for_strange_ones(job: Job) -> None:
+def test_the_error_keeps_given_names_and_suggests_none_for_unknown_ones(job: Job) -> None:
     assert job.problem("a.csv", "who,sku\nu,i\n", columns="user_id=who") == (
         "column 'item_id' is missing; the file has 'who', 'sku'; perhaps --columns user_id=who,item_id=sku"
     )
     assert job.problem("a.csv", "who,what\nu,i\n") == "column 'user_id' is missing; the file has 'who', 'what'"
 
 
-def test_an_optional_column_under_another_name_is_pointed_out(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_suggests_an_optional_column_with_another_name(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
         job.write(f"train/{name}.csv", "user_id,item_id,stars,date\nu,i,4,2018-09-20\n")
     assert job.events({}).columns.tolist() == ["user_id", "item_id"]
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith(
-        "a.csv has no column rating or timestamp: if others are meant, --columns rating=stars,timestamp=date"
+        "a.csv has no column rating or timestamp: if they have other names, set --columns rating=stars,timestamp=date"
     )
     job.events({"columns": "rating=stars,timestamp=date"})
     assert capsys.readouterr().out == ""
@@ -125,17 +125,17 @@ def test_an_optional_column_under_another_name_is_pointed_out(job: Job, capsys: 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("user_id", "expected pairs such as user_id=visitorid,item_id=itemid of user_id, item_id, rating, timestamp"),
+        ("user_id", "expected pairs such as user_id=visitorid,item_id=itemid; the names are user_id, item_id, "),
         ("user=visitor", "expected pairs"),
         ("user_id=", "expected pairs"),
         ("=visitor", "expected pairs"),
         ("user_id=visitor,", "expected pairs"),
-        ("user_id=a,user_id=b", "expected each name once; user_id is there twice"),
-        ("user_id=a,item_id=a", "expected a column of its own for each name; 'a' is there for two"),
-        ("user_id=item_id", "expected a column of its own for each name; 'item_id' is there for two"),
+        ("user_id=a,user_id=b", "expected each name once, got user_id twice"),
+        ("user_id=a,item_id=a", "expected a different column for each name, got 'a' for two"),
+        ("user_id=item_id", "expected a different column for each name, got 'item_id' for two"),
     ],
 )
-def test_other_texts_are_refused(text: str, expected: str) -> None:
+def test_malformed_columns_are_refused(text: str, expected: str) -> None:
     with pytest.raises(ValidationError, match=expected):
         EventOptions(columns=text)
 
@@ -144,7 +144,7 @@ names = st.text(st.characters(exclude_characters=",", exclude_categories=["C", "
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), names.filter(lambda name: name not in NAMES)))
-def test_what_an_option_says_is_what_is_read_from_it(columns: dict[str, str]) -> None:
+def test_a_suggested_option_parses_to_its_columns(columns: dict[str, str]) -> None:
     if len(set(columns.values())) == len(columns):
         option, text = shlex.split(as_option(columns))
         assert option == "--columns"
@@ -152,7 +152,7 @@ def test_what_an_option_says_is_what_is_read_from_it(columns: dict[str, str]) ->
 
 
 @given(st.lists(st.sampled_from(sorted({name for names in COMMON.values() for name in names})), unique=True))
-def test_no_column_is_offered_twice(found: list[str]) -> None:
+def test_no_column_is_suggested_twice(found: list[str]) -> None:
     likely = likely_columns(NAMES, found, [])
     assert len(set(likely.values())) == len(likely)
     assert set(likely.values()) <= set(found)

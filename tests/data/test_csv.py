@@ -1,4 +1,4 @@
-"""What CSV is, and what is malformed."""
+"""Well-formed and malformed CSV."""
 
 import csv
 import gzip
@@ -16,7 +16,7 @@ from recommender.data.sources import open_channel
 from recommender.errors import DataError
 
 HEADER = "user_id,item_id,rating,timestamp\n"
-QUOTED = 'u"0,i0,3,1\n'  # a block with such a quote is not parsed by Arrow
+QUOTED = 'u"0,i0,3,1\n'  # Arrow does not parse a block with such a quote
 CLOSED = "expected CSV, got text after a closing quote; a quote within quotes is written twice"
 PIECES = ["a", "b,", '"', '""', '"a,"', '"c""d",', "\n", '"\r\n"', "é", "\r\n", '"e",f\n']
 OPEN = "expected CSV, got a quote that is never closed"
@@ -35,47 +35,43 @@ OPEN = "expected CSV, got a quote that is never closed"
         ('u,i,5,"1""', OPEN),
     ],
 )
-def test_text_after_a_closing_quote_and_a_quote_never_closed_are_refused_by_file_and_row(
-    job: Job, row: str, expected: str
-) -> None:
+def test_malformed_quotes_are_refused_with_file_and_row(job: Job, row: str, expected: str) -> None:
     assert (
         job.problem("a.csv", f"{HEADER}u,i,1,1\n\nu,i,2,1\n{row}\n") == f"row 3 below the header (line 5): {expected}"
     )
     assert job.problem("a.csv", f'"user_id"x,{HEADER}') == f"the header (line 1): {CLOSED}"
 
 
-def test_malformed_titles_are_refused_as_ratings_are(job: Job) -> None:
+def test_malformed_quotes_in_titles_are_refused(job: Job) -> None:
     job.write("items/a.csv", 'item_id,title\na,"15"" inch"\nb,"15" inch\n')
     with pytest.raises(DataError, match=r"a\.csv: row 2 below the header \(line 3\): expected CSV, got text after"):
         job.titles()
 
 
-def test_a_quote_within_a_field_without_quotes_is_a_character(job: Job) -> None:
+def test_a_quote_inside_an_unquoted_field_is_a_character(job: Job) -> None:
     job.write("items/a.csv", 'item_id,title\na,15" inch\nb, "x"\nc,""""\n')
     assert job.titles()["title"].tolist() == ['15" inch', ' "x"', '"']
 
 
-def test_a_field_that_spans_lines_is_read_and_said_with_file_row_and_lines(
-    job: Job, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_field_that_spans_lines_is_read_and_reported(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     header = HEADER.replace("item_id", "item_id,title")
     job.write("train/a.csv", f'{header}u,i1,x,1,1\nu,i2,"15 inch,1,1\nu,i3,y,1,1\nu,i4,",1,1\nu,i5,"a\r\nb",1,1\n')
     assert job.ratings()["item_id"].tolist() == ["i1", "i2", "i5"]
-    said = "a.csv: row 2 below the header spans 3 lines within quotes, the first of 2 such rows: if they are rows"
-    assert said in capsys.readouterr().out
+    printed = "a.csv: row 2 below the header spans 3 lines within quotes, the first of 2 such rows: if each line"
+    assert printed in capsys.readouterr().out
     job.write("items/a.csv", 'item_id,title\na,"15 inch\nb,x\nc,"\n')
     assert job.titles()["title"].tolist() == ["15 inch\nb,x\nc,"]
-    assert "a.csv: row 1 below the header spans 3 lines within quotes: if they" in capsys.readouterr().out
+    assert "a.csv: row 1 below the header spans 3 lines within quotes: if each line is a row" in capsys.readouterr().out
 
 
-def test_where_no_field_spans_lines_nothing_is_said(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_reported_if_no_field_spans_lines(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     job.write("train/a.csv", '"user_id","item_id",rating\r\n"u","i",3\r\n\r\n"v","j",3\r\n')
     assert len(job.ratings()) == 2
     assert "spans" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("more", ["", QUOTED])
-def test_a_latin_1_byte_is_named_with_file_row_and_column_however_deep(job: Job, more: str) -> None:
+def test_a_latin_1_byte_in_a_late_row_is_named_with_row_and_column(job: Job, more: str) -> None:
     rows = "".join(f"u{row},i{row},3,1\n" for row in range(300_000))
     content = f"{HEADER}{rows}{more}".encode() + b"u,caf\xe9,3,1\n"
     assert job.problem("a.csv", content) == (
@@ -87,13 +83,13 @@ def test_a_latin_1_byte_is_named_with_file_row_and_column_however_deep(job: Job,
 
 
 @pytest.mark.parametrize("more", ["", 'u"0,i,"ok",1,1\n'])
-def test_a_byte_that_is_not_utf_8_in_a_column_that_is_ignored_does_no_harm(job: Job, more: str) -> None:
+def test_a_bad_byte_in_an_ignored_column_does_no_harm(job: Job, more: str) -> None:
     header = HEADER.replace("item_id", "item_id,colour")
     job.write("train/a.csv", f"{header}{more}".encode() + b"u,i,caf\xe9\xff,5,1\n")
     assert job.ratings()["rating"].tolist() == [1.0] * bool(more) + [5.0]
 
 
-def test_a_name_in_the_header_that_is_not_utf_8_does_no_harm(job: Job) -> None:
+def test_a_header_name_that_is_not_utf_8_does_no_harm(job: Job) -> None:
     job.write("train/a.csv", b"user_id,item_id,couleur pr\xe9f\xe9r\xe9e\nu,i,x\n")
     assert job.ratings()["user_id"].tolist() == ["u"]
     assert "column 'item_id' is missing; the file has 'user_id', '\\udce9'" in job.problem(
@@ -102,7 +98,7 @@ def test_a_name_in_the_header_that_is_not_utf_8_does_no_harm(job: Job) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
-def test_utf_16_is_named(job: Job, encoding: str) -> None:
+def test_utf_16_is_refused_by_name(job: Job, encoding: str) -> None:
     mark = "\ufeff" if encoding == "utf-16-le" else ""
     for name in ("a.csv", "a.jsonl"):
         message = job.problem(name, (mark + HEADER + "u,i,3,1\n").encode(encoding))
@@ -113,7 +109,7 @@ def test_utf_16_is_named(job: Job, encoding: str) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("size", [*range(1, 12), 10**6])
 @pytest.mark.parametrize("quote", ["", '"'])
-def test_every_line_end_of_csv_is_one_wherever_a_block_ends(
+def test_every_line_end_works_wherever_a_block_ends(
     job: Job, monkeypatch: pytest.MonkeyPatch, end: str, size: int, quote: str
 ) -> None:
     monkeypatch.setattr(csv_text, "BYTES_AT_ONCE", size)
@@ -127,7 +123,7 @@ def test_every_line_end_of_csv_is_one_wherever_a_block_ends(
     text=st.text(st.sampled_from('ab",\n\r é'), max_size=30) | st.lists(st.sampled_from(PIECES)).map("".join),
     size=st.integers(1, 60),
 )
-def test_every_text_is_what_pythons_csv_says_or_refused(
+def test_every_text_is_read_as_by_pythons_csv_or_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, text: str, size: int
 ) -> None:
     monkeypatch.setattr(csv_text, "BYTES_AT_ONCE", size)
@@ -142,7 +138,7 @@ def test_every_text_is_what_pythons_csv_says_or_refused(
 
 
 def by_python(text: str) -> list[tuple[str, str]] | None:
-    """The rows of CSV; None where a row is malformed or can't be an item, or there is none."""
+    """Parse CSV with Python's `csv`; return None if a row is malformed or can't be an item, or if there are no rows."""
     try:
         rows = [*csv.reader(io.StringIO(text, newline=""), strict=True)]
     except csv.Error:
@@ -153,9 +149,9 @@ def by_python(text: str) -> list[tuple[str, str]] | None:
     return [(row[0], row[1] if len(row) > 1 else "") for row in rows]
 
 
-def test_a_row_within_quotes_that_never_ends_is_refused_before_the_end_of_the_file(job: Job) -> None:
+def test_a_quote_that_is_never_closed_is_refused_before_the_end_of_the_file(job: Job) -> None:
     content = HEADER.encode() + b'u,"' + b"i\n" * (12 * 2**20)
-    message = job.problem("a.csv.gz", gzip.compress(content, 1)[:-8])  # its end, which is bad, is not reached
+    message = job.problem("a.csv.gz", gzip.compress(content, 1)[:-8])  # cut off: the reader must not reach the end
     assert message.startswith("row 1 below the header (line 2): expected at most 16,777,216 characters, got more")
 
 

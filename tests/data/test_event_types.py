@@ -33,7 +33,7 @@ EVENTS: Columns = {
         (("event_type",), "purchase=5,view=0", [("u", "b", 5), ("w", "c", 5)]),
     ],
 )
-def test_an_event_counts_by_its_weight_times_that_of_its_type(
+def test_the_weight_of_an_event_is_multiplied_by_that_of_its_type(
     job: Job, suffix: str, columns: tuple[str, ...], event_weights: str, expected: list[object]
 ) -> None:
     table = {name: EVENTS[name] for name in ("user_id", "item_id", *columns)}
@@ -46,7 +46,7 @@ def test_an_event_counts_by_its_weight_times_that_of_its_type(
     pd.testing.assert_frame_equal(given, frame)
 
 
-def test_what_is_left_out_is_said_once_for_the_whole_channel(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_left_out_events_are_reported_once_per_channel(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
         job.write(f"train/{name}.csv", encoded(EVENTS, ".csv"))
     assert len(job.events({"event_weights": "cart=1"})) == 2
@@ -61,7 +61,7 @@ def test_what_is_left_out_is_said_once_for_the_whole_channel(job: Job, capsys: p
 @pytest.mark.parametrize(
     ("event_weights", "columns", "expected"),
     [
-        ("buy=1", "", "event_weights names none of the event types; the types are 'view', 'purchase', 'cart'"),
+        ("buy=1", "", "expected event_weights to name at least one event type of the data; the types are 'view', "),
         ("view=1", "weight=nothing", "column 'nothing' is missing, which --columns gives for weight; the file has"),
         ("view=1", "event_type=kind", "column 'kind' is missing, which --columns gives for event_type; the file has"),
         ("", "event_type=kind", "column 'kind' is missing, which --columns gives for event_type; the file has"),
@@ -72,7 +72,7 @@ def test_weights_that_fit_no_event_are_refused(job: Job, event_weights: str, col
     assert job.problem("a.csv", content, event_weights=event_weights, columns=columns).startswith(expected)
 
 
-def test_weights_of_types_need_types(job: Job) -> None:
+def test_weights_of_event_types_need_the_column_event_type(job: Job) -> None:
     table = {"user_id": ["u"], "item_id": ["i"], "event": ["view"]}
     for suffix in (".csv", ".parquet"):
         assert job.problem(f"a{suffix}", encoded(table, suffix), event_weights="view=1") == (
@@ -85,7 +85,7 @@ def test_weights_of_types_need_types(job: Job) -> None:
     )
 
 
-def test_no_event_with_a_weight_is_refused(job: Job) -> None:
+def test_a_channel_of_only_weight_0_is_refused(job: Job) -> None:
     table: Columns = {"user_id": ["u"], "item_id": ["i"], "weight": [0], "event_type": ["view"]}
     job.write("train/a.csv", encoded(table, ".csv"))
     for event_weights in ("", "view=1"):
@@ -102,7 +102,7 @@ def test_a_weight_out_of_range_is_named(job: Job, suffix: str, weight: object) -
 
 
 @given(st.dictionaries(st.text("abc_ é", min_size=1).map(str.strip).filter(bool), st.integers(1, 1_000_000)))
-def test_weights_of_types_are_read_from_text(weights: dict[str, float]) -> None:
+def test_weights_of_event_types_are_parsed_from_text(weights: dict[str, float]) -> None:
     assert parse_event_weights(" , ".join(f"{name} = {weight}" for name, weight in weights.items())) == weights
 
 
@@ -118,10 +118,10 @@ def test_weights_of_types_are_read_from_text(weights: dict[str, float]) -> None:
         ("purchase=nan", "expected pairs"),
         ("purchase=1_0", "expected pairs"),
         ("purchase=1e999", "expected pairs"),
-        ("view=1,view=2", "expected each type once; 'view' is there twice"),
+        ("view=1,view=2", "expected each type once, got 'view' twice"),
         ("view=0", "expected at least one weight above 0"),
     ],
 )
-def test_other_texts_are_refused(text: str, expected: str) -> None:
+def test_malformed_weights_are_refused(text: str, expected: str) -> None:
     with pytest.raises(ValidationError, match=expected):
         EventOptions(event_weights=text)

@@ -1,4 +1,4 @@
-"""What holds for every format of a channel's files."""
+"""Properties of every format of a channel's files."""
 
 import math
 from pathlib import Path
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.files import SUFFIXES, columns_of, encoded, one_row, parquet
 from support.job import Job
 
-from recommender.data.channels import MIN_NEW, Parts, read_events, read_titles
+from recommender.data.channels import MIN_NEW, GrowingColumn, read_events, read_titles
 from recommender.data.formats import csv_text, json_lines
 from recommender.data.formats import parquet as parquet_files
 from recommender.data.options import EventOptions
@@ -65,7 +65,9 @@ def test_titles_are_the_same_in_every_format(tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize("module", [csv_text, json_lines, parquet_files])
-def test_chunks_do_not_show(module: ModuleType, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_chunks_does_not_change_results(
+    module: ModuleType, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = [(f"u{row % 7}", f"i{row * 5 % 11}", 1 + row % 5, row) for row in range(100)]
     for suffix in SUFFIXES:
         job.write(f"train/a{suffix}", encoded(columns_of(table), suffix))
@@ -81,8 +83,8 @@ def test_chunks_do_not_show(module: ModuleType, job: Job, monkeypatch: pytest.Mo
         job.ratings()
 
 
-def test_ids_of_many_chunks_are_kept_about_once() -> None:
-    parts = Parts()
+def test_ids_of_many_chunks_are_stored_about_once() -> None:
+    parts = GrowingColumn()
     chunk = pa.array([f"id {number}" for number in range(MIN_NEW // 10)], pa.large_string()).dictionary_encode()
     before = pa.total_allocated_bytes()
     for _ in range(100):
@@ -92,7 +94,7 @@ def test_ids_of_many_chunks_are_kept_about_once() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_a_whole_number_as_id_is_its_digits(job: Job, suffix: str) -> None:
+def test_an_integer_id_becomes_its_digits(job: Job, suffix: str) -> None:
     job.write(f"train/a{suffix}", encoded(one_row(user_id=1, item_id=-(2**63)), suffix))
     job.write("train/b.csv", encoded(one_row(user_id="1", item_id="01"), ".csv"))
     frame = job.ratings()
@@ -120,7 +122,7 @@ ODD = [
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("identifier", ODD)
-def test_an_odd_id_stays_what_it_is(job: Job, suffix: str, identifier: str) -> None:
+def test_an_unusual_id_is_kept_unchanged(job: Job, suffix: str, identifier: str) -> None:
     job.write(f"train/a{suffix}", encoded(one_row(user_id=identifier), suffix))
     assert job.ratings()["user_id"].tolist() == [identifier]
 
@@ -138,7 +140,7 @@ def test_an_id_that_is_empty_or_huge_is_named(job: Job, suffix: str, where: str)
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 @pytest.mark.parametrize("name", ["user_id", "rating", "timestamp"])
 @pytest.mark.parametrize("value", [True, None, "\x00", ["x"], {"x": 1}, float("nan"), float("inf"), 1e300])
-def test_a_value_of_another_type_is_named(job: Job, suffix: str, name: str, value: object) -> None:
+def test_a_value_of_a_wrong_type_is_named(job: Job, suffix: str, name: str, value: object) -> None:
     good = one_row(**{name: value})
     if name == "user_id" and value == "\x00":
         return
@@ -178,8 +180,8 @@ def test_a_title_that_is_no_text_is_named(job: Job, suffix: str, value: object) 
         job.titles()
 
 
-def spoiled(suffix: str) -> st.SearchStrategy[bytes]:
-    """Anything, or a good file with some of its bytes changed or gone."""
+def damaged_files(suffix: str) -> st.SearchStrategy[bytes]:
+    """Generate arbitrary bytes, or a good file with some bytes changed or removed."""
     good = encoded(columns_of([(f"u{row}", f"i{row % 3}", 1 + row % 5, row) for row in range(30)]), suffix)
     changes = st.lists(st.tuples(st.integers(0, len(good) - 1), st.binary(max_size=3)), max_size=3)
     return st.one_of(st.binary(max_size=300), changes.map(lambda found: with_changes(good, found)))
@@ -194,11 +196,11 @@ def with_changes(data: bytes, changes: list[tuple[int, bytes]]) -> bytes:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.differing_executors])
 @given(data=st.data())
-def test_whatever_a_file_holds_the_answer_is_rows_or_a_data_error(
+def test_any_bytes_give_rows_or_a_data_error(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
 ) -> None:
     file: Path = tmp_path_factory.mktemp("channel") / f"a{suffix}"
-    file.write_bytes(data.draw(spoiled(suffix)))
+    file.write_bytes(data.draw(damaged_files(suffix)))
     for read in (read_events, read_titles):
         try:
             with open_channel(file) as files:

@@ -50,7 +50,7 @@ def test_a_history_is_the_users_events_oldest_first(rows: list[tuple[str, str, i
         history = histories.of(data.users.number(user) or 0)
         assert [data.items.id(int(number)) for number in history.item_num] == [row[1] for row in expected]
         assert history.rating.tolist() == [row[2] for row in expected]
-        times = [row[3] for row in expected]  # too small for seconds: an order
+        times = [row[3] for row in expected]  # too small for seconds, so only an order
         assert history.time.tolist() == [len({time for time in times if time < own}) for own in times]
         assert history.weight.tolist() == [1] * len(expected)
 
@@ -64,7 +64,7 @@ def test_without_timestamps_the_order_of_the_rows_is_the_time() -> None:
 
 
 @pytest.mark.parametrize("unit", [1, 1_000, 1_000_000])
-def test_with_a_clock_the_times_of_a_history_are_seconds_from_the_newest_event(unit: int) -> None:
+def test_timestamps_of_a_history_become_seconds_from_the_newest_event(unit: int) -> None:
     rows = frame([("u", "b", 1, 1_500_000_000), ("v", "a", 2, 1_500_000_100), ("u", "c", 3, 1_500_000_030)])
     histories = Histories.from_interactions(Interactions.from_frame(rows.assign(timestamp=rows["timestamp"] * unit)))
     assert histories.newest == 1_500_000_100
@@ -80,7 +80,7 @@ def test_events_without_ratings_have_a_history_of_unknown_ratings() -> None:
 
 
 @given(events, st.lists(st.sampled_from("abcdefghAz\u00e9"), max_size=6))
-def test_more_items_leave_the_events_as_they_are(rows: list[tuple[str, str, int, int]], ids: list[str]) -> None:
+def test_adding_items_does_not_change_the_events(rows: list[tuple[str, str, int, int]], ids: list[str]) -> None:
     data = Interactions.from_frame(frame(rows))
     wider = data.with_items(ids)
     assert list(wider.items) == sorted({*(row[1] for row in rows), *ids})
@@ -89,7 +89,7 @@ def test_more_items_leave_the_events_as_they_are(rows: list[tuple[str, str, int,
 
 
 @given(events, st.sampled_from(["first", "last", "mean"]))
-def test_of_a_pair_that_was_rated_twice_one_rating_is_left(rows: list[tuple[str, str, int, int]], keep: str) -> None:
+def test_one_rating_is_kept_for_each_pair(rows: list[tuple[str, str, int, int]], keep: str) -> None:
     frame_of_rows = frame(rows)
     by_time = frame_of_rows.sort_values(["timestamp", "rating"]).groupby(["user_id", "item_id"])["rating"]
     expected = (by_time.mean() if keep == "mean" else by_time.first() if keep == "first" else by_time.last()).to_dict()
@@ -104,13 +104,13 @@ def test_of_a_pair_that_was_rated_twice_one_rating_is_left(rows: list[tuple[str,
     assert everything.without_duplicates("keep") is everything
 
 
-def test_of_two_ratings_of_one_time_the_lower_is_first_whatever_the_order_of_the_rows() -> None:
+def test_of_two_ratings_with_equal_times_the_lower_one_is_first() -> None:
     data = Interactions.from_frame(frame([("u", "a", 5, 7), ("v", "a", 3, 7), ("u", "a", 1, 7)]))
     kept = {keep: data.without_duplicates(keep).ratings.tolist() for keep in ("keep", "first", "last", "mean")}
     assert kept == {"keep": [5, 3, 1], "first": [3, 1], "last": [5, 3], "mean": [3, 3]}
 
 
-def test_of_other_ratings_only_those_of_known_users_and_items_are_taken() -> None:
+def test_known_keeps_only_ratings_of_known_users_and_items() -> None:
     data = Interactions.from_frame(frame([("u", "a", 1, 0), ("v", "b", 2, 0)]))
     rows = [("v", "a", 5, 1), ("v", "new", 4, 1), ("new", "a", 3, 1), ("u", "b", 2, 1)]
     known = data.known(frame(rows))
@@ -119,7 +119,7 @@ def test_of_other_ratings_only_those_of_known_users_and_items_are_taken() -> Non
 
 
 def weighted(rows: list[tuple[str, str, int, int]]) -> Interactions:
-    """The rows without ratings; their numbers are weights."""
+    """Build interactions without ratings; the numbers in the rows are weights."""
     return Interactions.from_frame(frame(rows).rename(columns={"rating": "weight"}))
 
 
@@ -134,8 +134,8 @@ def test_events_need_no_ratings(rows: list[tuple[str, str, int, int]]) -> None:
     assert leave_one_out(data).tolist() == leave_one_out(rated).tolist()
 
 
-def test_code_that_needs_ratings_says_that_there_is_no_column_of_them() -> None:
-    with pytest.raises(DataError, match="has no column 'rating'"):
+def test_the_error_of_missing_ratings_names_the_column() -> None:
+    with pytest.raises(DataError, match="column 'rating' is missing: expected a rating in every row"):
         _ = weighted([("u", "a", 1, 0)]).ratings
 
 
@@ -158,7 +158,7 @@ def test_without_ratings_the_mean_of_a_pair_is_its_last_event(rows: list[tuple[s
         assert len(last) == len({row[:2] for row in rows})
 
 
-def test_of_events_of_one_time_the_lighter_is_first_else_the_earlier_row() -> None:
+def test_of_events_with_equal_times_the_one_with_the_lowest_weight_is_first() -> None:
     rows = [("u", "a", 5, 7), ("u", "a", 1, 7), ("u", "a", 3, 7)]
     for keep, weight in (("first", 1), ("last", 5), ("mean", 5)):
         found = weighted(rows).without_duplicates(keep).weight  # type: ignore[arg-type]  # one of the literals
@@ -169,10 +169,10 @@ def test_of_events_of_one_time_the_lighter_is_first_else_the_earlier_row() -> No
 
 
 @given(events, st.randoms())
-def test_a_pair_is_its_latest_event_with_the_largest_weight(
+def test_a_pair_keeps_its_latest_event_and_its_largest_weight(
     rows: list[tuple[str, str, int, int]], random: Random
 ) -> None:
-    """They are sorted by user, time and item, whatever the order of the rows."""
+    """Check also that pairs are sorted by user, time and item, whatever the order of the rows."""
     latest: dict[tuple[str, str], tuple[str, int, str]] = {}
     for user, item, _, time in rows:
         latest[user, item] = max((user, time, item), latest.get((user, item), (user, time, item)))
@@ -208,7 +208,7 @@ def test_a_pair_keeps_the_rating_of_its_latest_event() -> None:
         (1_700_000_000_000_000_000, 1e-9),
     ],
 )
-def test_the_largest_time_tells_the_unit_of_all(time: int, unit: float | None) -> None:
+def test_the_largest_time_determines_the_unit(time: int, unit: float | None) -> None:
     data = Interactions.from_frame(frame([("u", "a", 1, 0), ("u", "b", 1, time)]))
     assert data.seconds_per_unit == unit
     assert data.where(data.time == 0).seconds_per_unit == unit
@@ -217,13 +217,13 @@ def test_the_largest_time_tells_the_unit_of_all(time: int, unit: float | None) -
     assert plain.seconds_per_unit == plain.where(data.time == 0).seconds_per_unit == unit
 
 
-def test_positions_have_no_unit_however_many_there_are() -> None:
+def test_positions_have_no_unit() -> None:
     data = Interactions.from_frame(frame([("u", "a", 1, 0)]).drop(columns="timestamp"))
     assert data.seconds_per_unit is None
     assert data.largest_time == 0
 
 
-def test_times_of_two_units_are_not_compared() -> None:
+def test_times_with_another_unit_are_refused() -> None:
     data = Interactions.from_frame(frame([("u", "a", 1, 1_700_000_000_000)]))
     with pytest.raises(DataError, match="got milliseconds in the training data and seconds in the other data"):
         data.known(frame([("u", "a", 1, 1_700_000_000)]))

@@ -1,4 +1,4 @@
-"""JSON lines in a channel."""
+"""Channels of JSON Lines files."""
 
 import pytest
 from support.job import Job
@@ -46,7 +46,7 @@ def test_an_error_in_json_lines_names_the_line(job: Job, content: str | bytes, e
     assert job.problem("a.jsonl", content).startswith(expected)
 
 
-def test_a_byte_order_mark_empty_lines_and_names_that_are_twice_do_no_harm(job: Job) -> None:
+def test_a_byte_order_mark_empty_lines_and_repeated_names_do_no_harm(job: Job) -> None:
     twice = LINE.replace('"rating": 3', '"rating": "x", "rating": 4')
     job.write("train/a.jsonl", "\ufeff" + LINE + "\r\n \n" + twice.strip())
     assert job.ratings()["rating"].tolist() == [3, 4]

@@ -1,4 +1,4 @@
-"""Parquet in a channel."""
+"""Channels of Parquet files."""
 
 import gzip
 from collections.abc import Callable
@@ -17,7 +17,7 @@ PARQUET_TEXT = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(
 
 
 @pytest.mark.parametrize("kind", PARQUET_TEXT, ids=str)
-def test_text_of_every_kind_of_parquet_is_an_id(job: Job, kind: pa.DataType) -> None:
+def test_every_text_type_of_parquet_can_be_an_id(job: Job, kind: pa.DataType) -> None:
     table = pa.table({"user_id": pa.array(["b", "a", "b"]).cast(kind), "item_id": ["i"] * 3, "rating": [1, 2, 3]})
     job.write("train/a.parquet", parquet(table))
     assert job.ratings()["user_id"].tolist() == ["b", "a", "b"]
@@ -38,7 +38,7 @@ def test_a_null_among_ids_is_named_with_file_row_and_column(job: Job, kind: pa.D
 @pytest.mark.parametrize(
     "kind", [pa.int8(), pa.uint64(), pa.float32(), pa.decimal128(9, 2), pa.decimal256(50, 4)], ids=str
 )
-def test_numbers_of_every_kind_of_parquet_are_ratings_and_timestamps(job: Job, kind: pa.DataType) -> None:
+def test_every_number_type_of_parquet_can_be_a_rating_or_timestamp(job: Job, kind: pa.DataType) -> None:
     values = pa.array([Decimal(1), Decimal(5)]).cast(kind)
     job.write(
         "train/a.parquet",
@@ -49,7 +49,7 @@ def test_numbers_of_every_kind_of_parquet_are_ratings_and_timestamps(job: Job, k
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
-def test_a_point_in_time_is_its_milliseconds(job: Job, unit: str, zone: str | None) -> None:
+def test_a_timestamp_of_parquet_becomes_milliseconds(job: Job, unit: str, zone: str | None) -> None:
     moment = datetime(2023, 5, 6, 7, 8, 9, tzinfo=UTC)
     values = pa.array([moment], pa.timestamp("s", "UTC")).cast(pa.timestamp(unit, zone))
     job.write("train/a.parquet", parquet(pa.table(dict(one_row()) | {"timestamp": values})))
@@ -75,7 +75,7 @@ def test_an_error_in_parquet_names_the_row(job: Job, name: str, values: pa.Array
     assert job.problem("a.parquet", parquet(pa.table(dict(one_row()) | {name: values}))).startswith(expected)
 
 
-def test_a_column_that_is_missing_or_twice_is_named(job: Job) -> None:
+def test_a_missing_or_repeated_column_is_named(job: Job) -> None:
     table = pa.table(dict(one_row()))
     assert "column 'item_id' is missing; the file has 'user_id', 'rating', 'timestamp'" in job.problem(
         "a.parquet", parquet(table.drop_columns("item_id"))
@@ -101,7 +101,7 @@ def test_a_damaged_parquet_file_is_named(job: Job, damage: Callable[[bytes], byt
 
 
 def test_only_the_needed_columns_of_a_parquet_file_are_read(job: Job) -> None:
-    """An unneeded column that can't be decoded does no harm."""
+    """Corrupt an unneeded column, so that decoding it would fail."""
     table = pa.table(dict(one_row()) | {"text": ["abcdefgh" * 100]})
     data = parquet(table, compression="none", use_dictionary=False, write_statistics=False)
     begin = data.index(b"abcdefgh") - 12

@@ -1,4 +1,4 @@
-"""Files in the form in which shops and public data sets have them; the values are invented."""
+"""Files with the columns of real shops and public data sets; the values are invented."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_clicks_and_purchases_are_events_without_ratings() -> None:
     assert (len(data), data.rating, data.weight, data.seconds_per_unit) == (6, None, None, 1e-3)
 
 
-def test_events_count_by_their_type(capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_get_the_weight_of_their_type(capsys: pytest.CaptureFixture[str]) -> None:
     columns = "user_id=visitorid,item_id=itemid,event_type=event"
     frame = read("retailrocket_events.csv", columns=columns, event_weights="transaction=5,addtocart=2.5")
     assert frame[["user_id", "item_id", "weight"]].to_numpy().tolist() == [
@@ -47,7 +47,7 @@ def test_events_count_by_their_type(capsys: pytest.CaptureFixture[str]) -> None:
     assert pairs.weight.tolist() == [5, 5]
 
 
-def test_purchases_have_dates() -> None:
+def test_dates_of_purchases_become_milliseconds() -> None:
     frame = read("hm_transactions.csv", columns="user_id=customer_id,item_id=article_id,timestamp=t_dat")
     days = [(2018, 9, 20), (2018, 9, 20), (2018, 9, 21), (2020, 2, 29)]
     assert frame["timestamp"].tolist() == [milliseconds(*day) for day in days]
@@ -55,7 +55,7 @@ def test_purchases_have_dates() -> None:
     assert Interactions.from_frame(frame).seconds_per_unit == 1e-3
 
 
-def test_ratings_have_half_stars() -> None:
+def test_a_rating_below_the_range_names_rating_min() -> None:
     columns = "user_id=userId,item_id=movieId"
     frame = read("movielens_ratings.csv", columns=columns, rating_min=0.5)
     assert frame["rating"].tolist() == [5, 3.5, 0.5, 4.5]
@@ -76,7 +76,7 @@ def test_ratings_have_half_stars() -> None:
         ("movielens_ratings.csv", "user_id=userId,item_id=movieId"),
     ],
 )
-def test_the_error_without_a_mapping_offers_the_one_that_fits(name: str, option: str) -> None:
+def test_the_error_without_columns_suggests_the_right_ones(name: str, option: str) -> None:
     with pytest.raises(DataError, match=f"column 'user_id' is missing; the file has .*; perhaps --columns {option}$"):
         read(name)
     assert len(read(name, columns=option, rating_min=0.5)) > 3

@@ -1,4 +1,4 @@
-"""Where a channel's files may be, and S3 against a real server."""
+"""Locations of a channel's files: folders, files, patterns, and S3 on a real server."""
 
 import os
 import socket
@@ -41,7 +41,7 @@ def write(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(CSV)
 
 
-def test_a_folder_is_its_files_at_any_depth_in_order_without_those_that_are_hidden(tmp_path: Path) -> None:
+def test_a_folder_gives_its_files_at_any_depth_in_order_without_hidden_ones(tmp_path: Path) -> None:
     write(tmp_path, "b.csv", "a/z.csv", "a-b/y.csv", "_SUCCESS", ".hidden.csv", "_temporary/x.csv", "a/.git/c.csv")
     assert names_of(tmp_path) == [str(tmp_path / name) for name in ("a/z.csv", "a-b/y.csv", "b.csv")]
 
@@ -61,22 +61,20 @@ OTHER_LOGS = {
     "part=1/.hoodie_partition_metadata": "Apache Hudi",
 }
 REFUSED = (
-    "expected files that all count, got a table of {}, in which only its log says which ones do: export the current "
-    "snapshot as plain Parquet or CSV into a folder of its own"
+    "expected plain data files, got a table of {}, and only its log says which files count: export the current "
+    "snapshot as plain Parquet or CSV into a separate folder"
 )
 
 
 @pytest.mark.parametrize(("log", "table"), [*((log, table) for table, log in LOGS.items()), *OTHER_LOGS.items()])
-def test_a_table_whose_log_decides_which_files_count_is_refused_by_name(tmp_path: Path, log: str, table: str) -> None:
+def test_a_table_with_a_log_is_refused_by_name(tmp_path: Path, log: str, table: str) -> None:
     write(tmp_path, "data/a.csv", "data/part=1/b.csv", log)
     assert problem_of(tmp_path) == f"{tmp_path}: {REFUSED.format(table)}"
 
 
 @pytest.mark.parametrize(("table", "log"), LOGS.items())
 @pytest.mark.parametrize("part", ["data", "data/part=1", "data/a.csv", "data/*.csv", "*/part=*/*.csv"])
-def test_a_part_of_a_table_is_refused_as_the_table_is(
-    tmp_path: Path, s3: S3Server, table: str, log: str, part: str
-) -> None:
+def test_a_part_of_a_table_with_a_log_is_refused(tmp_path: Path, s3: S3Server, table: str, log: str, part: str) -> None:
     names = ("data/a.csv", "data/part=1/b.csv", log)
     write(tmp_path, *names)
     assert problem_of(tmp_path / part) == f"{tmp_path / part}: {REFUSED.format(table)}"
@@ -85,7 +83,7 @@ def test_a_part_of_a_table_is_refused_as_the_table_is(
         assert problem_of(location) == f"{location}: {REFUSED.format(table)}"
 
 
-def test_folders_that_are_named_as_a_log_and_hold_something_else_are_read(tmp_path: Path, s3: S3Server) -> None:
+def test_folders_with_the_name_of_a_log_but_other_files_are_read(tmp_path: Path, s3: S3Server) -> None:
     names = ("metadata/a.csv", "snapshot/b.csv", "data/c.csv")
     write(tmp_path, *names)
     assert len(rows_of(tmp_path)) == 3
@@ -102,7 +100,7 @@ def test_an_empty_log_of_delta_lake_is_refused_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["_delta_log/0.json", ".hoodie/x", "metadata/v1.metadata.json"])
-def test_a_table_is_refused_as_raw_files_of_prepare(tmp_path: Path, name: str) -> None:
+def test_prepare_refuses_a_table_as_raw_files(tmp_path: Path, name: str) -> None:
     write(tmp_path, "a.jsonl", name)
     with pytest.raises(DataError, match=r"got a table of "):
         names_in_channel(str(tmp_path), {Format.JSON_LINES})
@@ -115,7 +113,7 @@ SIDE_FILES = (
 )
 
 
-def test_markers_checksums_and_lists_of_files_are_skipped_and_said(
+def test_markers_checksums_and_lists_of_files_are_skipped_and_reported(
     tmp_path: Path, s3: S3Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, "a.csv", "sub/b.csv", *SIDE_FILES)
@@ -128,13 +126,13 @@ def test_markers_checksums_and_lists_of_files_are_skipped_and_said(
     assert out.partition("skipped: ")[2].splitlines()[0].endswith(" and others")
 
 
-def test_where_nothing_is_skipped_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_reported_if_nothing_is_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, "a.csv")
     rows_of(tmp_path)
     assert "skipped" not in capsys.readouterr().out
 
 
-def test_a_pattern_skips_what_a_folder_skips(tmp_path: Path, s3: S3Server) -> None:
+def test_a_pattern_skips_the_same_files_as_a_folder(tmp_path: Path, s3: S3Server) -> None:
     names = ("a.csv", "x.csv.metadata", "part=1_$folder$")
     write(tmp_path, *names)
     assert len(rows_of(tmp_path / "*")) == 1
@@ -149,7 +147,7 @@ def test_names_that_only_look_like_side_files_are_data(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_an_empty_part_among_good_ones_is_skipped_and_said_in_every_format(
+def test_an_empty_part_is_skipped_and_reported_in_every_format(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
 ) -> None:
     write(tmp_path, "b.csv")
@@ -164,7 +162,7 @@ def test_an_empty_part_among_good_ones_is_skipped_and_said_in_every_format(
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbf", b"\n\n", b"user_id,item_id,rating\n", b"user_id,item_id,rating"])
-def test_a_csv_part_without_rows_is_skipped_and_said(
+def test_a_csv_part_without_rows_is_skipped_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
 ) -> None:
     write(tmp_path, "b.csv")
@@ -186,14 +184,14 @@ def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "channel") == [["u", "i", 3.0]]
 
 
-def test_a_file_of_another_kind_is_named_with_the_kinds_that_are_known(tmp_path: Path) -> None:
+def test_a_file_of_an_unknown_format_is_named_with_the_known_ones(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "b.xlsx")
     message = problem_of(tmp_path)
     assert [words for words in (str(tmp_path / "b.xlsx"), *SUFFIXES) if words not in message] == []
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_a_content_type_says_what_a_file_without_a_known_suffix_is(tmp_path: Path, content_type: str) -> None:
+def test_the_content_type_sets_the_format_of_a_file_without_a_known_suffix(tmp_path: Path, content_type: str) -> None:
     suffix = {Format.CSV: ".csv", Format.JSON_LINES: ".jsonl", Format.PARQUET: ".parquet"}[CONTENT_TYPES[content_type]]
     columns: Columns = {"user_id": ["u"], "item_id": ["i"], "rating": [3]}
     (tmp_path / "part-0000").write_bytes(encoded(columns, suffix))
@@ -217,7 +215,7 @@ def test_a_pipe_is_named_and_never_opened(tmp_path: Path) -> None:
 
 
 def test_a_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # the path of a socket may not be long
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind("a.csv")
         assert "a.csv: expected a file, got a socket" in problem_of(tmp_path)
@@ -227,7 +225,7 @@ def test_a_device_is_named() -> None:
     assert problem_of("/dev/null") == "/dev/null: expected a file, got a device"
 
 
-def test_links_to_nothing_to_a_folder_and_to_itself_are_named(tmp_path: Path) -> None:
+def test_links_to_nothing_to_folders_and_to_themselves_are_named(tmp_path: Path) -> None:
     link = tmp_path / "a.csv"
     link.symlink_to(tmp_path / "gone")
     assert "a.csv: expected a folder or a file; the target of this link does not exist" in problem_of(tmp_path)
@@ -239,18 +237,18 @@ def test_links_to_nothing_to_a_folder_and_to_itself_are_named(tmp_path: Path) ->
     assert "a.csv: can't be read: Too many levels of symbolic links" in problem_of(tmp_path)
 
 
-def test_a_location_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_empty_location_is_named(tmp_path: Path) -> None:
     assert problem_of(tmp_path / "gone") == f"{tmp_path}/gone: expected a folder or a file; it does not exist"
     assert problem_of("gs://bucket/x") == "gs://bucket/x: expected a folder, a file or s3://bucket/prefix"
     assert f"{tmp_path}: expected at least one file (.csv," in problem_of(tmp_path)
 
 
-def test_a_name_with_line_breaks_or_broken_unicode_is_still_one_line(tmp_path: Path) -> None:
+def test_a_name_with_line_breaks_or_broken_unicode_is_one_line_in_the_message(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"a\nb\xff.txt")).write_bytes(CSV)
     assert "a\\nb\\udcff.txt" in problem_of(tmp_path)
 
 
-def test_a_prefix_is_a_folder_and_never_a_mere_beginning(s3: S3Server) -> None:
+def test_a_prefix_is_a_folder_or_a_key_and_not_the_beginning_of_a_name(s3: S3Server) -> None:
     keys = ["train/b.csv", "train/a/z.csv", "train/a-b/y.csv", "train2/no.csv", "train.csv", "train/a b+c%20é.csv"]
     hidden = ["train/_SUCCESS", "train/.x.csv", "train/_temporary/x.csv", "train/..%2Fx", "train/empty/"]
     s3.put("prefixes", dict.fromkeys(keys + hidden, CSV))
@@ -264,7 +262,7 @@ def test_a_prefix_is_a_folder_and_never_a_mere_beginning(s3: S3Server) -> None:
         assert problem_of(location).startswith(f"{location}: no objects found at this key or prefix")
 
 
-def test_objects_of_every_format_are_read_as_files_are(s3: S3Server, job: Job) -> None:
+def test_objects_of_every_format_are_read_like_files(s3: S3Server, job: Job) -> None:
     objects = {}
     for number, suffix in enumerate(SUFFIXES):
         columns: Columns = {"user_id": [f"u{number}", "v"], "item_id": ["i", "j"], "rating": [1, 2]}
@@ -282,7 +280,7 @@ def test_an_error_in_an_object_names_its_uri(s3: S3Server) -> None:
     assert problem_of("s3://errors/other").startswith("s3://errors/other/a.xlsx: expected a name that ends in")
 
 
-def test_downloads_have_names_of_their_own_and_are_removed(s3: S3Server) -> None:
+def test_downloads_have_safe_names_and_are_removed(s3: S3Server) -> None:
     s3.put("escape", {"p/a\nb.csv": CSV, "p/~/etc/x.csv": CSV})
     with open_channel("s3://escape/p") as files:
         folder = files[0].path.parent
@@ -296,7 +294,7 @@ def test_downloads_have_names_of_their_own_and_are_removed(s3: S3Server) -> None
 @pytest.mark.parametrize(
     ("location", "changed", "expected"),
     [
-        ("s3://missing-bucket/x", {}, "s3://missing-bucket/x: there is no such bucket"),
+        ("s3://missing-bucket/x", {}, "s3://missing-bucket/x: this bucket does not exist"),
         ("s3://not a bucket/x", {}, "s3://not a bucket/x: S3 can't be used: "),
         ("s3:///x", {}, "s3:///x: expected s3://bucket/prefix"),
         ("s3://ready/probe", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "correct AWS_SECRET_ACCESS_KEY"),
@@ -307,7 +305,7 @@ def test_downloads_have_names_of_their_own_and_are_removed(s3: S3Server) -> None
         ("s3://ready/probe", {"AWS_PROFILE": "nonsense"}, "profile (nonsense) could not be found"),
     ],
 )
-def test_a_refusal_names_the_uri_and_what_to_do(
+def test_an_error_of_s3_names_the_uri_and_what_to_do(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch, location: str, changed: dict[str, str], expected: str
 ) -> None:
     for name, value in changed.items():

@@ -19,15 +19,15 @@ def held_out_rows(rows: list[Row], seed: int = 0) -> list[int]:
 
 
 def reference(rows: list[Row], seed: int = 0) -> list[int]:
-    """The paper's words, one by one, in plain Python; equal times are in the order of the seeded hash."""
+    """Split by the paper's words in plain Python; rows with equal times are in the order of the seeded hash."""
 
-    def place(row: int) -> tuple[int, str]:
+    def time_and_hash(row: int) -> tuple[int, str]:
         user, item, time = rows[row]
         return time, sha256(f"{seed}\n{user}\n{item}".encode()).hexdigest()
 
     last: dict[str, int] = {}
     for row, (user, _, _) in enumerate(rows):
-        if user not in last or place(row) >= place(last[user]):
+        if user not in last or time_and_hash(row) >= time_and_hash(last[user]):
             last[user] = row
     ratings_of = Counter(user for user, _, _ in rows)
     candidates = {row for user, row in last.items() if ratings_of[user] > 1}
@@ -51,13 +51,13 @@ def test_leave_one_out_does_not_depend_on_the_order_of_the_input(rows: list[Row]
     assert in_order(rows, held_out_rows(rows)) == before
 
 
-def test_the_last_of_a_basket_is_drawn_evenly_and_by_the_seed() -> None:
+def test_the_last_event_of_a_basket_is_drawn_uniformly_by_the_seed() -> None:
     baskets = [(user, item, 1) for user in "uv" for item in "abcdefgh"] + [("w", item, 1) for item in "abcdefgh"]
-    rows = [*baskets, ("u", "a", 0), ("v", "a", 0), ("w", "a", 2)]  # so that w's basket is in train
+    rows = [*baskets, ("u", "a", 0), ("v", "a", 0), ("w", "a", 2)]  # w's later row keeps w's basket in train
     drawn = Counter(rows[row][1] for seed in range(400) for row in held_out_rows(rows, seed) if rows[row][0] == "u")
     assert drawn.total() == 400
     assert set(drawn) == set("abcdefgh")
-    assert all(25 < count < 80 for count in drawn.values())  # 50 expected, with a deviation of 7
+    assert all(25 < count < 80 for count in drawn.values())  # 50 expected, with a standard deviation of 7
 
 
 def test_ids_with_line_breaks_are_hashed_as_they_are() -> None:
@@ -92,7 +92,7 @@ def known_rows(rows: list[Row], train: list[Row]) -> list[Row]:
 
 
 @given(events, st.booleans())
-def test_leave_one_out_loses_no_row_and_holds_out_what_train_knows(rows: list[Row], validation: bool) -> None:
+def test_leave_one_out_loses_no_row_and_holds_out_only_known_users_and_items(rows: list[Row], validation: bool) -> None:
     split = split_leave_one_out(interactions(rows), validation=validation)
     train, *held_out = map(rows_of, (split.train, split.validation, split.test))
     assert Counter(train + held_out[0] + held_out[1]) == Counter(rows)
@@ -104,14 +104,14 @@ def test_leave_one_out_loses_no_row_and_holds_out_what_train_knows(rows: list[Ro
 
 
 @given(events)
-def test_validation_is_the_same_split_of_what_test_leaves(rows: list[Row]) -> None:
+def test_validation_is_held_out_of_the_rest_in_the_same_way_as_test(rows: list[Row]) -> None:
     split = split_leave_one_out(interactions(rows), validation=True, seed=2)
     rest = [row for number, row in enumerate(rows) if number not in set(reference(rows, 2))]
     assert sorted(rows_of(split.validation)) == in_order(rest, reference(rest, 2))
 
 
 @given(events, st.integers(0, 6), st.integers(0, 6))
-def test_a_point_in_time_parts_the_past_from_what_the_past_knows(rows: list[Row], one: int, other: int) -> None:
+def test_a_split_at_a_time_holds_out_later_rows_of_known_users_and_items(rows: list[Row], one: int, other: int) -> None:
     begin, end = sorted((one, other))
     split = split_at_time(interactions(rows), end, begin)
     train = [row for row in rows if row[2] < begin]
@@ -121,7 +121,7 @@ def test_a_point_in_time_parts_the_past_from_what_the_past_knows(rows: list[Row]
 
 
 def last_sessions(rows: list[Row], gap: int) -> list[Row]:
-    """The last session of each user with several, in plain Python."""
+    """Return the last session of each user that has several sessions, in plain Python."""
     found: list[Row] = []
     for user in sorted({row[0] for row in rows}):
         history = sorted((row for row in rows if row[0] == user), key=lambda row: row[2])
@@ -133,7 +133,7 @@ def last_sessions(rows: list[Row], gap: int) -> list[Row]:
 
 
 @given(events, st.integers(0, 7))
-def test_the_next_basket_is_the_last_session_as_far_as_the_rest_knows_its_items(rows: list[Row], gap: int) -> None:
+def test_the_next_basket_is_the_last_session_without_items_unknown_to_the_rest(rows: list[Row], gap: int) -> None:
     split = split_next_basket(interactions(rows), gap)
     rest = list((Counter(rows) - Counter(last_sessions(rows, gap))).elements())
     test = known_rows(last_sessions(rows, gap), rest)
@@ -159,7 +159,7 @@ def test_a_negative_gap_is_refused() -> None:
 
 
 @given(events, st.floats(0, 1, exclude_min=True))
-def test_the_time_of_a_share_is_the_latest_with_as_many_events_from_then_on(rows: list[Row], share: float) -> None:
+def test_the_time_of_a_share_is_the_latest_one_with_enough_events_from_then_on(rows: list[Row], share: float) -> None:
     found = time_share(interactions(rows), share)
     wanted = max(1, round(share * len(rows)))
     assert sum(time >= found for _, _, time in rows) >= wanted
@@ -173,7 +173,7 @@ def test_the_newest_share_of_the_events_is_at_or_after_its_time(share: float, ti
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1, float("nan")])
-def test_a_share_of_nothing_or_of_more_than_all_is_refused(share: float) -> None:
+def test_a_share_outside_0_to_1_or_without_events_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="share: expected a number above 0 and at most 1, got"):
         time_share(interactions([("u", "a", 1)]), share)
     with pytest.raises(ValueError, match="data: expected at least one event, got none"):

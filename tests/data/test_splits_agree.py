@@ -1,4 +1,4 @@
-"""The SQL of `prepare` and the numpy protocols hold out the same ratings, ties in time included."""
+"""The SQL of `prepare` and the numpy protocols hold out the same ratings, also if times are equal."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,11 +12,11 @@ from recommender.data.interactions import Interactions
 from recommender.data.splits import Split, split_at_time, split_leave_one_out, split_next_basket
 from recommender.prepare.config import PrepareConfig
 from recommender.prepare.duckdb_engine import SHA2
-from recommender.prepare.steps import MS_PER_HOUR, Step, before, split, unique_reviews
+from recommender.prepare.steps import MS_PER_HOUR, Step, known_until, split_steps, unique_reviews
 
 Row = tuple[str, str, float, int]
 COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
-TIME = "1970-01-01T00:00:00.003"  # in the midst of the times below
+TIME = "1970-01-01T00:00:00.003"  # in the middle of the times below
 
 names = st.sampled_from(["a", "b", "B", "é", "10", "9", "\n", "日\n本", "\0", ""])
 rows = st.lists(
@@ -25,7 +25,7 @@ rows = st.lists(
 
 
 def by_sql(table: str, ratings: Sequence[Row], steps: Sequence[Step]) -> duckdb.DuckDBPyConnection:
-    """The tables of the steps, in an order of the input that is not that of the rows."""
+    """Create the tables of the steps in DuckDB; insert the rows in reverse order."""
     database = duckdb.connect()
     database.execute(SHA2)
     database.execute(f"CREATE TABLE {table} (user_id VARCHAR, item_id VARCHAR, rating FLOAT, timestamp BIGINT)")
@@ -55,7 +55,7 @@ def interactions(ratings: Sequence[Row]) -> Interactions:
 @given(rows, st.booleans(), st.integers(0, 2**63 - 1))
 def test_leave_one_out_is_the_same_in_both(ratings: list[Row], validation: bool, seed: int) -> None:
     config = PrepareConfig(split="leave-one-out-validation" if validation else "leave-one-out", seed=seed)
-    database = by_sql("ratings", ratings, split(config, before(config)))
+    database = by_sql("ratings", ratings, split_steps(config, known_until(config)))
     found = split_leave_one_out(interactions(ratings), validation=validation, seed=seed)
     assert rows_of(found.train) == part_of(database, "train")
     assert rows_of(found.validation) == part_of(database, "validation")
@@ -66,21 +66,21 @@ def test_leave_one_out_is_the_same_in_both(ratings: list[Row], validation: bool,
 def test_the_next_basket_is_the_same_in_both(ratings: list[Row], gap: float) -> None:
     hours = [(user, item, rating, time * MS_PER_HOUR) for user, item, rating, time in ratings]
     config = PrepareConfig(split="next-basket", session_gap_hours=gap)
-    database = by_sql("ratings", hours, split(config, before(config)))
+    database = by_sql("ratings", hours, split_steps(config, known_until(config)))
     found = split_next_basket(interactions(hours), gap * MS_PER_HOUR)
     assert rows_of(found.train) == part_of(database, "train")
     assert rows_of(found.test) == part_of(database, "test")
 
 
 @given(rows)
-def test_a_point_in_time_is_the_same_in_both(ratings: list[Row]) -> None:
-    """SQL keeps users that are unknown at the point out before it splits; they are left out here."""
+def test_the_split_at_a_time_is_the_same_in_both(ratings: list[Row]) -> None:
+    """Drop users without earlier ratings first, because the SQL steps do it before they split."""
     config = PrepareConfig.from_layers([("test", {"split": "time", "split_time": TIME})])
-    until = before(config)
+    until = known_until(config)
     known = {user for user, _, _, time in ratings if time < until}
     kept = [row for row in ratings if row[0] in known]
     if kept:
-        database = by_sql("ratings", kept, split(config, until))
+        database = by_sql("ratings", kept, split_steps(config, until))
         found = split_at_time(interactions(kept), until)
         assert rows_of(found.train) == part_of(database, "train")
         assert rows_of(found.test) == part_of(database, "test")
@@ -90,14 +90,14 @@ def test_a_point_in_time_is_the_same_in_both(ratings: list[Row]) -> None:
 @given(ratings=rows)
 def test_one_rating_of_each_pair_is_the_same_in_both(keep: str, ratings: list[Row]) -> None:
     config = PrepareConfig.from_layers([("test", {"duplicates": keep})])
-    database = by_sql("of_known_items", ratings, unique_reviews(config, before(config)))
+    database = by_sql("of_known_items", ratings, unique_reviews(config, known_until(config)))
     found = database.execute(f"SELECT {', '.join(COLUMNS)} FROM unique_reviews").fetchall()
     expected = sorted((user, item, float(rating), time) for user, item, rating, time in found)
     assert rows_of(interactions(ratings).without_duplicates(config.duplicates)) == expected
 
 
 @given(rows, st.randoms())
-def test_neither_depends_on_the_order_of_the_input(ratings: list[Row], random: "st.DrawFn") -> None:
+def test_the_numpy_protocols_do_not_depend_on_the_order_of_the_input(ratings: list[Row], random: "st.DrawFn") -> None:
     shuffled = list(ratings)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     protocols: list[Callable[[Interactions], Split]] = [

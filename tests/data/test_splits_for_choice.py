@@ -1,4 +1,4 @@
-"""The split inside train on which recommenders are compared."""
+"""The split inside the training data that serves to compare recommenders."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def in_order(rows: Sequence[Row], user: str, seed: int) -> list[Row]:
 
 
 def reference(rows: Sequence[Row], seed: int, min_history: int) -> tuple[list[Row], list[Row]]:
-    """Train and targets by the words of the docstring, in plain Python."""
+    """Return train and targets as the docstring describes them, in plain Python."""
     users_of = {item: {row[0] for row in rows if row[1] == item} for _, item, _, _ in rows}
     histories = {user: in_order(rows, user, seed) for user in {row[0] for row in rows}}
     end: dict[str, int] = {}
@@ -69,12 +69,12 @@ def held_out(
 
 
 @given(events, seeds, min_histories, st.integers(1, 3))
-def test_with_a_gap_a_target_has_a_history_up_to_itself_or_up_to_its_session(
+def test_with_a_gap_a_history_ends_before_the_target_or_before_its_session(
     rows: list[Row], seed: int, min_history: int, gap: int
 ) -> None:
     split, alone = held_out(rows, seed, min_history, gap=gap), held_out(rows, seed, min_history)
     train, targets = rows_of(split.train), rows_of(split.test)
-    assert set(targets) <= set(rows_of(alone.test))  # items may have no train event left
+    assert set(targets) <= set(rows_of(alone.test))  # with a gap, fewer items have train events
     for target in targets:
         everything = in_order(rows, target[0], seed)
         place = begin = everything.index(target)
@@ -97,14 +97,14 @@ def test_with_a_gap_half_of_the_users_begin_a_session() -> None:
 
 
 @given(events, seeds, min_histories)
-def test_the_split_is_that_of_the_words(rows: list[Row], seed: int, min_history: int) -> None:
+def test_the_split_follows_its_docstring(rows: list[Row], seed: int, min_history: int) -> None:
     split = held_out(rows, seed, min_history)
     assert (rows_of(split.train), rows_of(split.test)) == reference(rows, seed, min_history)
     assert len(split.validation) == 0
 
 
 @given(events, seeds, min_histories, st.none() | st.integers(0, 4))
-def test_a_target_is_new_to_its_user_known_to_train_and_later_than_all_of_its_user(
+def test_a_target_is_new_to_its_user_known_to_train_and_not_earlier_than_the_history(
     rows: list[Row], seed: int, min_history: int, most: int | None
 ) -> None:
     split = held_out(rows, seed, min_history, most)
@@ -144,7 +144,7 @@ def test_the_order_of_the_input_does_not_matter(
 
 
 @given(events, seeds)
-def test_events_without_a_rating_are_split_as_those_of_one_rating(rows: list[Row], seed: int) -> None:
+def test_events_without_ratings_are_split_like_events_with_equal_ratings(rows: list[Row], seed: int) -> None:
     rated = held_out([(user, item, 1.0, time) for user, item, _, time in rows], seed)
     frame = pd.DataFrame(rows, columns=COLUMNS).drop(columns="rating").astype({"timestamp": int})
     bare = split_for_choice(Interactions.from_frame(frame), seed, 1)
@@ -163,7 +163,7 @@ def history(user: str, items: str) -> list[Row]:
     [
         ("abcd", "d"),
         ("abcda", "d"),  # a repeated item is not a target
-        ("abcdx", "d"),  # nor is one that no other user has
+        ("abcdx", "d"),  # an item that no other user has is not a target
         ("aaaab", "b"),
         ("aaaa", None),
         ("axb", "b"),
@@ -179,25 +179,25 @@ def test_the_target_is_the_last_new_item_that_others_have(items: str, target: st
     assert sorted(row[1] for row in rows_of(split.train) if row[0] == "u") == sorted(items[:end])
 
 
-def test_two_users_whose_targets_are_the_only_events_of_an_item_keep_all_events() -> None:
+def test_two_users_keep_all_events_if_no_train_event_would_have_their_targets_item() -> None:
     rows = [*history("u", "abc"), *history("v", "abc")]
     split = held_out(rows, min_history=2)
     assert (rows_of(split.train), rows_of(split.test)) == (sorted(rows), [])
 
 
-def test_events_of_one_time_are_held_out_by_the_seed_and_not_by_their_id() -> None:
+def test_the_seed_decides_between_events_with_equal_times() -> None:
     rows = [(user, item, 1.0, 0) for user in ("u", "v") for item in "abcdefghij"]
     chosen = {row[1] for seed in range(40) for row in rows_of(held_out(rows, seed).test)}
     assert len(chosen) > 8
 
 
-def test_at_most_so_many_users_are_drawn_each_with_the_same_chance() -> None:
+def test_most_limits_the_targets_and_draws_users_uniformly() -> None:
     users = [f"u{number}" for number in range(10)]
     rows = [*history("known", "cab"), *(row for user in users for row in history(user, "abc"))]
     drawn = Counter(row[0] for seed in range(300) for row in rows_of(held_out(rows, seed, 2, 3).test))
     assert drawn.total() == 900
     assert set(drawn) <= {*users, "known"}
-    assert min(drawn[user] for user in users) > 50  # 82 expected, with a deviation of 8
+    assert min(drawn[user] for user in users) > 50  # 82 expected, with a standard deviation of 8
     assert rows_of(held_out(rows, 0, 2, 0).train) == sorted(rows)
     assert len(held_out(rows, 0, 2, 100).test) == 11
 

@@ -65,25 +65,25 @@ texts = st.builds(
 
 
 @pytest.mark.parametrize(("text", "expected"), GOOD.items())
-def test_a_date_or_time_is_its_milliseconds(text: str, expected: int) -> None:
+def test_a_date_or_time_becomes_milliseconds(text: str, expected: int) -> None:
     assert parse_time(text) == expected
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_what_is_no_date_or_time_is_refused(text: str) -> None:
+def test_a_text_that_is_no_date_or_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a date or time such as 2018-09-20 or 2018-09-20T10:11:12Z"):
         parse_time(text)
 
 
 @given(texts)
-def test_a_time_means_what_python_says(text: str) -> None:
+def test_a_time_is_parsed_as_by_python(text: str) -> None:
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     assert parse_time(text) == (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 @given(st.lists(texts | st.sampled_from(BAD) | st.sampled_from(list(GOOD)) | st.text("0123456789-T:.Z +", max_size=25)))
-def test_many_texts_at_once_mean_what_each_one_means(some: list[str]) -> None:
+def test_many_texts_at_once_are_parsed_like_single_ones(some: list[str]) -> None:
     milliseconds, good = milliseconds_of(pa.array([*some, None], pa.large_string()))
     for text, found, is_good in zip(some, milliseconds.tolist(), good.tolist(), strict=False):
         try:
@@ -107,7 +107,7 @@ def test_dates_and_times_are_read_from_every_format(job: Job, suffix: str) -> No
 
 
 @given(st.lists(st.integers(10**11, parse_time("5000-12-31")), min_size=1, max_size=9))
-def test_times_and_their_milliseconds_are_the_same_interactions(
+def test_times_and_their_milliseconds_give_the_same_interactions(
     tmp_path_factory: pytest.TempPathFactory, times: list[int]
 ) -> None:
     folder = tmp_path_factory.mktemp("channel")
@@ -127,7 +127,7 @@ def test_times_and_their_milliseconds_are_the_same_interactions(
 
 
 @pytest.mark.parametrize("kind", [pa.date32(), pa.date64()], ids=str)
-def test_a_date_of_parquet_is_its_milliseconds(job: Job, kind: pa.DataType) -> None:
+def test_a_date_of_parquet_becomes_milliseconds(job: Job, kind: pa.DataType) -> None:
     days = [date(2018, 9, 20), date(1960, 2, 29)]
     job.write("train/a.parquet", parquet(pa.table(events([1, 2]) | {"timestamp": pa.array(days, kind)})))
     assert job.ratings()["timestamp"].tolist() == [parse_time(day.isoformat()) for day in days]
@@ -142,7 +142,7 @@ def test_a_date_of_parquet_is_its_milliseconds(job: Job, kind: pa.DataType) -> N
     ],
     ids=["datetime", "zone", "objects"],
 )
-def test_points_in_time_of_a_frame_are_their_milliseconds(times: object) -> None:
+def test_timestamps_of_a_frame_become_milliseconds(times: object) -> None:
     frame = pd.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], "timestamp": times})
     found = checked_events("events", frame, OPTIONS)["timestamp"].tolist()
     assert found == [parse_time("2018-09-20"), parse_time("2018-09-21T10:00:00.5")]
@@ -195,7 +195,7 @@ def test_numbers_and_times_in_two_chunks_are_refused(job: Job, monkeypatch: pyte
         assert message.endswith("got a number; times must be all numbers or all dates")
 
 
-def test_times_of_train_and_test_have_one_unit() -> None:
+def test_times_of_train_and_test_must_have_one_unit() -> None:
     data = Interactions.from_frame(checked_events("events", pd.DataFrame(events(["2018-09-20"])), OPTIONS))
     for times in ([1_537_401_600], [7]):
         frame = checked_events("test", pd.DataFrame(events(list(times))), OPTIONS)
@@ -222,7 +222,7 @@ SECONDS, MILLISECONDS = 1_537_401_600, 1_537_401_600_000
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_seconds_and_milliseconds_in_one_channel_are_said(
+def test_seconds_and_milliseconds_in_one_channel_are_reported(
     job: Job, capsys: pytest.CaptureFixture[str], suffix: str
 ) -> None:
     job.write(f"train/a{suffix}", encoded(events([MILLISECONDS] * 3), suffix))
@@ -230,42 +230,46 @@ def test_seconds_and_milliseconds_in_one_channel_are_said(
     assert len(job.ratings()) == 6
     row = {".csv": "row 2 below the header", ".json": "line 2", ".parq": "row 2"}[suffix[:5].removesuffix(".")]
     assert (
-        f"2 of 6 times look like seconds, the first is {SECONDS} in {file}: {row}: all are taken as milliseconds, the "
-        "unit of the largest time; if they differ, give all times in one unit\n"
+        f"2 of 6 times look like seconds, the first is {SECONDS} in {file}: {row}: all are read as milliseconds, the "
+        "unit of the largest time; if that is wrong, convert all times to one unit\n"
     ) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("times", [[20180110, 20180111], [2010, 2018], [1, 2]])
-def test_times_that_are_only_an_order_are_said_with_the_first_one(
+def test_times_that_are_only_an_order_are_reported_with_the_first_one(
     job: Job, capsys: pytest.CaptureFixture[str], times: list[int]
 ) -> None:
     file = job.write("train/a.csv", encoded(events([*times]), ".csv"))
     job.ratings()
-    said = capsys.readouterr().out
-    assert f"the times are only an order, without days and sessions: the first is {times[0]} in {file}: row 1" in said
-    assert "write dates as 2018-01-10" in said
+    printed = capsys.readouterr().out
+    assert (
+        "the times are only an order, without days and sessions: none is as large as a Unix time since 1973; "
+        in printed
+    )
+    assert f"the first is {times[0]} in {file}: row 1" in printed
+    assert "write dates as 2018-01-10" in printed
 
 
 @pytest.mark.parametrize(
-    ("times", "said"),
+    ("times", "expected"),
     [
-        ([SECONDS, SECONDS * 10**6], ["1 of 2 times look like seconds", "taken as microseconds"]),
-        ([SECONDS * 10**9, MILLISECONDS], ["1 of 2 times look like milliseconds", "taken as nanoseconds"]),
-        ([0, SECONDS, SECONDS], ["1 of 3 times look like an order without a unit, the first is 0", "taken as seconds"]),
-        ([-MILLISECONDS, SECONDS], ["1 of 2 times look like seconds", "taken as milliseconds"]),
+        ([SECONDS, SECONDS * 10**6], ["1 of 2 times look like seconds", "read as microseconds"]),
+        ([SECONDS * 10**9, MILLISECONDS], ["1 of 2 times look like milliseconds", "read as nanoseconds"]),
+        ([0, SECONDS, SECONDS], ["1 of 3 times look like an order without a unit, the first is 0", "read as seconds"]),
+        ([-MILLISECONDS, SECONDS], ["1 of 2 times look like seconds", "read as milliseconds"]),
         ([SECONDS, MILLISECONDS, SECONDS * 10**6], ["look like seconds", "look like milliseconds"]),
     ],
 )
-def test_every_mixture_of_units_is_said(
-    capsys: pytest.CaptureFixture[str], times: list[object], said: list[str]
+def test_every_mixture_of_units_is_reported(
+    capsys: pytest.CaptureFixture[str], times: list[object], expected: list[str]
 ) -> None:
     checked_events("events", pd.DataFrame(events(times)), OPTIONS)
     out = capsys.readouterr().out
-    assert [words for words in said if words not in out] == []
+    assert [words for words in expected if words not in out] == []
 
 
 @pytest.mark.parametrize("times", [[SECONDS, SECONDS + 1], [1, 2, 3], [0], ["1960-01-01", "1971-05-05", "2020-01-01"]])
-def test_times_of_one_unit_and_dates_of_any_year_are_not_said(
+def test_times_of_one_unit_and_dates_of_any_year_are_not_reported(
     capsys: pytest.CaptureFixture[str], times: list[object]
 ) -> None:
     checked_events("events", pd.DataFrame(events(times)), OPTIONS)

@@ -1,4 +1,4 @@
-"""The paper's own rows, and real raw lines."""
+"""`prepare` on the paper's rows and on real raw lines."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
 
 @pytest.fixture(scope="module")
 def paper(real_data: Path) -> dict[str, list[Rating]]:
-    """The paper's train and test rows."""
+    """Return the paper's train and test rows."""
     frames = {part: pd.read_csv(real_data / "paper-split" / f"{part}_set.csv.gz") for part in ("train", "test")}
     return {part: list(frame[COLUMNS].itertuples(index=False, name=None)) for part, frame in frames.items()}
 
@@ -27,7 +27,7 @@ def test_the_papers_split_and_table_3_are_rebuilt_exactly(
     rows = paper["test"] + paper["train"]
     raw.write("reviews.jsonl.gz", json_lines([Review(*row).raw() for row in rows]))
     raw.write("metadata.jsonl.gz", json_lines([item(asin, None) for asin in sorted({row[1] for row in rows})]))
-    result = prepare("--seed", "3")  # no user's last time has two items
+    result = prepare("--seed", "3")  # the seed does not matter, because no user has two items at the last time
     assert (len(paper["train"]), len(paper["test"])) == (61_803, 1_426)
     for part, expected in paper.items():
         assert sorted(result.rows(part)) == sorted(expected)
@@ -43,7 +43,7 @@ def test_the_papers_split_and_table_3_are_rebuilt_exactly(
 
 
 @pytest.mark.parametrize("item_key", ["asin", "parent_asin"])
-def test_every_real_review_is_read_as_it_is(real_data: Path, item_key: str) -> None:
+def test_every_real_review_is_read_unchanged(real_data: Path, item_key: str) -> None:
     lines = (real_data / "amazon-raw" / "Amazon_Fashion.16.jsonl").read_bytes().splitlines()
     rows = [json.loads(line) for line in lines]
     parsed = records.reviews(item_key).parse(lines)
@@ -56,7 +56,7 @@ def test_every_real_review_is_read_as_it_is(real_data: Path, item_key: str) -> N
     assert {row["verified_purchase"] for row in rows} == {True, False}
 
 
-def test_every_real_item_is_read_whatever_is_null_or_a_list_in_it(real_data: Path) -> None:
+def test_every_real_item_is_read_with_nulls_and_lists_in_other_fields(real_data: Path) -> None:
     lines = (real_data / "amazon-raw" / "meta_Amazon_Fashion.500.jsonl").read_bytes().splitlines()
     rows = [json.loads(line) for line in lines]
     parsed = records.metadata().parse(lines)
@@ -70,7 +70,7 @@ def test_every_real_item_is_read_whatever_is_null_or_a_list_in_it(real_data: Pat
     assert any(row["images"] for row in rows)
 
 
-def test_the_command_reads_the_real_files_beside_others(raw: Raw, prepare: Prepare, real_data: Path) -> None:
+def test_the_command_reads_the_real_files_together_with_others(raw: Raw, prepare: Prepare, real_data: Path) -> None:
     folder = real_data / "amazon-raw"
     reviews = [json.loads(line) for line in (folder / "Amazon_Fashion.16.jsonl").read_bytes().splitlines()]
     kept = [row for row in reviews if row["verified_purchase"]]

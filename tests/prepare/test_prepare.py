@@ -1,4 +1,4 @@
-"""The command: raw files in, channels and what is to be known of them out."""
+"""The command `prepare`: from raw files to channels, rejects and a summary."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ from recommender.prepare.config import PrepareConfig
 from recommender.prepare.output import opened
 
 
-def test_channels_are_the_form_that_training_reads(raw: Raw, tmp_path: Path) -> None:
+def test_training_reads_the_channels(raw: Raw, tmp_path: Path) -> None:
     raw.write_all(shoppers())
     job = Job(tmp_path)
     assert main([*raw.places, "--output", str(tmp_path / "input" / "data"), "--min-items", "3"]) == 0
@@ -37,7 +37,9 @@ def test_channels_are_the_form_that_training_reads(raw: Raw, tmp_path: Path) -> 
     assert job.titles()["title"].tolist() == ["A Title"] * 6
 
 
-def test_every_form_and_place_of_the_same_rows_gives_the_same(raw: Raw, prepare: Prepare, s3: S3Server) -> None:
+def test_every_format_and_location_of_the_same_rows_gives_the_same_channels(
+    raw: Raw, prepare: Prepare, s3: S3Server
+) -> None:
     reviews = shoppers()
     raw.write_all(reviews)
     expected = prepare()
@@ -61,7 +63,7 @@ def test_every_form_and_place_of_the_same_rows_gives_the_same(raw: Raw, prepare:
             assert result.rows(channel) == expected.rows(channel), places
 
 
-def test_channels_in_s3_of_a_run_that_was_killed_are_refused(raw: Raw, s3: S3Server) -> None:
+def test_channels_of_a_killed_run_in_s3_are_refused(raw: Raw, s3: S3Server) -> None:
     raw.write_all(shoppers())
     s3.put("halfway", {})
     assert main([*raw.places, "--output", "s3://halfway/x"]) == 0
@@ -69,11 +71,11 @@ def test_channels_in_s3_of_a_run_that_was_killed_are_refused(raw: Raw, s3: S3Ser
         assert len(files) == 1
     s3.put("halfway", {f"x/{UNFINISHED}": b""})
     for place in ("s3://halfway/x/train", "s3://halfway/x/test/*.parquet", "s3://halfway/x/*/*.parquet"):
-        with pytest.raises(DataError, match="expected the files of a run that has ended"), open_channel(place):
+        with pytest.raises(DataError, match="expected the files of a finished run"), open_channel(place):
             pass
 
 
-def test_results_may_go_to_s3_and_are_never_mixed_with_others(
+def test_results_can_be_written_to_s3_and_never_mix_with_other_objects(
     raw: Raw, s3: S3Server, prepare: Prepare, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     raw.write_all(shoppers())
@@ -92,18 +94,20 @@ def test_results_may_go_to_s3_and_are_never_mixed_with_others(
         assert f"s3://results/{found}" in (message := capsys.readouterr().err)
         assert "already exists: remove it, or choose another --output" in message
     assert main([*raw.places, "--output", "s3://nowhere/x"]) == 1
-    assert "s3://nowhere/x/train: there is no such bucket" in capsys.readouterr().err
+    assert "s3://nowhere/x/train: this bucket does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("item_key", "items"), [("asin", {"a", "b"}), ("parent_asin", {"b", "p"})])
-def test_an_item_is_its_asin_or_its_parent(raw: Raw, prepare: Prepare, item_key: str, items: set[str]) -> None:
+def test_item_key_selects_the_asin_or_the_parent_asin(
+    raw: Raw, prepare: Prepare, item_key: str, items: set[str]
+) -> None:
     reviews = [Review("u", "a", parent="p"), Review("u", "b"), Review("u", "unknown", parent="p")]
     raw.write_all(reviews, items=["a", "b", "p"])
     result = prepare("--item_key", item_key, "--min_items", "1")
     assert {row[1] for row in result.rows("train")} == items
 
 
-def test_a_title_is_the_words_of_the_metadata_and_empty_where_there_is_none(raw: Raw, prepare: Prepare) -> None:
+def test_a_title_is_that_of_the_metadata_or_empty(raw: Raw, prepare: Prepare) -> None:
     titles = {"a": None, "b": ' "Wörter", 日本\n', "c": "", "d": "x" * 3_000}
     raw.write_all([Review("u", asin) for asin in "abcdef"], items=[])
     rows = [item(asin, title) for asin, title in titles.items()]
@@ -159,7 +163,7 @@ BAD = {
 }
 
 
-def test_a_bad_line_is_counted_by_its_cause_and_named_with_file_and_line(raw: Raw, prepare: Prepare) -> None:
+def test_a_bad_line_is_counted_by_its_problem_and_named_with_file_and_line(raw: Raw, prepare: Prepare) -> None:
     reviews = shoppers()
     raw.write_all(reviews)
     good = [json.dumps(row.raw()) for row in reviews]
@@ -193,13 +197,13 @@ def test_too_many_bad_lines_end_the_run_and_are_still_named(raw: Raw, problem: P
     rejects = tmp_path / "out" / "rejects-of-failed-run.csv"
     assert message == (
         f"reviews: 6.2% of the lines are bad, more than --max_rejects 0.06; most often: user_id: is missing (2 lines). "
-        f"{rejects} names each of them"
+        f"See {rejects} for each bad line"
     )
     assert rejects.read_text() == f"file,line,problem\n{path},31,user_id: is missing\n{path},32,user_id: is missing\n"
     assert [found.name for found in rejects.parent.iterdir()] == ["rejects-of-failed-run.csv"]
 
 
-def test_fields_that_do_not_count_may_hold_anything(raw: Raw, prepare: Prepare) -> None:
+def test_unused_fields_may_contain_anything(raw: Raw, prepare: Prepare) -> None:
     raw.write_all(shoppers())
     expected = prepare().rows("train")
     odd: dict[str, Any] = {
@@ -215,7 +219,7 @@ def test_fields_that_do_not_count_may_hold_anything(raw: Raw, prepare: Prepare) 
     assert prepare().rows("train") == expected
 
 
-def test_a_second_run_replaces_the_first_and_leaves_nothing_of_it(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
+def test_a_second_run_replaces_all_results_of_the_first(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
     raw.write_all(shoppers())
     assert "validation" in prepare("--split", "leave-one-out-validation").channels
     assert prepare().channels == ["items", "test", "train"]
@@ -225,7 +229,7 @@ def test_a_second_run_replaces_the_first_and_leaves_nothing_of_it(raw: Raw, prep
 
 
 @pytest.mark.parametrize("name", ["train/mine.csv", "validation/a/b.parquet", "items", "test/part-0.csv"])
-def test_what_is_not_of_an_earlier_run_is_never_lost(raw: Raw, problem: Problem, tmp_path: Path, name: str) -> None:
+def test_files_that_no_earlier_run_wrote_are_never_lost(raw: Raw, problem: Problem, tmp_path: Path, name: str) -> None:
     raw.write_all(shoppers())
     path = tmp_path / "out" / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -241,8 +245,14 @@ def test_what_is_not_of_an_earlier_run_is_never_lost(raw: Raw, problem: Problem,
         (["--min_items", "0"], "command line: option 'min_items': expected greater than or equal to 1, got 0"),
         (["--min_items", "six"], "command line: option 'min_items': expected a valid integer, got 'six'"),
         (["--item_key", "isbn"], "command line: option 'item_key': expected 'asin' or 'parent_asin', got 'isbn'"),
-        (["--split", "time"], "command line: options: split time needs a split_time, the others none"),
-        (["--split_time", "2022-06-30"], "command line: options: split time needs a split_time, the others none"),
+        (
+            ["--split", "time"],
+            "command line: options: split time needs the option split_time; other splits do not allow it",
+        ),
+        (
+            ["--split_time", "2022-06-30"],
+            "command line: options: split time needs the option split_time; other splits do not allow it",
+        ),
         (["--split", "time", "--split_time", "June"], "option 'split_time': expected a date such as 2022-06-30"),
         (["--memory-limit", "lots"], "--memory-limit: expected a size such as 1GB or 500MB, got 'lots'"),
         (["--minimum", "5"], "command line: No such option '--minimum'"),
@@ -250,7 +260,7 @@ def test_what_is_not_of_an_earlier_run_is_never_lost(raw: Raw, problem: Problem,
         (["--engine", "pandas"], "command line: Invalid value for '--engine'"),
         (
             ["--min_items", "6"],
-            "of the reviews of users with at least 6 unique items none is left. 30 were left before that.",
+            "left after the step 'of users with at least 6 unique items' (30 before it): lower --min_items 6",
         ),
         (["--metadata", "s3://"], "s3://: expected s3://bucket/prefix"),
         (["--reviews", "gone.jsonl"], "gone.jsonl: expected a folder or a file; it does not exist"),
@@ -267,16 +277,16 @@ def test_an_error_is_one_line_that_says_what_was_expected(
     assert expected in problem(*options)
 
 
-def test_metadata_of_another_category_are_named_as_the_cause(raw: Raw, problem: Problem) -> None:
+def test_metadata_of_another_category_is_named_as_the_cause(raw: Raw, problem: Problem) -> None:
     raw.write_all(shoppers(), items=["of", "another"])
     assert (
-        "of the reviews of items in the metadata none is left. 30 were left before that. Is --metadata of the same"
+        "no reviews are left after the step 'of items in the metadata' (30 before it): check that --metadata is of the"
         in problem()
     )
     raw.write_all([Review(verified=False)])
-    assert "of the reviews of verified purchases none is left. 1 were left before that." in problem()
+    assert "no reviews are left after the step 'of verified purchases' (1 before it)" in problem()
     raw.write("reviews.jsonl", b"\n\n")
-    assert "of the reviews read none is left. Give --reviews files that hold some" in problem()
+    assert "no reviews are left after the step 'read': give --reviews files that have reviews" in problem()
 
 
 def test_a_file_that_is_cut_off_or_no_gzip_ends_the_run(raw: Raw, problem: Problem) -> None:
@@ -290,14 +300,12 @@ def test_a_file_that_is_cut_off_or_no_gzip_ends_the_run(raw: Raw, problem: Probl
     assert problem().startswith(f"{path}: can't be read: Not a gzipped file")
 
 
-def test_too_little_memory_is_said_with_what_to_do(raw: Raw, problem: Problem) -> None:
+def test_the_error_of_too_little_memory_says_what_to_do(raw: Raw, problem: Problem) -> None:
     raw.write_all(shoppers())
-    assert "of memory, or the disk, are not enough: set a higher --memory-limit" in problem("--memory-limit", "1MB")
+    assert "of memory or the disk space is not enough: set a higher --memory-limit" in problem("--memory-limit", "1MB")
 
 
-def test_an_output_that_can_not_be_written_is_named(
-    raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_output_that_is_not_writable_is_named(raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw.write_all(shoppers())
     (tmp_path / "file").write_text("x")
     assert main([*raw.places, "--output", str(tmp_path / "file" / "out")]) == 1
@@ -305,7 +313,7 @@ def test_an_output_that_can_not_be_written_is_named(
 
 
 def killed_after(moves: int, raw: Raw, output: Path) -> None:
-    """Prepare, and die as by a power cut after so many results are at their place."""
+    """Run prepare and kill it, as a power cut would, after `moves` results were moved to the output."""
     program = f"""
 import os, sys
 from pathlib import Path
@@ -326,7 +334,7 @@ prepare.main([*{raw.places!r}, "--output", {str(output)!r}])
 
 
 @pytest.mark.parametrize("moves", range(1, 7))  # train, test, items, rejects, page and summary
-def test_channels_of_a_run_that_was_killed_between_them_are_refused_until_it_has_run_again(
+def test_channels_of_a_killed_run_are_refused_until_the_next_run(
     raw: Raw, prepare: Prepare, tmp_path: Path, moves: int
 ) -> None:
     raw.write_all(shoppers())
@@ -335,7 +343,7 @@ def test_channels_of_a_run_that_was_killed_between_them_are_refused_until_it_has
     for channel in ("train", "items", "test", "train/*.parquet", "*"):
         place = tmp_path / "out" / channel
         with (
-            pytest.raises(DataError, match=f"{re.escape(str(place))}: expected the files of a run that has ended"),
+            pytest.raises(DataError, match=f"{re.escape(str(place))}: expected the files of a finished run"),
             open_channel(place),
         ):
             pass
@@ -350,7 +358,7 @@ def test_a_signal_ends_the_run_and_leaves_nothing_behind(
 ) -> None:
     raw.write_all(shoppers())
     path = raw.folder / "reviews.jsonl"
-    path.write_bytes(path.read_bytes() * 40_000)  # some seconds
+    path.write_bytes(path.read_bytes() * 40_000)  # takes some seconds
     out = tmp_path / "out"
     process = subprocess.Popen(
         [sys.executable, "-m", "recommender", "prepare", *raw.places, "--output", str(out)],
@@ -365,7 +373,7 @@ def test_a_signal_ends_the_run_and_leaves_nothing_behind(
     assert list(out.iterdir()) == []
 
 
-def test_the_page_needs_nothing_else_and_escapes_what_is_not_ours(raw: Raw, prepare: Prepare) -> None:
+def test_the_page_needs_no_other_files_and_escapes_file_names(raw: Raw, prepare: Prepare) -> None:
     raw.write_all(shoppers())
     name = "<script>alert(1)<!-- .jsonl"
     raw.write(name, (raw.folder / "reviews.jsonl").read_bytes() + b"x\n")
@@ -394,10 +402,12 @@ def test_help_names_every_option_and_default(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("again", ["reviews.jsonl", "metadata.jsonl", "*.jsonl"])
 def test_a_file_that_is_given_twice_is_named_and_not_counted_twice(raw: Raw, problem: Problem, again: str) -> None:
     raw.write_all(shoppers())
-    assert "is given more than once" in problem(places=[*raw.places, "--metadata", str(raw.folder / again)])
+    assert "expected once in --reviews and --metadata together, got it more than once" in problem(
+        places=[*raw.places, "--metadata", str(raw.folder / again)]
+    )
 
 
-def test_a_failed_run_leaves_an_earlier_result_as_it_is(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
+def test_a_failed_run_keeps_the_results_of_an_earlier_run(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
     def contents() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
 
@@ -427,7 +437,7 @@ def test_a_second_run_into_the_same_folder_is_refused_by_name(
     assert f"{tmp_path / 'out'}: another job is at work on this folder" in capsys.readouterr().err
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_removed_by_the_next_run(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
     raw.write_all(shoppers())
     left = tmp_path / "out" / ".prepare-abc" / "spilled"
     left.mkdir(parents=True)
@@ -437,8 +447,8 @@ def test_what_a_killed_run_left_is_removed_by_the_next(raw: Raw, prepare: Prepar
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_is_heard_while_the_engine_works(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    """A query of many seconds, in which Python has no turn of its own."""
+def test_a_signal_ends_the_run_while_the_engine_works(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """Run a query of many seconds, during which DuckDB does not return to Python."""
     program = f"""
 import os, signal, sys, threading, time
 from pathlib import Path
@@ -457,12 +467,10 @@ sys.exit(command.main(["--reviews", "x", "--metadata", "x", "--output", "x"]))
     assert (result.returncode, result.stderr.strip()) == (code, "")
 
 
-def test_a_point_in_time_without_anything_before_or_after_it_is_said(
+def test_a_split_time_without_reviews_before_or_after_it_is_reported(
     raw: Raw, prepare: Prepare, problem: Problem, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raw.write_all(shoppers())
     assert prepare("--split", "time", "--split_time", "2090-01-01").channels == ["items", "train"]
     assert "no review is held out for test" in capsys.readouterr().out
-    assert "or there is nothing before --split_time 1999-01-01" in problem(
-        "--split", "time", "--split_time", "1999-01-01"
-    )
+    assert "or set a later --split_time than 1999-01-01" in problem("--split", "time", "--split_time", "1999-01-01")

@@ -1,8 +1,8 @@
-"""Spark beside DuckDB: the same files, the same results, to the row and the byte.
+"""Spark and DuckDB give the same results for the same files, to the row and the byte.
 
-`--engine spark` starts Spark here; the script of AWS Glue is started by spark-submit, as a cluster does it, with the
-package as a zip. Hadoop's connector to S3 is not on PyPI: a mount of Hadoop's own stands for it, under s3://, while
-what the project itself does in S3 goes to a real server.
+`--engine spark` starts Spark here. spark-submit starts the script of AWS Glue as a cluster does, with the package as a
+zip. Hadoop's connector to S3 is not on PyPI, so a mount point of Hadoop replaces it under s3://. The project's own
+requests to S3 are served by a real server.
 """
 
 import os
@@ -34,13 +34,13 @@ def assert_same(spark: Result, duckdb: Result) -> None:
         assert list(zip(theirs.schema.names, theirs.schema.types, strict=True)) == list(
             zip(ours.schema.names, ours.schema.types, strict=True)
         )
-        assert theirs.to_pydict() == ours.to_pydict()  # the order of the rows, too
+        assert theirs.to_pydict() == ours.to_pydict()  # also the order of the rows
     for name in ("summary.json", "summary.html", "rejects.csv"):
         assert (spark.folder / name).read_bytes() == (duckdb.folder / name).read_bytes()
 
 
 def odd_reviews(count: int) -> list[Review]:
-    """Users with letters from everywhere, repeated items, equal times, ratings between the stars."""
+    """Return reviews with unusual user IDs, repeated items, equal times and half stars."""
     users = ["ü", "日本", "a b", "A", "a", "\u0000", "😀", "~", "é", "e\u0301"]
     random = Random(0)
     return [
@@ -57,7 +57,7 @@ def odd_reviews(count: int) -> list[Review]:
 
 
 def write_odd(raw: Raw) -> list[str]:
-    """Raw files of several kinds with lines of every kind; returns the places."""
+    """Write several kinds of raw files, with good, empty and bad lines; return the arguments with their locations."""
     lines = json_lines([review.raw() for review in odd_reviews(200)])
     raw.write("several files/ä 1.jsonl", b"\xef\xbb\xbf" + lines[: len(lines) // 2] + b"cut\n" + BROKEN)
     raw.write("several files/b.jsonl.gz", BROKEN + lines[lines.index(b"\n", len(lines) // 2) + 1 :].strip())
@@ -83,7 +83,9 @@ def spark(*arguments: str) -> None:
     ],
     ids=["as the paper", "with validation", "next basket", "in time"],
 )
-def test_odd_rows_give_the_same_through_spark(raw: Raw, prepare: Prepare, tmp_path: Path, options: str) -> None:
+def test_unusual_rows_give_the_same_results_with_spark(
+    raw: Raw, prepare: Prepare, tmp_path: Path, options: str
+) -> None:
     places = write_odd(raw)
     given = [*options.split(), "--max_rejects", "0.5"]
     ours = prepare(*given, places=places)
@@ -93,10 +95,8 @@ def test_odd_rows_give_the_same_through_spark(raw: Raw, prepare: Prepare, tmp_pa
     assert_same(Result(tmp_path / "spark"), ours)
 
 
-def test_the_glue_job_gives_the_same_from_s3_to_s3_and_in_blocks_of_a_file(
-    prepare: Prepare, tmp_path: Path, s3: S3Server
-) -> None:
-    """Files are read in blocks of 300 kB, so that the lines of a file are counted across them."""
+def test_the_glue_job_gives_the_same_results_from_s3_to_s3(prepare: Prepare, tmp_path: Path, s3: S3Server) -> None:
+    """Use blocks of 300 kB, so that line numbers count across several blocks of a file."""
     mount = tmp_path / "bucket"
     write_raw(generate(num_users=700, num_items=500, num_ratings=9_000), mount / "raw")
     reviews = mount / "raw" / "plain.jsonl"
@@ -112,7 +112,7 @@ def test_the_glue_job_gives_the_same_from_s3_to_s3_and_in_blocks_of_a_file(
     assert [line.split(",")[1] for line in ours.rejects] == ["1", "3001", "3002", "9000"]
 
     submit(places, "s3://glue/out", mount, tmp_path)
-    s3.download("glue", "out", mount / "out")  # beside what Spark has written there
+    s3.download("glue", "out", mount / "out")  # next to the files that Spark wrote there
     assert_same(Result(mount / "out"), ours)
 
 
@@ -131,10 +131,10 @@ def submit(places: list[str], output: str, mount: Path, tmp_path: Path) -> None:
         "spark.hadoop.fs.viewfs.mounttable.glue.linkFallback": f"file://{mount}",
     }
     given = [argument for name, value in settings.items() for argument in ("--conf", f"{name}={value}")]
-    glues_own = ["--JOB_ID", "j_1", "true", "--JOB_NAME", "recommender-prepare", "--TempDir", "s3://glue/tmp"]
+    glue_arguments = ["--JOB_ID", "j_1", "true", "--JOB_NAME", "recommender-prepare", "--TempDir", "s3://glue/tmp"]
     command = [
         *(str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]", *given),
-        *("--py-files", str(package), str(GLUE / "prepare.py"), *glues_own),
+        *("--py-files", str(package), str(GLUE / "prepare.py"), *glue_arguments),
         *(*places, "--output", output, "--item_key=parent_asin"),
     ]
     environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}

@@ -1,4 +1,4 @@
-"""The steps against the paper's words in plain Python, and what must hold whatever the reviews are."""
+"""The steps compared with the paper's words in plain Python, and properties for any reviews."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ from recommender.errors import DataError
 from recommender.prepare import records
 from recommender.prepare.config import PrepareConfig
 from recommender.prepare.duckdb_engine import DuckDBEngine
-from recommender.prepare.run import carry_out
-from recommender.prepare.steps import MS_PER_HOUR, PARTS, channel
+from recommender.prepare.run import run_steps
+from recommender.prepare.steps import MS_PER_HOUR, PARTS, channel_query
 
 users, items = st.sampled_from("uvwxyz"), st.sampled_from("abcdefgh")
 reviews = st.lists(
@@ -38,13 +38,13 @@ reviews = st.lists(
 )
 in_metadata = st.lists(items, min_size=4, unique=True)
 min_items = st.integers(1, 4)
-few = settings(max_examples=30)  # each of them runs the engine
+few = settings(max_examples=30)  # each example runs the engine
 
 Parts = dict[str, list[Rating]]
 
 
 def prepared(found: Sequence[Review], known: Sequence[str], config: PrepareConfig) -> Parts:
-    """The parts that the steps make of raw files; all empty where nothing is left."""
+    """Write raw files, run the steps and return the parts; all parts are empty if no reviews are left."""
     with TemporaryDirectory() as tmp, DuckDBEngine(Path(tmp), "200MB") as engine:
         raw = Raw(Path(tmp))
         raw.write_all(found, known)
@@ -52,10 +52,10 @@ def prepared(found: Sequence[Review], known: Sequence[str], config: PrepareConfi
         engine.load("metadata_lines", [str(raw.folder / "metadata.jsonl")], records.metadata())
         parts = (*PARTS[config.split], "cold")
         try:
-            carry_out(config, engine)
+            run_steps(config, engine)
         except DataError:
             return {part: [] for part in parts}
-        return {part: [(user, item, rating, time) for user, item, rating, time in engine.rows(channel(part))]
+        return {part: [(user, item, rating, time) for user, item, rating, time in engine.rows(channel_query(part))]
                 for part in parts}  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def assert_nothing_held_out_is_earlier_than_train(parts: Parts) -> None:
 
 @few
 @given(reviews, in_metadata, min_items, st.integers(0, 3))
-def test_the_steps_are_the_papers(found: list[Review], known: list[str], least: int, seed: int) -> None:
+def test_the_steps_follow_the_paper(found: list[Review], known: list[str], least: int, seed: int) -> None:
     parts = prepared(found, known, PrepareConfig(min_items=least, seed=seed))
     train, test = papers_split(papers_steps(found, known, least), seed)
     assert sorted(parts["train"]) == sorted(train)
@@ -87,11 +87,11 @@ def test_the_steps_are_the_papers(found: list[Review], known: list[str], least: 
 
 @few
 @given(reviews, in_metadata, min_items, st.sampled_from(["leave-one-out", "leave-one-out-validation"]))
-def test_parts_are_together_complete_and_hold_out_the_last_of_known_users_and_items(
+def test_the_parts_are_complete_and_hold_out_the_last_ratings_of_known_users_and_items(
     found: list[Review], known: list[str], least: int, split: str
 ) -> None:
     parts = prepared(found, known, PrepareConfig.from_layers([("test", {"min_items": least, "split": split})]))
-    assert together(parts) == sorted(papers_steps(found, known, least))  # so that no row is in two of them
+    assert together(parts) == sorted(papers_steps(found, known, least))  # so no row is in two parts
     assert parts["cold"] == []
     assert_every_held_out_user_and_item_is_in_train(parts)
     assert_nothing_held_out_is_earlier_than_train(parts)
@@ -101,7 +101,7 @@ def test_parts_are_together_complete_and_hold_out_the_last_of_known_users_and_it
 
 @few
 @given(reviews, in_metadata, min_items)
-def test_a_validation_row_is_the_last_of_what_the_test_row_leaves(
+def test_a_validation_row_is_the_last_one_after_the_test_row_is_removed(
     found: list[Review], known: list[str], least: int
 ) -> None:
     two = prepared(found, known, PrepareConfig(min_items=least, split="leave-one-out-validation"))
@@ -126,7 +126,7 @@ def test_the_order_of_the_input_does_not_matter(found: list[Review], known: list
 
 @few
 @given(reviews, in_metadata, min_items, st.integers(0, 7), st.sampled_from(["keep", "first", "last"]))
-def test_what_comes_after_a_point_in_time_changes_nothing_before_it(
+def test_reviews_after_split_time_do_not_change_train(
     found: list[Review], known: list[str], least: int, day: int, duplicates: Literal["keep", "first", "last"]
 ) -> None:
     point = START + day * DAY
@@ -143,7 +143,7 @@ def test_what_comes_after_a_point_in_time_changes_nothing_before_it(
 
 @few
 @given(reviews, in_metadata, min_items, st.integers(0, 7))
-def test_a_point_in_time_leaves_out_only_items_that_are_not_known_by_then(
+def test_split_time_leaves_out_only_items_without_earlier_reviews(
     found: list[Review], known: list[str], least: int, day: int
 ) -> None:
     point = START + day * DAY
@@ -158,7 +158,7 @@ def test_a_point_in_time_leaves_out_only_items_that_are_not_known_by_then(
 @pytest.mark.parametrize(
     ("duplicates", "expected"), [("keep", [2.0, 3.0, 4.0, 4.0, 1.0]), ("first", [2.0]), ("last", [4.0])]
 )
-def test_of_a_users_reviews_of_one_item_one_or_all_are_kept(
+def test_duplicates_keeps_all_the_first_or_the_last_review_of_an_item(
     duplicates: Literal["keep", "first", "last"], expected: list[float]
 ) -> None:
     times = [(2.0, 0), (3.0, 1), (4.0, 2), (4.0, 2), (1.0, 2)]
@@ -184,8 +184,8 @@ def test_the_next_basket_is_the_last_session_of_a_user_with_several(
 
 @few
 @given(reviews)
-def test_the_split_of_the_channels_is_that_of_training(found: list[Review]) -> None:
-    """One rule, by two means: SQL over raw files, numpy over ratings in memory."""
+def test_prepare_splits_like_training(found: list[Review]) -> None:
+    """Compare SQL over raw files with numpy over ratings in memory: both follow the same rule."""
     rows = sorted((review.row for review in found if review.verified), key=lambda row: (row[0], row[3], row[1], row[2]))
     if not rows:
         return

@@ -57,7 +57,7 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(written: Pa
 
 
 @pytest.mark.parametrize(("users", "items", "ratings"), [(1, 1, 1), (1, 5, 30), (50, 1, 50), (10, 1000, 100)])
-def test_any_size_is_made_exactly(users: int, items: int, ratings: int) -> None:
+def test_any_size_is_generated_exactly(users: int, items: int, ratings: int) -> None:
     data = generate(users, items, ratings)
     assert (len(set(data.user_id)), len(set(data.parent_asin)), len(data.rating)) == (users, items, ratings)
     assert len(data.title) == items
@@ -84,11 +84,11 @@ def test_items_are_long_tailed(data: Dataset) -> None:
     assert counts[:100].sum() > 0.4 * counts.sum()
 
 
-def test_variants_have_an_asin_of_their_own(data: Dataset) -> None:
+def test_variants_have_different_asins(data: Dataset) -> None:
     parent = data.parent_asin[data.item_num]
     assert 0.25 < (data.asin() != parent).mean() < 0.45
     variants = pd.Series(parent).groupby(data.asin()).nunique()
-    assert variants.max() == 1  # an asin belongs to one parent
+    assert variants.max() == 1  # each asin belongs to one parent
 
 
 def test_some_titles_and_most_prices_are_missing(data: Dataset) -> None:
@@ -97,7 +97,7 @@ def test_some_titles_and_most_prices_are_missing(data: Dataset) -> None:
 
 
 def test_titles_carry_signal(data: Dataset) -> None:
-    """Items that one user has rated have titles more alike than items picked by chance."""
+    """Compare the titles of items that one user rated with the titles of random items."""
     vectors = TfidfVectorizer().fit_transform([title or "" for title in data.title])
     random = np.random.default_rng(0)
     by_user = pd.Series(data.item_num).groupby(data.user_num).apply(lambda items: items.drop_duplicates().to_list())
@@ -111,7 +111,7 @@ def test_titles_carry_signal(data: Dataset) -> None:
 
 
 def test_ratings_carry_signal(data: Dataset) -> None:
-    """The mean of the other ratings of an item explains a part of a rating."""
+    """Correlate ratings with the mean of the item's other ratings."""
     total = np.bincount(data.item_num, data.rating, minlength=1_000)
     count = np.bincount(data.item_num, minlength=1_000)
     several = count[data.item_num] > 10
@@ -132,7 +132,7 @@ def test_raw_files_have_the_schema_of_the_real_ones(written: Path, real_data: Pa
     assert list(made[0]) == list(real[0])
     allowed = kinds(real)
     if "meta" in ours:
-        allowed["title"].add(type(None))  # the real file has such rows, the sample of 500 does not
+        allowed["title"].add(type(None))  # the real file has null titles, the sample of 500 rows has none
     assert {field: types for field, types in kinds(made).items() if not types <= allowed[field]} == {}
 
 

@@ -1,1 +1,1 @@
-"""One file of a channel in any of its formats -> checked chunks of its columns."""
+"""Readers of the file formats; each reads one file of a channel into checked chunks of its columns."""

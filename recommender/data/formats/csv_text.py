@@ -1,4 +1,4 @@
-"""CSV with a header, as RFC 4180 says; a quote within a field that is not quoted is a character like others."""
+"""Read CSV with a header (RFC 4180). Inside an unquoted field, a quote is an ordinary character."""
 
 import csv
 import io
@@ -31,28 +31,30 @@ from recommender.data.columns import (
     kept_title,
 )
 from recommender.data.formats.lines import read_blocks
-from recommender.data.headers import located
+from recommender.data.headers import find_columns
 from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
 BYTES_AT_ONCE = 4 * 2**20
-BYTES_BEFORE = 10  # shown before one that is not UTF-8
+BYTES_BEFORE = 10  # number of characters that a message shows before a bad byte
 
 Row = list[str]
 
 
 def read_csv(source: SourceFile, columns: Columns) -> Chunks:
-    """Yield the checked chunks of a file; print how many rows span several lines. A file without a header has no rows.
+    """Yield the checked chunks of a file; print how many rows span several lines.
+
+    A file without a header has no rows.
 
     Raises:
-        DataError: the file is not CSV in UTF-8, or a column or value is not what `columns` says.
+        DataError: the file is not CSV in UTF-8, or a column or value does not meet `columns`.
     """
     parser = Parser(source)
     found = parser.header()
     if found is None:
         return
-    names = located(source.name, columns, found)
+    names = find_columns(source.name, columns, found)
     places = {given: found.index(given) for given in names.values()}
     for rows, texts in parser.texts(places):
         yield Chunk(
@@ -64,25 +66,25 @@ def read_csv(source: SourceFile, columns: Columns) -> Chunks:
 
 
 class Parser:
-    """The rows of a file. Arrow, which is fast, parses the blocks with plain quotes or none, and `csv` the others."""
+    """A parser for a file. Arrow, which is fast, parses blocks with plain quotes or none; `csv` parses the others."""
 
     def __init__(self, source: SourceFile) -> None:
         self._name = source.name
         self._lines = Lines(source)
         self._num_fields = 0
         self._num_rows = 0
-        self._spanning: list[tuple[int, int]] = []  # the first row that spans lines, and their number
+        self._spanning: list[tuple[int, int]] = []  # the first row that spans several lines, and how many
         self._num_spanning = 0
 
     def header(self) -> list[str] | None:
-        """Return the names in the header; None if the file has no text.
+        """Read the header and return its names; None if the file has no text.
 
         Raises:
             DataError: the header is malformed or has too many names.
         """
         rows: list[Row] = []
         while not rows and self._lines.has_more():
-            rows = self._parsed(most=1)
+            rows = self._parse_with_csv(most=1)
         if not rows:
             return None
         if len(rows[0]) > MAX_COLUMNS:
@@ -91,37 +93,37 @@ class Parser:
         return rows[0]
 
     def texts(self, places: Mapping[str, int]) -> Iterator[tuple[Rows, dict[str, pa.Array]]]:
-        """Yield the rows of a block, and the texts of their columns, null where a row is too short.
+        """Yield the row numbers of a block and the texts of its columns; null if a row is too short.
 
         Args:
-            places: the name of each column that is wanted, and its place in the header.
+            places: column -> its position in the header, for the columns to read.
 
         Raises:
             DataError: a row is malformed, too long or has too many fields, or a text is not UTF-8.
         """
         while self._lines.has_more():
             first = self._num_rows + 1
-            texts = self._by_arrow(places)
+            texts = self._parse_with_arrow(places)
             if texts is None:
-                parsed = self._parsed()
+                parsed = self._parse_with_csv()
                 rows = self._rows(first)
                 texts = {name: _column(parsed, place, name, rows) for name, place in places.items()}
             yield self._rows(first), texts
 
     def say_spanning(self) -> None:
-        """Print which row spans lines: it may have a quote too many or too few."""
+        """Print which row spans several lines: it may have a quote too many or too few."""
         for row, num_lines in self._spanning:
             others = f", the first of {self._num_spanning:,} such rows" if self._num_spanning > 1 else ""
             say(
-                f"{self._name}: row {row} below the header spans {num_lines:,} lines within quotes{others}: if they "
-                "are rows of their own, correct the quotes"
+                f"{self._name}: row {row} below the header spans {num_lines:,} lines within quotes{others}: if "
+                "each line is a row, correct the quotes"
             )
 
     def _rows(self, first: int) -> Rows:
         return Rows(self._name, "row {} below the header", range(first, self._num_rows + 1))
 
-    def _by_arrow(self, places: Mapping[str, int]) -> dict[str, pa.Array] | None:
-        """Return the texts of the next block; None if Arrow can't tell, and `csv` parses it or names the problem."""
+    def _parse_with_arrow(self, places: Mapping[str, int]) -> dict[str, pa.Array] | None:
+        """Return the texts of the next block; None if Arrow can't parse it, so that `csv` parses it or reports why."""
         block = self._lines.rest
         if not _has_plain_quotes(block):
             return None
@@ -140,20 +142,20 @@ class Parser:
         self._num_rows += len(table)
         return {name: pa.concat_arrays(table[str(place)].chunks) for name, place in places.items()}
 
-    def _parsed(self, most: int | None = None) -> list[Row]:
-        """Return the rows that begin in the block, at most so many; empty lines are no rows."""
+    def _parse_with_csv(self, most: int | None = None) -> list[Row]:
+        """Return the rows that begin in the block, at most `most`; skip empty lines."""
         rows: list[Row] = []
         with _long_fields():
             reader = csv.reader(self._lines, strict=True)
             while self._lines.in_block() and len(rows) != most:
-                row = self._next(reader)
+                row = self._next_row(reader)
                 if row and not (len(row) == 1 and row[0].isspace()):
                     rows.append(row)
                     self._num_rows += 1
                     self._check(row)
         return rows
 
-    def _next(self, reader: Iterator[Row]) -> Row:
+    def _next_row(self, reader: Iterator[Row]) -> Row:
         self._lines.begin_row()
         try:
             return next(reader)
@@ -165,17 +167,17 @@ class Parser:
         except LongRowError:
             problem = f"expected at most {MAX_LINE_BYTES:,} characters, got more; perhaps a quote is not closed"
         row = f"row {self._num_rows + 1} below the header" if self._num_fields else "the header"
-        raise DataError(f"{self._name}: {row} (line {self._lines.first_of_row}): {problem}") from None
+        raise DataError(f"{self._name}: {row} (line {self._lines.first_line_of_row}): {problem}") from None
 
     def _check(self, row: Row) -> None:
         if self._num_fields and len(row) > self._num_fields:
             raise DataError(
-                f"{self._rows(self._num_rows).row(0)} (line {self._lines.first_of_row}): expected at most "
+                f"{self._rows(self._num_rows).location(0)} (line {self._lines.first_line_of_row}): expected at most "
                 f"{self._num_fields:,} fields, as many as in the header, got {len(row):,}"
             )
-        if self._lines.of_row > 1:
+        if self._lines.lines_of_row > 1:
             self._num_spanning += 1
-            self._spanning = self._spanning or [(self._num_rows, self._lines.of_row)]
+            self._spanning = self._spanning or [(self._num_rows, self._lines.lines_of_row)]
 
 
 class LongRowError(Exception):
@@ -183,20 +185,20 @@ class LongRowError(Exception):
 
 
 class Lines:
-    """The lines of a file as `csv` takes them; a block is read when a line of it is wanted.
+    """An iterator over the lines of a file, for `csv`; it reads a block when its first line is needed.
 
     Attributes:
-        of_row: the number of lines of the present row so far.
-        first_of_row: the number of its first line.
+        lines_of_row: how many lines of the current row were read so far.
+        first_line_of_row: the number of the first line of the current row.
     """
 
     def __init__(self, source: SourceFile) -> None:
         self._blocks = _whole_lines(source)
         self._block = b""
-        self._texts: list[str] = []  # the lines of the block that are left, the last one first
+        self._texts: list[str] = []  # unread lines of the block, the last one first
         self._number = 0
         self._characters = 0
-        self.of_row, self.first_of_row = 0, 1
+        self.lines_of_row, self.first_line_of_row = 0, 1
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -205,46 +207,46 @@ class Lines:
         if not self.has_more():
             raise StopIteration
         if not self._texts:
-            # Bytes that are not UTF-8 do no harm in a column that is not wanted.
+            # Bytes that are not UTF-8 are allowed in columns that are not read.
             text = io.StringIO(self._block.decode(errors="surrogateescape"), newline="")
             self._texts, self._block = [*text][::-1], b""
         line = self._texts.pop()
         self._number += 1
-        self.of_row += 1
+        self.lines_of_row += 1
         self._characters += len(line)
         if self._characters > MAX_LINE_BYTES:
             raise LongRowError
         return line
 
     def begin_row(self) -> None:
-        """Count lines and characters of a row from here on."""
-        self.of_row, self.first_of_row, self._characters = 0, self._number + 1, 0
+        """Begin to count the lines and characters of a new row."""
+        self.lines_of_row, self.first_line_of_row, self._characters = 0, self._number + 1, 0
 
     def in_block(self) -> bool:
-        """Return whether the present block has more lines."""
+        """Return whether the current block has more lines."""
         return bool(self._texts or self._block)
 
     def has_more(self) -> bool:
-        """Return whether the file has more lines; read the next block if the present one is used up."""
+        """Return whether the file has more lines; read the next block if the current one is used up."""
         if not self.in_block():
             self._block = next(self._blocks, b"")
         return self.in_block()
 
     @property
     def rest(self) -> bytes:
-        """The lines of the present block that are left."""
+        """The unread lines of the current block."""
         if self._texts:
             self._block, self._texts = "".join(reversed(self._texts)).encode(errors="surrogateescape"), []
         return self._block
 
     def skip_block(self) -> None:
-        """Use up the present block."""
+        """Skip the unread lines of the current block."""
         self._number += self.rest.count(b"\n")
         self._block = b""
 
 
 def _whole_lines(source: SourceFile) -> Iterator[bytes]:
-    """Yield blocks that end where a line ends.
+    """Yield blocks of whole lines.
 
     Raises:
         DataError: a line is too long.
@@ -269,7 +271,7 @@ def _whole_lines(source: SourceFile) -> Iterator[bytes]:
 
 
 def _has_plain_quotes(block: bytes) -> bool:
-    """Return whether quotes surround whole fields of one line, or two of them stand for one within such a field."""
+    """Return whether quotes surround only whole fields of one line, or are doubled within such a field."""
     if b'"' not in block:
         return True
     text = np.frombuffer(b"\n%b\n" % block, np.uint8)
@@ -290,7 +292,7 @@ def _has_plain_quotes(block: bytes) -> bool:
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Allow fields as long as rows: the limit of `csv` is one for the process."""
+    """Allow fields as long as rows; restore the limit afterwards, because `csv` has one limit per process."""
     before = csv.field_size_limit(MAX_LINE_BYTES)
     try:
         yield
@@ -307,8 +309,8 @@ def _column(parsed: Sequence[Row], place: int, name: str, rows: Rows) -> pa.Arra
         at = max(0, error.start - BYTES_BEFORE)
         part = error.object[at : error.start + 1].encode(errors="surrogateescape")
         raise DataError(
-            f"{rows.row(row)}, column {name!r}: expected UTF-8 text, got {shown(part)} at character {at + 1:,}: save "
-            "the file as UTF-8"
+            f"{rows.location(row)}, column {name!r}: expected UTF-8 text, got {shown(part)} at character {at + 1:,}: "
+            "save the file as UTF-8"
         ) from None
 
 
@@ -331,7 +333,7 @@ def _numbers(text: pa.Array) -> NDArray[np.number]:
 
 
 def _numbers_or_nan(text: pa.Array) -> NDArray[np.number]:
-    """Return the numbers of texts, also of those that are one only for pandas, such as " 5" or the time 1e9."""
+    """Convert texts to numbers, also texts that only pandas accepts, such as " 5" or the time 1e9; NaN for others."""
     return np.asarray(pd.to_numeric(text.to_numpy(zero_copy_only=False), errors="coerce"))
 
 

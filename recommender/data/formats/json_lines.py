@@ -1,4 +1,4 @@
-"""One JSON object per line."""
+"""Read JSON Lines: one JSON object per line."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -26,19 +26,19 @@ from recommender.data.columns import (
     kept_title,
 )
 from recommender.data.formats.lines import read_lines
-from recommender.data.headers import names_in_file, seen
+from recommender.data.headers import describe_columns, names_in_file
 from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
 
 ROWS_AT_ONCE = 20_000
-BYTES_AT_ONCE = MAX_LINE_BYTES  # Python's objects are several times as large
+BYTES_AT_ONCE = MAX_LINE_BYTES  # the parsed Python objects are several times as large
 
 Line = tuple[int, bytes]
 
 
 class Nothing:
-    """The value of a name that a line does not have."""
+    """The placeholder for a missing value; messages show it as "nothing"."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -48,10 +48,10 @@ NOTHING = Nothing()
 
 
 def read_json_lines(source: SourceFile, columns: Columns) -> Chunks:
-    """Yield the checked chunks of a file. The last of repeated names in an object counts; empty lines are skipped.
+    """Yield the checked chunks of a file. If an object repeats a name, the last value counts. Empty lines are skipped.
 
     Raises:
-        DataError: a line is too long or not one JSON object in UTF-8, or a value is not what `columns` says.
+        DataError: a line is too long or not one JSON object in UTF-8, or a value does not meet `columns`.
     """
     for lines in _batches(source):
         records = [_record(source.name, number, line) for number, line in lines]
@@ -59,7 +59,7 @@ def read_json_lines(source: SourceFile, columns: Columns) -> Chunks:
 
 
 def _batches(source: SourceFile) -> Iterator[list[Line]]:
-    """Yield the non-empty lines with their numbers."""
+    """Yield batches of the non-empty lines with their numbers."""
     batch: list[Line] = []
     num_bytes = 0
     for number, line in _lines(source):
@@ -98,12 +98,12 @@ def _chunk(records: list[dict[str, Any]], columns: Columns, rows: Rows) -> Chunk
         column = columns[name]
         values = [record.get(given, NOTHING) for record in records]
         is_there = any(value is not NOTHING for value in values)
-        # A title may be missing in some lines, and in all unless the option `columns` names it.
-        needed = column.given is not None and not is_there if isinstance(column, Title) else column.required
+        # Some lines may lack a title. All lines may lack it, unless the option `columns` names it.
+        needed = column.name_in_file is not None and not is_there if isinstance(column, Title) else column.required
         if needed and values[0] is NOTHING:
             raise DataError(
-                f"{rows.row(0)}, column {given!r}: expected {column.expected}, got nothing; "
-                f"{seen(columns, found, 'the line')}"
+                f"{rows.location(0)}, column {given!r}: expected {column.expected}, got nothing; "
+                f"{describe_columns(columns, found, 'the line')}"
             )
         if column.required or is_there:
             checked[name] = _checked(values, given, column, rows)
@@ -137,5 +137,5 @@ def _times(values: list[Any], name: str, column: Time, rows: Rows) -> pa.Array:
 
 
 def _are_numbers(values: list[Any], lowest: float, highest: float) -> list[bool]:
-    """Return which values are numbers in a range: a boolean is an int in Python, and an int may be too large."""
+    """Return which values are numbers in a range. It excludes booleans, which are ints in Python, and huge ints."""
     return [type(value) in (int, float) and lowest <= value <= highest for value in values]

@@ -1,4 +1,4 @@
-"""The bytes and the lines of a text file, many at once."""
+"""Read a text file in blocks of bytes or of lines."""
 
 import zlib
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ def read_blocks(source: SourceFile, bytes_at_once: int, *, show: bool = False) -
 
     Args:
         source: the file.
-        bytes_at_once: the size of a block.
+        bytes_at_once: the size of a block in bytes.
         show: whether to show a progress bar.
 
     Raises:
-        DataError: the file can't be read to its end, is UTF-16, or is larger than `MAX_FILE_BYTES` or `MAX_ROWS` lines.
+        DataError: the file can't be read to its end, is UTF-16, or has more than `MAX_FILE_BYTES` or `MAX_ROWS` lines.
     """
     num_bytes, num_lines = 0, 0
     try:
@@ -44,21 +44,21 @@ def _check_encoding(name: str, block: bytes) -> None:
         raise DataError(f"{name}: expected UTF-8 text, got UTF-16 or UTF-32: save it as UTF-8")
 
 
-def check_rows(name: str, num_rows: int, called: str = "rows") -> None:
+def check_rows(name: str, num_rows: int, what: str = "rows") -> None:
     """Check the number of rows or lines of a file.
 
     Raises:
-        DataError: there are too many.
+        DataError: the file has more than `MAX_ROWS`.
     """
     if num_rows > MAX_ROWS:
-        raise DataError(f"{name}: expected at most {MAX_ROWS:,} {called}, got more: split the file")
+        raise DataError(f"{name}: expected at most {MAX_ROWS:,} {what}, got more: split the file")
 
 
 def check_bytes(name: str, num_bytes: int) -> None:
     """Check the decompressed size of a file.
 
     Raises:
-        DataError: it is too large.
+        DataError: the file has more than `MAX_FILE_BYTES`.
     """
     if num_bytes > MAX_FILE_BYTES:
         raise DataError(f"{name}: expected at most {MAX_FILE_BYTES:,} decompressed bytes, got more: split the file")
@@ -67,8 +67,8 @@ def check_bytes(name: str, num_bytes: int) -> None:
 def read_lines(source: SourceFile, *, show: bool = False) -> Iterator[list[bytes]]:
     r"""Yield all lines in order, without their "\n", in lists of about `BYTES_AT_ONCE` bytes.
 
-    Memory is bounded: a line that is longer than `MAX_LINE_BYTES` is truncated to a length above that limit, and
-    yielded before its end is read.
+    Memory is bounded: a line longer than `MAX_LINE_BYTES` is cut to a length above that limit. It is yielded before
+    its end is read.
 
     Args:
         source: the file.

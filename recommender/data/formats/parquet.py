@@ -1,4 +1,4 @@
-"""Apache Parquet."""
+"""Read Apache Parquet."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ from recommender.data.columns import (
     kept_title,
 )
 from recommender.data.formats.lines import check_bytes, check_rows
-from recommender.data.headers import located
+from recommender.data.headers import find_columns
 from recommender.data.iso_times import milliseconds_of
 from recommender.data.sources import SourceFile
 from recommender.errors import DataError
@@ -42,17 +42,17 @@ def read_parquet(source: SourceFile, columns: Columns) -> Chunks:
     """Yield the checked chunks of a file. A file without bytes has no rows.
 
     Raises:
-        DataError: the file can't be read or is too large, or a column or value is not what `columns` says.
+        DataError: the file can't be read or is too large, or a column or value does not meet `columns`.
     """
     if not source.path.stat().st_size:
         return
-    with _named_problems(source.name):
+    with _translate_errors(source.name):
         metadata = pq.read_metadata(source.path)
         schema = metadata.schema.to_arrow_schema()
-    names = list(located(source.name, columns, schema.names).values())
+    names = list(find_columns(source.name, columns, schema.names).values())
     _check_size(source.name, metadata)
-    with _named_problems(source.name):
-        # A text that is repeated is read once; pre_buffer would hold the columns of a whole row group in memory.
+    with _translate_errors(source.name):
+        # read_dictionary: read a repeated text once. pre_buffer would load the columns of a whole row group.
         texts = [name for name in names if _is_text(schema.field(name).type)]
         file = pq.ParquetFile(source.path, metadata=metadata, read_dictionary=texts, pre_buffer=False)
     with file:
@@ -60,12 +60,12 @@ def read_parquet(source: SourceFile, columns: Columns) -> Chunks:
 
 
 def _check_size(name: str, metadata: pq.FileMetaData) -> None:
-    """Check the numbers of rows and columns and the sizes in the footer, before anything is decompressed.
+    """Check the number of rows and columns and the sizes in the footer, before any data is decompressed.
 
-    The sizes are those of row groups: Arrow ends the process if the size of a column is wanted of a damaged footer.
+    The sizes are those of row groups. With a damaged footer, reading the size of a column makes Arrow end the process.
 
     Raises:
-        DataError: one is out of bounds.
+        DataError: a number or a size is out of bounds.
     """
     check_rows(name, metadata.num_rows)
     if metadata.num_columns > MAX_COLUMNS:
@@ -76,7 +76,7 @@ def _check_size(name: str, metadata: pq.FileMetaData) -> None:
         if group.total_byte_size > most:
             raise DataError(
                 f"{name}: expected at most {most:,} bytes in a row group of {group.num_rows:,} rows, got "
-                f"{group.total_byte_size:,}: leave out the columns with long values"
+                f"{group.total_byte_size:,}: remove the columns with long values"
             )
         num_bytes += group.total_byte_size
         check_bytes(name, num_bytes)
@@ -88,13 +88,13 @@ def checked_batches(source: str, found: Sequence[str], batches: Iterable[pa.Reco
     Args:
         source: the name of the file or frame.
         found: the names of its columns.
-        batches: its rows, with the columns that are wanted.
-        columns: the columns that are wanted.
+        batches: its rows, with the columns to read.
+        columns: the columns to read.
 
     Raises:
-        DataError: a column is missing or a value is not what `columns` says; the message begins with `source`.
+        DataError: a column is missing or a value does not meet `columns`; the message begins with `source`.
     """
-    names = located(source, columns, found)
+    names = find_columns(source, columns, found)
     first = 1
     for batch in batches:
         rows = Rows(source, "row {}", range(first, first + len(batch)))
@@ -107,7 +107,7 @@ def checked_batches(source: str, found: Sequence[str], batches: Iterable[pa.Reco
 def _batches(name: str, file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:
     batches = file.iter_batches(ROWS_AT_ONCE, columns=names)
     while True:
-        with _named_problems(name):
+        with _translate_errors(name):
             batch = next(batches, None)
         if batch is None:
             return
@@ -115,7 +115,7 @@ def _batches(name: str, file: pq.ParquetFile, names: list[str]) -> Iterator[pa.R
 
 
 @contextmanager
-def _named_problems(file: str) -> Iterator[None]:
+def _translate_errors(file: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
@@ -145,21 +145,21 @@ def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Arra
 
 
 def _encoded(values: pa.DictionaryArray, rows: Rows) -> pa.DictionaryArray:
-    """Return text with a dictionary of the texts that occur, in the order of their first row.
+    """Encode text anew, with a dictionary of only the texts that occur, in the order of their first row.
 
     Raises:
-        DataError: a code is not in the dictionary.
+        DataError: a code is outside the dictionary.
     """
     codes = values.indices.fill_null(-1).to_numpy()
-    if codes.max(initial=-1) >= len(values.dictionary):  # Arrow does not check it when it reads a file
-        raise DataError(f"{rows.file}: can't be read: a text is not in the dictionary of its column")
+    if codes.max(initial=-1) >= len(values.dictionary):  # Arrow does not check this when it reads a file
+        raise DataError(f"{rows.file}: can't be read: a code is outside the dictionary of its column")
     numbers, used = pd.factorize(codes)
     distinct = values.dictionary.take(pa.array(used, mask=used < 0)).cast(pa.large_string())
     return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32(), mask=codes < 0), distinct)
 
 
 def _is_kind(kind: pa.DataType, column: Column) -> bool:
-    if types.is_null(kind):  # a column of nulls only; the check of the values decides whether they are allowed
+    if types.is_null(kind):  # a column of only nulls; the check of the values decides whether nulls are allowed
         return True
     if isinstance(column, Number):
         return _is_number(kind)
@@ -183,7 +183,7 @@ def _numbers(values: pa.Array) -> NDArray[np.number]:
 
 
 def _times(values: pa.Array, name: str, column: Time, rows: Rows) -> pa.Array:
-    """Check numbers, dates or points in time."""
+    """Check times that are numbers, dates or timestamps."""
     is_number = _is_number(values.type)
     numbers = _numbers(values) if is_number else _milliseconds(values)
     times = checked_time_numbers(numbers, name, column, rows, lambda row: _value(values, row))
@@ -194,14 +194,14 @@ def _milliseconds(times: pa.Array) -> NDArray[np.int64] | NDArray[np.float64]:
     if types.is_date(times.type):
         return times.cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
     count = times.cast(pa.int64()).to_numpy()
-    # Seconds as floats: a time that is too far away must not overflow.
+    # Convert seconds as floats, so that a huge time does not overflow.
     return (
         count * 1000.0 if times.type.unit == "s" else count // {"ms": 1, "us": 1_000, "ns": 1_000_000}[times.type.unit]
     )
 
 
 def _check_utf8(text: pa.Array, name: str, column: Column, rows: Rows) -> None:
-    """Check that text is UTF-8: Arrow does not check it when it reads a file."""
+    """Check that text is UTF-8, because Arrow does not check it when it reads a file."""
     encoded = text.dictionary_encode()
     try:
         encoded.dictionary.validate(full=True)
@@ -215,5 +215,5 @@ def _check_utf8(text: pa.Array, name: str, column: Column, rows: Rows) -> None:
 def _value(values: pa.Array, row: int) -> object:
     try:
         return values[row].as_py()
-    except (ValueError, OverflowError, pa.ArrowException):  # such as a date beyond Python's range
+    except (ValueError, OverflowError, pa.ArrowException):  # for example a date beyond Python's range
         return str(values[row])
