@@ -40,8 +40,8 @@ def read_events(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFr
         types, the weight includes that of the event's type.
 
     Raises:
-        DataError: a file does not have the format of its name, a column is missing or only in some files, a value
-            is invalid, or the channel has no rows.
+        DataError: a file does not have the format of its name, or a column is missing or only in some files. Also if a
+            value is invalid or the channel has no rows.
     """
     source = _channel_name(files)
     events = frame_of(_chunks(files, event_columns(options)), source)

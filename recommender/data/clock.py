@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-# (upper bound of the largest time, seconds per unit). Times count from 1970. Below the first bound, in 1973 as
-# seconds, times are positions such as 1, 2, 3.
+# (upper bound of the largest time, seconds per unit). Times count from 1970. The first bound is in 1973 if times are
+# seconds; smaller times are positions such as 1, 2, 3.
 UNITS = ((1e8, None), (1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6))
 NANOSECOND = 1e-9
 SESSION_SECONDS = 12 * 3600  # a session ends after this time without an event

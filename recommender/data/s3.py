@@ -19,7 +19,7 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 60
 ATTEMPTS = 3
 DENIED = (
-    "access denied: allow s3:ListBucket and s3:GetObject to the role or user; to write, also s3:PutObject and "
+    "access denied: allow the role or user s3:ListBucket and s3:GetObject, and for writing s3:PutObject and "
     "s3:DeleteObject"
 )
 ADVICE = {

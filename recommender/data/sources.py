@@ -109,8 +109,8 @@ def open_channel(
         formats: the allowed formats.
 
     Raises:
-        DataError: the channel has no files, a file has another format or is not a regular file, the files belong to
-            a table format with a log, the run that wrote them did not finish, or S3 refuses the request.
+        DataError: the channel has no files, or a file has another format or is not a regular file. Also if the files
+            belong to a table with a log, the run that wrote them did not finish, or S3 refuses the request.
     """
     if not _is_s3(location):
         found = _local_files(Path(location), formats)
