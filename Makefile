@@ -1,4 +1,4 @@
-# make demo    from a fresh clone: install, make data, train, serve, recommend
+# make demo    from a fresh clone: install, generate data, train, serve, recommend
 # make container-demo   the same, but train and serve in containers (Docker)
 # make cloud-demo   the path on AWS, on this machine: S3, containers, Lambda's runtime, API Gateway's event (Docker, Linux)
 # make score   recommend to all users of the demo's model, offline
@@ -51,11 +51,14 @@ IMAGE_EXTRAS := --extra serve --extra train --extra report --extra aws
 RESOLVE := $(BIN)/uv pip compile --quiet requirements.txt --output-file build/resolved.txt
 UNLOCKED := sed -i.before -E '/^(nvidia|cuda|triton)/d'
 
-.PHONY: demo container-demo cloud-demo aws score test test-pythons test-slow test-container test-aws fuzz soak check lock lock-check lock-base \
+.PHONY: help demo container-demo cloud-demo aws score test test-pythons test-slow test-container test-aws fuzz soak check lock lock-check lock-base \
         docs format study study-sample benchmark clean
 
 demo: .venv/installed
 	$(BIN)/python demo.py --root $(DEMO_ROOT)
+
+help:
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 # The demo in containers. It needs Docker.
 container-demo: .venv/installed

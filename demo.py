@@ -50,8 +50,8 @@ def main(root: Path, image: str | None) -> None:
     train(container, image)
     heading("4. Serve, as a SageMaker endpoint would")
     command = [sys.executable, "serve.py"] if image is None else in_container(image, container, "serve")
-    variable = f"{BASE_DIR}={os.path.relpath(container.base_dir)} "
-    serve = f"{variable}{PYTHON} serve.py" if image is None else shlex.join(command)
+    folder = os.path.relpath(container.base_dir)
+    serve = f"{PYTHON} serve.py --base-dir {folder}" if image is None else shlex.join(command)
     click.echo(f"$ {serve}")
     with running_server(container.base_dir, QUIET, command=command) as server:
         ask_for_recommendations(server, container)

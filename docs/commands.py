@@ -36,11 +36,13 @@ def _section(title: str, command: click.Command) -> str:
     with click.Context(command, info_name=title) as context:
         usage = " ".join([title, *command.collect_usage_pieces(context)])
         options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
-        own = [option for option in options if not any(_is_field(option, config) for config in SHARED)]
+        names = {option.name for option in options}
+        shared = [config for config in SHARED if names >= {*config.model_fields}]
+        own = [option for option in options if not any(_is_field(option, config) for config in shared)]
         parts = [f"## {title}\n", f"{str(command.help).partition(chr(10))[0]}\n", f"```text\n{usage}\n```\n"]
         if own:
             parts.append(table(["option", "default", "meaning"], [_row(option, context) for option in own]))
-        notes = [note for config, note in SHARED.items() if any(_is_field(option, config) for option in options)]
+        notes = [SHARED[config] for config in shared]
         return "\n".join([*parts, *(f"{note}\n" for note in notes)])
 
 

@@ -10,7 +10,8 @@ from recommender.common.extras import missing_package
 from recommender.common.output import complain
 
 COMMANDS = {
-    "prepare": "Make the channels of a training job from raw reviews.",
+    "prepare": "Turn raw Amazon reviews into the channels of a training job.",
+    "split": "Hold out events of your own data for a test.",
     "train": "Train a model as a SageMaker training job does.",
     "serve": "Serve a model over HTTP as a SageMaker endpoint does.",
     "score": "Score all users of a model offline.",

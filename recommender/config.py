@@ -95,6 +95,13 @@ def words_of(field: FieldInfo) -> list[str]:
     return [word for word in get_args(field.annotation) if isinstance(word, str)]
 
 
+def joined(value: object) -> object:
+    """Return a list of names or an object of pairs as the text of an option; any other value unchanged."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={entry}" for name, entry in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
 def as_written(value: object) -> str:
     """Return a value of a configuration as a user writes it; '' for none."""
     if value is None:

@@ -1,6 +1,7 @@
 """The hyper-parameters of a training job: those of the registered sources and features, and of the job itself."""
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
@@ -10,7 +11,7 @@ from recommender.candidates.base import Role, Source
 from recommender.common.messages import first_problem
 from recommender.components.base import Component
 from recommender.components.registry import merged
-from recommender.config import Range
+from recommender.config import Range, joined
 from recommender.data.options import EventOptions, SharedOptions
 from recommender.ranking.base import Feature, check_shown
 from recommender.ranking.blend import check_weights
@@ -55,14 +56,20 @@ class JobOptions(EventOptions):
 
     owners: ClassVar[Mapping[str, tuple[str, str]]] = {}  # hyper-parameter -> name and option of its component
 
+    _joined_names = field_validator("candidate_sources", "scored_sources", "fallback_sources", mode="before")(joined)
+
     @field_validator("candidate_sources", "scored_sources", "fallback_sources")
     @classmethod
     def _are_registered(cls, text: str | None) -> str | None:
         if text is None:
             return None
         names = [name.strip() for name in text.split(",")]
-        if not set(names) <= set(SOURCES) or len(set(names)) < len(names):
-            raise ValueError(f"expected some of {', '.join(SOURCES)}, separated by commas, each once")
+        if unknown := [name for name in names if name not in SOURCES]:
+            near = get_close_matches(unknown[0], SOURCES, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"expected some of {', '.join(SOURCES)}, separated by commas{meant}")
+        if len(set(names)) < len(names):
+            raise ValueError("expected each source once")
         return ",".join(names)
 
     @model_validator(mode="after")

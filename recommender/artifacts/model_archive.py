@@ -17,6 +17,7 @@ from recommender.data.s3 import SCHEME, Bucket
 from recommender.errors import ArtifactError, ConfigError
 
 FILE = "model.tar.gz"
+PACK = f"pack it by tar -czf {FILE} -C my-job/model ."
 MAX_MEMBERS = 256  # a model has some 40 files
 MAX_HEADER_BYTES = 16_384  # of a member: its name, times and owner
 
@@ -120,7 +121,7 @@ def _unpack(packed: Path, folder: Path, name: str) -> None:
                     continue
                 path = folder / member.name
                 if not _is_model_file(member):
-                    raise ArtifactError(f"{name}: {shown(member.name)}: expected only the files of a model folder")
+                    raise ArtifactError(f"{name}: {shown(member.name)}: expected only files of a model; {PACK}")
                 if path.exists():
                     raise ArtifactError(f"{name}: {shown(member.name)}: expected each file once")
                 if not 0 <= member.size <= left:

@@ -27,7 +27,6 @@ from recommender.hyperparameters import COMPONENTS, TrainConfig
 from recommender.ranking.base import Feature
 from recommender.ranking.features import FEATURES
 from recommender.ranking.learned import LearnedRanking
-from recommender.sagemaker.environment import BASE_DIR
 
 FORMAT = "two-stage-recommender"
 FORMAT_VERSION = 4
@@ -188,10 +187,9 @@ def _configs(folder: Path) -> list[tuple[int, int] | None]:
 
 
 def _loaded(folder: Path, sha256: str | None) -> Model:
-    hint = (
-        "expected a model folder that train.py has written. "
-        f"For a local run set {BASE_DIR} to the folder that contains model/"
-    )
+    inner = folder / "model"
+    is_job = (inner / array_folder.CONFIG_FILE).exists()
+    hint = f"did you mean {inner}?" if is_job else "expected a model folder that train.py has written"
     config = array_folder.load_config(folder, FORMAT, FORMAT_VERSION, hint, sha256)
     path = folder / array_folder.CONFIG_FILE
     try:

@@ -10,9 +10,12 @@ from recommender.common.extras import missing_package
 from recommender.common.output import accept_all_text, complain
 from recommender.config import Config, as_written, words_of
 from recommender.errors import RecommenderError
-from recommender.sagemaker.environment import BASE_DIR, CHANNELS, Container
+from recommender.sagemaker.environment import BASE_DIR, CHANNELS, DEFAULT_BASE_DIR, Container
 from recommender.sagemaker.server_environment import MODEL_SHA256
 
+LOCATION = "file, folder, pattern or s3:// URI"
+BASE_DIR_HELP = f"Folder of the job.  [default: ${BASE_DIR}, else {DEFAULT_BASE_DIR}]"
+base_dir_option = click.option("--base-dir", metavar="FOLDER", help=BASE_DIR_HELP)
 sha256_option = click.option(
     "--model-sha256",
     "sha256",
@@ -47,19 +50,16 @@ def description(field: FieldInfo) -> str:
 
 def location_options() -> list[click.Parameter]:
     """Return the options for the locations of a training job's tree and its channels."""
-    base = click.Option(
-        ["--base-dir"], metavar="FOLDER", help=f"Folder of the job.  [default: ${BASE_DIR}, else /opt/ml]"
-    )
     help_text = "Channel {}: a folder, a file or s3://bucket/prefix.  [default: input/data/{} of the job]"
     channels = [click.Option([f"--{name}"], metavar="LOCATION", help=help_text.format(name, name)) for name in CHANNELS]
-    return [base, *channels]
+    return [click.Option(["--base-dir"], metavar="FOLDER", help=BASE_DIR_HELP), *channels]
 
 
 def container_from(given: dict[str, object]) -> Container:
     """Remove the values of `location_options` from `given` and return the container that they describe."""
     container = Container.from_environment()
-    if "base_dir" in given:
-        container = container.at(Path(str(given.pop("base_dir"))))
+    if (base_dir := given.pop("base_dir", None)) is not None:
+        container = container.at(Path(str(base_dir)))
     return replace(container, locations={name: str(given.pop(name)) for name in CHANNELS if name in given})
 
 

@@ -15,13 +15,12 @@ from pathlib import Path
 
 import click
 
-from recommender.cli.options import options_of, run
+from recommender.cli.options import LOCATION, options_of, run
 from recommender.common.output import say
 from recommender.errors import ConfigError
 from recommender.prepare.config import PREPARE_MEMORY, PrepareConfig
 from recommender.prepare.engine import Engine
 
-LOCATION = "file, folder, pattern or s3:// URI"
 MEMORY = re.compile(r"[1-9]\d*(MB|GB)")
 
 

@@ -1,21 +1,28 @@
 r"""Serve a trained model over HTTP as a SageMaker endpoint does: GET /ping and POST /invocations.
 
 \b
-    SAGEMAKER_BASE_DIR=my-job python serve.py      # reads my-job/model, listens on port 8080
-    python serve.py --model s3://bucket/models/model.tar.gz
+    python serve.py --base-dir my-job              # reads my-job/model, listens on port 8080
+    python serve.py --model s3://bucket/models/model.tar.gz --port 8081
 
 docs/serving.md describes requests and responses.
 """
 
+from dataclasses import replace
+
 import click
 
 from recommender.artifacts.model_archive import unpacked
-from recommender.cli.options import sha256_option
+from recommender.cli.options import base_dir_option, container_from, sha256_option
 from recommender.common.output import accept_all_text, complain
 from recommender.errors import RecommenderError
 from recommender.pipeline.recommender import Recommender
-from recommender.sagemaker.environment import Container
-from recommender.sagemaker.server_environment import ServerSettings, model_sha256
+from recommender.sagemaker.server_environment import (
+    BIND_TO_PORT,
+    DEFAULT_PORT,
+    MAX_PORT,
+    ServerSettings,
+    model_sha256,
+)
 from recommender.service.server import run
 
 
@@ -23,12 +30,16 @@ from recommender.service.server import run
 @click.option(
     "--model", metavar="LOCATION", help="Model folder, model.tar.gz or s3:// URI of one.  [default: model of the job]"
 )
+@base_dir_option
+@click.option("--port", type=click.IntRange(1, MAX_PORT), metavar="PORT",
+              help=f"Port to listen on.  [default: ${BIND_TO_PORT}, else {DEFAULT_PORT}]")  # fmt: skip
 @sha256_option
-def command(model: str | None, sha256: str | None) -> None:
+def command(model: str | None, base_dir: str | None, port: int | None, sha256: str | None) -> None:
     """Load the model and serve it."""
     settings, sha256 = ServerSettings.from_environment(), model_sha256(sha256)
+    settings = settings if port is None else replace(settings, port=port)
     if model is None:
-        recommender = Recommender.load(Container.from_environment().model_dir, sha256)
+        recommender = Recommender.load(container_from({"base_dir": base_dir}).model_dir, sha256)
     else:
         with unpacked(model) as folder:
             recommender = Recommender.load(folder, sha256)

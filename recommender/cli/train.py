@@ -8,9 +8,11 @@ docs/data.md describes channels and metrics.
 """
 
 import contextlib
+import re
 import signal
+import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
     signal the last checkpoint is kept, and the same command resumes from it.
     """
     accept_all_text()
-    container = Container.from_environment()
+    container = container_of(sys.argv[1:] if arguments is None else arguments)  # for errors of the command line
     # Before the slow imports: SageMaker may stop a job at any time, and process 1 has no default handlers.
     with signals_raise() as received:
         try:
@@ -52,7 +54,11 @@ def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
                 return 0
             container, given = parsed
             output = model_output(given)
-            config = TrainConfig.from_layers([*container.hyperparameters(), ("command line", given)])
+            layers = container.hyperparameters()
+            config = TrainConfig.from_layers([*layers, ("command line", given)])
+            for source, values in layers:
+                if values:
+                    say(f"{source}: sets {', '.join(sorted(values))}")
             from recommender.training import job  # torch, pandas and scikit-learn: two seconds
 
             finished = job.run(config, container)
@@ -67,12 +73,21 @@ def main(arguments: list[str] | None = None, program: str = "train.py") -> int:
     return 0
 
 
+def container_of(arguments: Sequence[str]) -> Container:
+    """Return the container of a command line that may be invalid: it needs a place for the failure file."""
+    text = "\n".join(arguments)
+    found = re.search(r"^--base-dir[=\n](.+)$", text, re.MULTILINE)
+    return container_from({"base_dir": found[1]} if found else {})
+
+
 def write_report(finished: "TrainingRun") -> None:
     """Write the report. If that fails, the job still succeeds; the log has the error."""
     try:
         from recommender.report.write import write  # matplotlib: a second
 
         write(finished, every_size=False)
+    except ModuleNotFoundError as error:
+        say(f"no report: {missing_package(error) or error}")
     except Exception:  # noqa: BLE001 - the model and its metrics are complete in any case
         say(traceback.format_exc())
         say("the report can't be written, see above; model and metrics are complete")

@@ -13,10 +13,15 @@ EXTRAS = {
 }
 
 
+def install(extra: str) -> str:
+    """Return what a user runs to install an extra."""
+    return f"run pip install '.[{extra}]' in the project's folder"
+
+
 def missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:
     """Return the error with what to install for a failed import; None if no extra has the package."""
     package = (error.name or "").partition(".")[0]
     for extra, packages in EXTRAS.items():
         if package in packages:
-            return MissingPackageError(f"{package} is not installed: pip install 'recommender[{extra}]'")
+            return MissingPackageError(f"{package} is not installed: {install(extra)}")
     return None

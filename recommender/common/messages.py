@@ -13,6 +13,7 @@ from recommender.errors import ConfigError
 MAX_SHOWN = 80
 MAX_REASON_CHARACTERS = 200
 MOST_NAMES, MOST_SIMILAR = 20, 5
+UNKNOWN = "unknown name"
 SIMILAR = 0.5  # share of equal characters
 
 
@@ -32,8 +33,12 @@ def shown(value: object) -> str:
 
 def first_problem(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
     """Return `(field, message)` of the first problem, with nested fields as `history[2].rating`."""
-    detail = error.errors(include_url=False)[0]
-    return _path(detail["loc"]), _message(detail, model.model_fields)
+    details = error.errors(include_url=False)
+    field, message = _path(details[0]["loc"]), _message(details[0], model.model_fields)
+    if details[0]["type"] == "missing":
+        others = [_path(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"]
+        message += f"; found {shown(others[0])}, which is unknown" if others else ""
+    return field, message
 
 
 def _path(location: Iterable[int | str]) -> str:
@@ -45,7 +50,7 @@ def _path(location: Iterable[int | str]) -> str:
 
 def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
     if detail["type"] == "extra_forbidden":
-        return _unknown(str(detail["loc"][0]), list(known)) if len(detail["loc"]) == 1 else "unknown name"
+        return _unknown(str(detail["loc"][0]), list(known)) if len(detail["loc"]) == 1 else UNKNOWN
     if detail["type"] == "missing":
         return "is missing; it is required"
     if detail["type"] == "too_long":
@@ -60,9 +65,9 @@ def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
 def _unknown(name: str, known: Sequence[str]) -> str:
     """Return the message for an unknown name: all known ones, or the most similar of many."""
     if len(known) <= MOST_NAMES:
-        return f"unknown name; known here are {', '.join(known)}"
+        return f"{UNKNOWN}; known here are {', '.join(known)}"
     similar = get_close_matches(name[:MAX_SHOWN], known, MOST_SIMILAR, SIMILAR)
-    return f"unknown name; similar ones are {', '.join(similar)}" if similar else "unknown name; --help lists all"
+    return f"{UNKNOWN}; similar ones are {', '.join(similar)}" if similar else f"{UNKNOWN}; --help lists all"
 
 
 # pydantic's own messages for these use Python's terms.

@@ -7,6 +7,7 @@ from recommender.common.messages import shown
 
 REQUIRED = ("user_id", "item_id")
 NAMES = (*REQUIRED, "rating", "timestamp", "weight", "event_type", "title")
+NAME_IN_FILE = "..."  # in an option that the user completes
 
 # Our name -> common names in files, the likeliest first; in lower case, without spaces, "_" and "-".
 COMMON: Mapping[str, tuple[str, ...]] = {
@@ -45,7 +46,8 @@ def parse_columns(text: str) -> dict[str, str]:
         name, separator, given = (word.strip() for word in part.partition("="))
         if not separator or not given or name not in NAMES:
             raise ValueError(
-                f"expected pairs such as user_id=visitorid,item_id=itemid; the names are {', '.join(NAMES)}"
+                f"expected pairs such as user_id=visitorid,item_id=itemid; {_problem(name, given)}: the names before "
+                f"'=' are {', '.join(NAMES)}"
             )
         if name in columns:
             raise ValueError(f"expected each name once, got {name} twice")
@@ -71,7 +73,26 @@ def likely_columns(wanted: Iterable[str], found: Iterable[str], used: Iterable[s
 
 def as_option(columns: Mapping[str, str]) -> str:
     """Return the command-line option for these names, quoted for a shell."""
-    return "--columns " + shlex.quote(",".join(f"{name}={given}" for name, given in columns.items()))
+    return "--columns " + shlex.quote(_as_text(columns))
+
+
+def as_argument(columns: Mapping[str, str]) -> str:
+    """Return the argument of Python for these names."""
+    return f"columns={_as_text(columns)!r}"
+
+
+def _as_text(columns: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={given}" for name, given in columns.items())
+
+
+def _problem(name: str, given: str) -> str:
+    """Return the fault of a part of the option, and what was probably meant."""
+    if given in NAMES and name not in NAMES:
+        return f"write {given}={name}"
+    meant = next((own for own, words in COMMON.items() if _word(name) in words), None)
+    if given and meant:
+        return f"write {meant}={given}"
+    return f"{shown(name)} is no such pair" if not given else f"{shown(name)} is unknown"
 
 
 def _word(name: str) -> str:

@@ -1,6 +1,7 @@
 """Requirements for the columns of a channel, and the error messages for invalid values."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from recommender.data.vocabulary import MAX_ID_CHARACTERS, MAX_TITLE_CHARACTERS
 from recommender.errors import DataError
 
 MAX_TIME = 2**62
+DECIMAL_COMMA = re.compile(r"-?[0-9]{1,9},[0-9]{1,9}")
+DAY_FIRST = re.compile(r"[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}\b")
+IN_ALL_ROWS = "; all rows need a value in this column: leave the column out, or leave these rows out"
 
 ValueAt = Callable[[int], object]
 
@@ -69,7 +73,11 @@ class Number(Column):
     options: tuple[str, str] | None = None
 
     def advice(self, value: object) -> str:
-        """Return which option allows this number."""
+        """Return which option allows this number, or how to write it."""
+        if value in ("", None):
+            return IN_ALL_ROWS
+        if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value):
+            return "; write a decimal point instead of the comma"
         try:
             number = float(value)  # type: ignore[arg-type]  # any value; the errors below mean that it is no number
         except (TypeError, ValueError, OverflowError):
@@ -84,6 +92,12 @@ class Time(Column):
     """A time: a number in any unit, or a date or time, which becomes milliseconds since 1970."""
 
     expected: str = f"a number, or {TIME_EXAMPLES}"
+
+    def advice(self, value: object) -> str:
+        """Return how to write this time."""
+        if value in ("", None):
+            return IN_ALL_ROWS
+        return "; write the year first" if isinstance(value, str) and DAY_FIRST.match(value) else ""
 
 
 Columns = Mapping[str, Column]

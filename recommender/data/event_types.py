@@ -72,6 +72,8 @@ def _weigh_by_type(events: "pd.DataFrame", weights: Mapping[str, float], source:
             f"{source}: expected event_weights to name at least one event type of the data; the types are "
             f"{_listed(names)}"
         )
+    if missing := [shown(name) for name in weights if name not in names]:
+        say(f"{source}: event_weights names types that no event has: {_cut(missing)}")
     if not named.all():
         count = np.bincount(codes, minlength=len(names))
         left_out = [

@@ -3,12 +3,13 @@
 import pandas as pd
 import pyarrow as pa
 
-from recommender.common.messages import reason
+from recommender.common.messages import reason, shown
 from recommender.data.channels import consistent_chunks, cut_titles, event_columns, frame_of, title_columns
 from recommender.data.columns import Columns
 from recommender.data.event_types import weigh
 from recommender.data.formats.parquet import checked_batches
-from recommender.data.headers import find_columns
+from recommender.data.headers import FRAME, find_columns
+from recommender.data.interactions import Interactions
 from recommender.data.options import EventOptions
 from recommender.errors import DataError
 
@@ -22,6 +23,21 @@ def checked_events(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.
     return weigh(_checked(name, frame, event_columns(options)), options.type_weights, name)
 
 
+def to_interactions(events: pd.DataFrame, **options: object) -> Interactions:
+    """Check the events of a frame as `train` does, and number their users and items.
+
+    Args:
+        events: user_id, item_id and optionally rating, timestamp, weight and event_type.
+        options: hyper-parameters about the data, such as columns="user_id=visitorid" or duplicates="last".
+
+    Raises:
+        ConfigError: an option is unknown or invalid.
+        DataError: a column is missing, or a value is invalid.
+    """
+    config = EventOptions.from_hyperparameters(options, "to_interactions()")
+    return Interactions.from_frame(checked_events("events", events, config)).without_duplicates(config.duplicates)
+
+
 def checked_titles(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.DataFrame:
     """Check the titles of a frame and return them as `channels.read_titles` does.
 
@@ -32,8 +48,10 @@ def checked_titles(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.
 
 
 def _checked(name: str, frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"{name}: expected a pandas DataFrame, got {shown(frame)}: read a file with pandas.read_csv")
     found = [str(column) for column in frame.columns]
-    wanted = list(find_columns(name, columns, found).values())
+    wanted = list(find_columns(name, columns, found, FRAME).values())
     try:
         table = pa.Table.from_pandas(frame[wanted], preserve_index=False)
     except (pa.ArrowException, TypeError, ValueError) as error:

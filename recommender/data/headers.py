@@ -1,14 +1,18 @@
 """Find the columns of a file by the names in its header or schema."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from recommender.common.messages import shown
-from recommender.data.column_names import as_option, likely_columns
+from recommender.data.column_names import NAME_IN_FILE, as_argument, as_option, likely_columns
 from recommender.data.columns import Column, Columns
 from recommender.errors import DataError
 
 MAX_NAMES = 20  # columns in one message
+FILE, FRAME = "the file", "the DataFrame"  # what has columns
+NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?")
+SEPARATORS = ";\t|"  # between the columns of files that are not CSV with commas
 
 
 def named_columns(columns: Columns, names: Mapping[str, str]) -> Columns:
@@ -27,13 +31,14 @@ def named_columns(columns: Columns, names: Mapping[str, str]) -> Columns:
     return named
 
 
-def find_columns(file: str, columns: Columns, found: Sequence[str]) -> dict[str, str]:
+def find_columns(file: str, columns: Columns, found: Sequence[str], where: str = FILE) -> dict[str, str]:
     """Return our name -> the name in the file, for each column that the file has.
 
     Args:
         file: the name of the file.
         columns: the columns to find.
         found: the names in its header or schema.
+        where: what has the columns, for messages.
 
     Raises:
         DataError: a required column is missing, or a column occurs twice.
@@ -42,7 +47,7 @@ def find_columns(file: str, columns: Columns, found: Sequence[str]) -> dict[str,
     for name, given in names.items():
         if columns[name].required and given not in found:
             why = _why_required(name, columns[name])
-            raise DataError(f"{file}: column {given!r} is missing{why}; {describe_columns(columns, found)}")
+            raise DataError(f"{file}: column {given!r} is missing{why}; {describe_columns(columns, found, where)}")
         if found.count(given) > 1:
             raise DataError(f"{file}: column {given!r} occurs {found.count(given)} times, expected once")
     return {name: given for name, given in names.items() if given in found}
@@ -53,8 +58,10 @@ def names_in_file(columns: Columns) -> dict[str, str]:
     return {name: column.name_in_file or name for name, column in columns.items()}
 
 
-def describe_columns(columns: Columns, found: Sequence[str], where: str = "the file") -> str:
-    """Describe the columns of a file, and the option that probably names the missing ones."""
+def describe_columns(columns: Columns, found: Sequence[str], where: str = FILE) -> str:
+    """Describe the columns of a file, and the option that names the missing ones: probable or still to be filled in."""
+    if len(found) == 1 and (separator := next((one for one in SEPARATORS if one in found[0]), None)):
+        return f"{where} has one column, {shown(found[0])}: write ',' between columns instead of {separator!r}"
     listed = ", ".join(map(shown, found[:MAX_NAMES])) + (" and others" if len(found) > MAX_NAMES else "")
     given = {
         name: column.name_in_file
@@ -62,7 +69,14 @@ def describe_columns(columns: Columns, found: Sequence[str], where: str = "the f
         if column.name_in_file and column.name_in_file in found
     }
     meant = guess_columns(columns, found)
-    option = f"; perhaps {as_option(given | meant)}" if meant else ""
+    missing = [
+        name for name, column in columns.items() if column.required and (column.name_in_file or name) not in found
+    ]
+    unknown = {name: NAME_IN_FILE for name in missing if name not in meant}
+    if found and all(NUMBER.fullmatch(name) for name in found):
+        return f"{where} has {listed}: the first row must have the names of the columns"
+    as_text = as_argument if where == FRAME else as_option
+    option = f"; {'name' if unknown else 'perhaps'} {as_text(given | meant | unknown)}" if meant or unknown else ""
     return f"{where} has {listed or 'no columns'}{option}"
 
 

@@ -52,6 +52,17 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user_num)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the events with their IDs as a frame with the columns of a channel."""
+        ids = {"user_id": [*self.users], "item_id": [*self.items]}
+        numbers = {"user_id": self.user_num, "item_id": self.item_num}
+        columns: dict[str, object] = {
+            name: pd.Categorical.from_codes(numbers[name], pd.Index(ids[name], dtype="str")) for name in ids
+        }
+        columns |= {"rating": self.rating, "weight": self.weight}
+        columns["timestamp"] = None if self.largest_time == 0 else self.time
+        return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
+
     @property
     def ratings(self) -> NDArray[np.float32]:
         """The ratings, (num_events,) float32, for code that requires them.

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from recommender.config import Config, Range
+from recommender.config import Config, Range, joined
 from recommender.data.column_names import parse_columns
 from recommender.data.event_types import parse_event_weights
 
@@ -62,6 +62,8 @@ class EventOptions(SharedOptions):
         description="weight of each event_type, such as purchase=5,view=1; events of other types are left out; by "
         "default every event counts 1",
     )
+
+    _joined = field_validator("columns", "event_weights", mode="before")(joined)
 
     @field_validator("columns")
     @classmethod

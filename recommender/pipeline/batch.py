@@ -1,4 +1,4 @@
-"""Batch scoring: recommendations for all users of a model in one Parquet file, one matrix product per block."""
+"""Batch scoring: recommendations for all users of a model in one file, one matrix product per block."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.csv import CSVWriter
 from threadpoolctl import threadpool_limits
 
 from recommender.common.files import atomic
@@ -69,13 +70,18 @@ def score_all(recommender: Recommender, path: Path, top_k: int, num_candidates: 
     blocks = [range(begin, min(begin + BLOCK, num_users)) for begin in range(0, num_users, BLOCK)]
     with (
         atomic(path) as unfinished,
-        pq.ParquetWriter(unfinished, SCHEMA) as writer,
+        _writer(unfinished, path.suffix) as writer,
         ProcessPoolExecutor(workers, get_context("fork"), _begin, (recommender,)) as pool,
     ):
         batches = pool.map(_score, blocks, *([value] * len(blocks) for value in (top_k, num_candidates)))
         for batch, _ in zip(batches, progress(blocks, "scoring blocks of users"), strict=True):
             writer.write_batch(batch)
     return num_users
+
+
+def _writer(path: Path, suffix: str) -> pq.ParquetWriter | CSVWriter:
+    """Return a writer for rows of `SCHEMA`; the suffix of the file decides its format."""
+    return CSVWriter(path, SCHEMA) if suffix == ".csv" else pq.ParquetWriter(path, SCHEMA)
 
 
 _inherited: list[Recommender] = []  # in a worker process

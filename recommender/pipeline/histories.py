@@ -51,6 +51,8 @@ def new_events(events: Sequence[Event], items: Vocabulary, limits: RequestLimits
     """
     found: dict[int, NewEvent] = {}
     for position, event in enumerate(events):
+        if not isinstance(event, Event):
+            raise RequestError(f"history[{position}]", f"expected an Event, got {shown(event)}")
         rating = _rating(event.rating, f"history[{position}].rating", limits)
         time = _time(event.timestamp, f"history[{position}].timestamp", limits.newest)
         item_num = items.number(text_of(f"history[{position}].item_id", event.item_id))

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from recommender.common.extras import install
 from recommender.common.messages import printable, reason
 from recommender.data.s3 import SCHEME
 from recommender.data.sources import Format, names_in_channel
@@ -90,7 +91,7 @@ def _session() -> "SparkSession":
         from pyspark import SparkConf
         from pyspark.sql import SparkSession
     except ImportError:
-        raise EngineError("Spark: pyspark is not installed: pip install 'recommender[spark]'") from None
+        raise EngineError(f"Spark: pyspark is not installed: {install('spark')}") from None
     builder = SparkSession.builder.appName("recommender.prepare")
     if not SparkConf().contains("spark.master"):  # without a cluster
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

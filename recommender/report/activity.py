@@ -37,7 +37,7 @@ def activity(finished: TrainingRun) -> Activity | str:
     """Return the error by activity, or a sentence that says why it is missing."""
     rows, model = finished.rows, finished.recommender.model
     if rows is None:
-        return "There is no test channel: give the job one, and the report shows which users get good predictions."
+        return "There is no test channel. `recommender split` makes one; then this section shows errors by activity."
     if rows.rating is None:
         return "The test channel has no ratings, so there is no prediction error."
     if rows.squared_error is None:

@@ -2,8 +2,10 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Container
 from dataclasses import dataclass
+from pathlib import Path
 
 from recommender.config import as_written
 from recommender.hyperparameters import TrainConfig
@@ -57,7 +59,13 @@ def location_arguments(finished: TrainingRun) -> list[str]:
 
 def report_command(finished: TrainingRun) -> str:
     """Return the command that writes the complete report again."""
-    return shlex.join(["python", "-m", "recommender", "report", *location_arguments(finished)])
+    return shlex.join([python(), "-m", "recommender", "report", *location_arguments(finished)])
+
+
+def python() -> str:
+    """Return the interpreter of this environment, as a user types it."""
+    own, here = Path(sys.executable), Path.cwd()
+    return str(own.relative_to(here)) if own.is_relative_to(here) else str(own)
 
 
 def commands(finished: TrainingRun, chosen: Container[str]) -> list[Command]:
@@ -72,16 +80,16 @@ def commands(finished: TrainingRun, chosen: Container[str]) -> list[Command]:
     changed = [(f"--{one.name}", one.value) for one in given]
     options = [*location_arguments(finished), *(word for pair in changed for word in pair)]
     request = shlex.quote(json.dumps({"user_id": users.id(0)}))
-    base, model = shlex.quote(str(container.base_dir)), str(container.model_dir)
+    model = str(container.model_dir)
     scores = str(container.metrics_file.with_name("scores.parquet"))
     return [
-        Command("train again with the same settings and choices", shlex.join(["python", "train.py", *options])),
-        Command("serve the model", f"SAGEMAKER_BASE_DIR={base} python serve.py"),
+        Command("train again with the same settings and choices", shlex.join([python(), "train.py", *options])),
+        Command("serve the model", shlex.join([python(), "serve.py", "--base-dir", str(container.base_dir)])),
         Command("get recommendations",
                 "curl localhost:8080/invocations -H 'Content-Type: application/json' -d " + request),
         Command("score all users offline",
-                shlex.join(["python", "-m", "recommender", "score", "--model", model, "--output", scores])),
+                shlex.join([python(), "-m", "recommender", "score", "--model", model, "--output", scores])),
         Command("search for better settings",
-                shlex.join(["python", "-m", "recommender", "tune", *location_arguments(finished)])),
+                shlex.join([python(), "-m", "recommender", "tune", *location_arguments(finished)])),
         Command("write this report again, with every embedding size", report_command(finished)),
     ]  # fmt: skip

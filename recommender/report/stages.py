@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recommender.candidates.popularity import Popularity
 from recommender.common.progress import progress
 from recommender.evaluation.evaluate import Order, Ranks, Rows
 from recommender.evaluation.intervals import Estimate, mean_estimate
@@ -37,6 +38,7 @@ class Stage:
         rates: k -> share of the rows with their item among the first k, with its interval.
         ndcg: NDCG at 10, with its interval.
         mrr: MRR at 10.
+        lead: hit rate at 10 of the final order minus that of this one, on the same rows, with its interval.
         order: coverage, Gini index and novelty of the order; None if they were not measured.
         kind: its relation to the recommender.
     """
@@ -46,6 +48,7 @@ class Stage:
     rates: dict[int, Estimate]
     ndcg: Estimate
     mrr: float
+    lead: Estimate
     order: Order | None
     kind: Kind
 
@@ -68,12 +71,26 @@ class Stages:
     unknown: int
     silent: list[str]
 
+    @property
+    def verdict(self) -> str:
+        """A sentence that compares the final order with popularity; empty if the model has no popularity."""
+        popular = next((stage for stage in self.stages if stage.name == Popularity.name), None)
+        if popular is None:
+            return ""
+        if popular.lead.low > 0:
+            found = "finds more test items among its first 10 than popularity, beyond noise"
+        elif popular.lead.high < 0:
+            found = "finds fewer test items among its first 10 than popularity, beyond noise"
+        else:
+            found = "is not better than popularity beyond noise: the interval of the difference includes 0"
+        return f"The final order {found}."
+
 
 def stages(finished: TrainingRun) -> Stages | str:
     """Return the accuracy of each order, or a sentence that says why it is missing."""
     rows = finished.rows
     if rows is None:
-        return "There is no test channel: give the job one, and the report shows how often held-out items are found."
+        return "There is no test channel. `recommender split` makes one; then this section shows hit rates."
     model = finished.recommender.model
     neighbours = ItemNeighbours(model.histories.offsets, model.histories.item_num, len(model.items))
     chosen, known = drawn_rows(neighbours, rows, finished.config.seed), rows.user_num >= 0
@@ -82,11 +99,14 @@ def stages(finished: TrainingRun) -> Stages | str:
     own = [name for name in finished.config.source_names if name in model.sources]
     pool = {} if len(own) == 1 else {"candidates": rows.candidates}
     found = [
-        _stage("final order", rows.final, Kind.FINAL),
-        *(_stage(name, order, Kind.PART) for name, order in pool.items()),
-        *(_stage(name, order, Kind.PART if name in own else Kind.OTHER) for name, order in rows.sources.items()),
-        *(_stage(name, order, Kind.OTHER) for name, order in rows.others.items()),
-        _accuracy("item neighbours", near[chosen], Kind.OTHER),
+        _stage("final order", rows.final, rows.final, Kind.FINAL),
+        *(_stage(name, order, rows.final, Kind.PART) for name, order in pool.items()),
+        *(
+            _stage(name, order, rows.final, Kind.PART if name in own else Kind.OTHER)
+            for name, order in rows.sources.items()
+        ),
+        *(_stage(name, order, rows.final, Kind.OTHER) for name, order in rows.others.items()),
+        _accuracy("item neighbours", near[chosen], rows.final.rank[chosen], Kind.OTHER),
     ]
     return Stages(
         found,
@@ -97,15 +117,16 @@ def stages(finished: TrainingRun) -> Stages | str:
     )
 
 
-def _stage(name: str, order: Order, kind: Kind) -> Stage:
-    return replace(_accuracy(name, order.rank, kind), order=order)
+def _stage(name: str, order: Order, final: Order, kind: Kind) -> Stage:
+    return replace(_accuracy(name, order.rank, final.rank, kind), order=order)
 
 
-def _accuracy(name: str, rank: Ranks, kind: Kind) -> Stage:
+def _accuracy(name: str, rank: Ranks, final: Ranks, kind: Kind) -> Stage:
     found = Rankings.of_ranks(rank, DEPTH)
+    lead = mean_estimate(Rankings.of_ranks(final, DEPTH).hit_rate(10) - found.hit_rate(10))
     rates = {k: mean_estimate(found.hit_rate(k)) for k in CUTS}
     ndcg, mrr = mean_estimate(found.ndcg(10)), float(found.reciprocal_rank(10).mean())
-    return Stage(name, len(rank), rates, ndcg, mrr, None, kind)
+    return Stage(name, len(rank), rates, ndcg, mrr, lead, None, kind)
 
 
 def drawn_rows(neighbours: ItemNeighbours, rows: Rows, seed: int) -> NDArray[np.bool_]:

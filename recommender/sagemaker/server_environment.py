@@ -33,7 +33,7 @@ SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOU
 PING = "/ping"  # path of the health check (S3)
 DEFAULT_HOST = "127.0.0.1"  # not reachable from a laptop's network; the image sets 0.0.0.0
 MAX_USER = 2**31 - 1
-DEFAULT_PORT = 8080
+DEFAULT_PORT, MAX_PORT = 8080, 65_535
 DEFAULT_TIMEOUT = 60  # seconds that SageMaker waits for a response (contract S6)
 DEFAULT_PAYLOAD_IN_MB, PAYLOAD_LIMIT_IN_MB = (
     6,
@@ -95,7 +95,7 @@ class ServerSettings:
         return cls(
             host=_host(environ),
             user=whole_number(environ, USER, 0, MAX_USER, lowest=0) or None,
-            port=whole_number(environ, BIND_TO_PORT, DEFAULT_PORT, 65_535),
+            port=whole_number(environ, BIND_TO_PORT, DEFAULT_PORT, MAX_PORT),
             workers=_by_either_name(environ, MODEL_SERVER_WORKERS, available_cores(), 1_024),
             timeout=_by_either_name(environ, MODEL_SERVER_TIMEOUT, DEFAULT_TIMEOUT, 3_600),
             log_level=_log_level(environ),

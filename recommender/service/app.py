@@ -27,6 +27,7 @@ CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
 MAX_CUSTOM_ATTRIBUTES, MAX_INFERENCE_ID = 1_024, 64  # characters (contract S8)
 TYPES = ", ".join(MediaType)
+FORM = "application/x-www-form-urlencoded"  # what curl sends by default
 PATHS = "GET /ping, POST /invocations and GET /execution-parameters"
 DEFAULTS = ServerSettings()
 INTERNAL = "internal error; the server's log has the details"
@@ -158,7 +159,9 @@ def _content_type() -> MediaType:
         raise UnsupportedMediaType(f"Content-Type: expected at most {MAX_MEDIA_TYPES:,} characters, got {len(given):,}")
     kind = MediaType.of(_in_utf_8(given) or "")
     if kind is None:
-        raise UnsupportedMediaType(f"Content-Type: expected {TYPES}, in UTF-8, got {shown(given) if given else 'none'}")
+        hint = f": add -H 'Content-Type: {MediaType.JSON}'" if given.startswith(FORM) else ""
+        found = shown(given) if given else "none"
+        raise UnsupportedMediaType(f"Content-Type: expected {TYPES}, in UTF-8, got {found}{hint}")
     return kind
 
 

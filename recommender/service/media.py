@@ -27,6 +27,7 @@ Result = Recommendations | RequestError
 
 
 BOM = b"\xef\xbb\xbf"  # some editors write it before UTF-8
+HEADER = "user_id"
 MAX_CSV_LINE = 4 * LIMITS.max_id_length + 2  # bytes of an ID in UTF-8 and two quotes
 
 
@@ -187,6 +188,8 @@ def _record_of_csv_line(line: bytes) -> Record:
         return RequestError("", f"expected a line of CSV in UTF-8: {error}")
     if len(row) != 1:
         return RequestError("", f"expected one column, the user_id, got {len(row)}")
+    if row[0] == HEADER:
+        return RequestError(HEADER, f"expected a user, got {HEADER!r}: CSV has no header here")
     return _record({"user_id": row[0]})
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import from_json
 
-from recommender.common.messages import MAX_SHOWN, first_problem, shown
+from recommender.common.messages import MAX_SHOWN, UNKNOWN, first_problem, shown
 from recommender.errors import RequestError
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Event
@@ -92,11 +92,14 @@ class RecommendRequest(BaseModel):
             RequestError: names the field and what was expected.
         """
         if not isinstance(value, dict):
-            raise RequestError("", f'expected a JSON object like {{"user_id": "..."}}, got {shown(value)}')
+            hint = ': send several records as {"instances": [...]}' if isinstance(value, list) else ""
+            raise RequestError("", f'expected a JSON object like {{"user_id": "..."}}, got {shown(value)}{hint}')
         try:
             return cls.model_validate(_bounded(value))
         except ValidationError as error:
             field, message = first_problem(error, cls)
+            if field.startswith("history[") and message == UNKNOWN:
+                message += f"; known here are {', '.join(HistoryEvent.model_fields)}"
             raise RequestError(_shown_name(field), message) from None
 
     @property

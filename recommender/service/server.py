@@ -170,7 +170,7 @@ def check_port_is_free(host: str, port: int) -> None:
         except OSError as error:
             raise ConfigError(
                 f"port {port} of {host}: the server can't listen on it: {error.strerror}. "
-                f"Set {BIND_TO_PORT} to another port"
+                f"Give it another --port, or set {BIND_TO_PORT}"
             ) from None
 
 

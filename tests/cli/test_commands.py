@@ -60,4 +60,4 @@ def test_the_error_for_a_missing_package_names_its_extra(extra: str, arguments: 
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
-    assert line.endswith(f" is not installed: pip install 'recommender[{extra}]'")
+    assert line.endswith(f" is not installed: run pip install '.[{extra}]' in the project's folder")

@@ -154,4 +154,4 @@ def test_the_error_without_optuna_names_the_command_to_install_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert main([]) == 1
-    assert "pip install 'recommender[tune]'" in capsys.readouterr().err
+    assert "pip install '.[tune]'" in capsys.readouterr().err

@@ -142,4 +142,6 @@ train(pd.DataFrame({"user_id": ["a"], "item_id": ["b"], "rating": [1]}))
 
 def test_without_torch_training_says_which_extra_brings_it() -> None:
     result = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], cwd=ROOT, capture_output=True, text=True)
-    assert result.stderr.splitlines()[-1].endswith("torch is not installed: pip install 'recommender[train]'")
+    assert result.stderr.splitlines()[-1].endswith(
+        "torch is not installed: run pip install '.[train]' in the project's folder"
+    )
