@@ -54,6 +54,6 @@ def test_a_job_says_in_a_line_that_its_order_is_worse_than_popularity(
     assert train.main(["--pipeline", "paper", "--embedding_dim", "4"]) == 0
     line = re.search(r"^on the test channel the final order is worse .*$", capsys.readouterr().out, re.MULTILINE)
     assert line is not None
-    assert "its hit rate at 10 is 0.00%, that of popularity 100.00%" in line[0]
+    assert "its hit rate at 10 is 0.00%, the hit rate of popularity is 100.00%" in line[0]
     assert train.main(["--embedding_dim", "4"]) == 0
     assert "is worse than" not in capsys.readouterr().out
