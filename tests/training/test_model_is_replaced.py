@@ -286,4 +286,4 @@ def test_a_network_interface_that_the_host_does_not_have_is_left_to_gloo(
     for interface, chosen in (("ethwe", None), ("lo", "lo")):
         Hosts(Cluster("algo-1", ("algo-1", "algo-2"), interface))._choose_interface()
         assert os.environ.get("GLOO_SOCKET_IFNAME") == chosen
-    assert "network interface 'ethwe': this host has lo" in capfd.readouterr().out
+    assert "network interface 'ethwe' not found: this host has lo" in capfd.readouterr().out
