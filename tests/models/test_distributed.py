@@ -136,7 +136,7 @@ def test_a_host_that_waits_for_another_reacts_to_a_stop_signal(pair: list[Job]) 
     for job in pair:  # the first host and another one
         process = job.start_training(SM_MASTER_PORT=str(free_port()))
         assert process.stdout is not None
-        assert any("waiting for all of" in line for line in process.stdout)
+        assert any("waiting for all hosts" in line for line in process.stdout)
         process.terminate()
         process.communicate(timeout=60)
         assert process.returncode == 143
