@@ -1,4 +1,4 @@
-"""Configuration: layers of values, strict types, ranges. Defaults are in the options class of each value."""
+"""Configuration: layers of values, strict types and ranges. The options classes have the defaults."""
 
 import json
 import math
@@ -12,19 +12,19 @@ from pydantic.fields import FieldInfo
 from recommender.common.messages import first_problem, shown
 from recommender.errors import ConfigError
 
-PYTHON_WORDS = {"True": True, "False": False, "None": None}  # as the SageMaker SDK writes them
-# Keys of the SageMaker toolkits and of hyper-parameter tuning; they are not for this project.
+PYTHON_WORDS = {"True": True, "False": False, "None": None}  # the SageMaker SDK writes values like this
+# The SageMaker toolkits and hyper-parameter tuning add keys with these prefixes. They are not options of this project.
 RESERVED_PREFIXES = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
 
 
 @dataclass(frozen=True)
 class Range:
-    """The range of a hyper-parameter that a search tries.
+    """The range of a hyper-parameter in a search.
 
     Attributes:
-        low: lowest value; a whole number if the hyper-parameter is one.
+        low: lowest value; an int if the hyper-parameter is a whole number.
         high: highest value.
-        logarithmic: whether the scale is logarithmic; else it is linear.
+        logarithmic: whether the scale is logarithmic; otherwise it is linear.
     """
 
     low: float
@@ -33,26 +33,26 @@ class Range:
 
     @property
     def whole(self) -> bool:
-        """Whether the range has whole numbers only."""
+        """Return whether the range has whole numbers only."""
         return isinstance(self.low, int)
 
 
 class Config(BaseModel):
-    """A configuration; every value is checked, with strict types, at construction."""
+    """A configuration. The constructor checks every value, with strict types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    called: ClassVar[str]  # the word for a value in messages
+    called: ClassVar[str]  # messages use this word for a value
     aliases: ClassVar[Mapping[str, str]] = {}  # another spelling of a name -> the name
 
     @classmethod
     def from_layers(cls, layers: Iterable[tuple[str, Mapping[str, object]]]) -> Self:
-        """Return the configuration of layers `(source, values)`; later layers override earlier ones.
+        """Return the configuration of layers `(source, values)`. Later layers override earlier ones.
 
-        All values of SageMaker are strings. A string is decoded if it is JSON ("10", "0.5", "true") and kept
-        otherwise, as in the SageMaker training toolkit (contract T20). Reserved keys are ignored (T19).
+        SageMaker passes all values as strings. A string that is JSON ("10", "0.5", "true") is decoded; any other string
+        stays as it is. The SageMaker training toolkit does the same (contract T20). Reserved keys are ignored (T19).
 
         Raises:
-            ConfigError: a name is unknown or given twice, or a value is of the wrong type or out of range; the
+            ConfigError: a name is unknown or given twice, or a value has the wrong type or is out of range. The
                 message names the source.
         """
         values: dict[str, object] = {}
@@ -64,19 +64,19 @@ class Config(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             name, message = first_problem(error, cls)
-            if not name:  # of several together
-                everywhere = ", ".join(dict.fromkeys(sources.values()))
-                raise ConfigError(f"{everywhere}: {cls.called}s: {message}") from None
+            if not name:  # the problem is a combination of values
+                all_sources = ", ".join(dict.fromkeys(sources.values()))
+                raise ConfigError(f"{all_sources}: {cls.called}s: {message}") from None
             raise ConfigError(f"{sources[name]}: {cls.called} {shown(name)}: {message}") from None
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, object], source: str) -> Self:
-        """Return the configuration that `values` from one source describe; see `from_layers`."""
+        """Return the configuration with `values` from one source; see `from_layers`."""
         return cls.from_layers([(source, values)])
 
     @classmethod
     def _by_name(cls, source: str, layer: Mapping[str, object]) -> dict[str, object]:
-        """Return the values of a layer without reserved keys, with aliases replaced by their names."""
+        """Return the values of a layer by name, without reserved keys. Replace aliases by their names."""
         values: dict[str, object] = {}
         for given, value in layer.items():
             name = cls.aliases.get(given, given)
@@ -89,7 +89,7 @@ class Config(BaseModel):
 
 
 def words_of(field: FieldInfo) -> list[str]:
-    """Return the words that a field accepts; none if it is a number or free text."""
+    """Return the words that a field accepts; an empty list for a number or free text."""
     if field.annotation is bool:
         return ["true", "false"]
     return [word for word in get_args(field.annotation) if isinstance(word, str)]
@@ -103,7 +103,7 @@ def joined(value: object) -> object:
 
 
 def as_written(value: object) -> str:
-    """Return a value of a configuration as a user writes it; '' for none."""
+    """Return a value of a configuration as a user writes it; '' for None."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -118,5 +118,5 @@ def _decode(value: object) -> object:
         decoded = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    # "1e400" is JSON and infinite; a message about the string the user wrote is clearer.
+    # "1e400" is JSON for infinity. Keep the string: the error message then shows what the user wrote.
     return value if isinstance(decoded, float) and not math.isfinite(decoded) else decoded

@@ -1,4 +1,4 @@
-"""The hyper-parameters of a training job: those of the registered sources and features, and of the job itself."""
+"""The hyper-parameters of a training job: the options of the job and of all registered sources and features."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -25,36 +25,36 @@ check_shown([*SOURCES.values(), *(feature for feature in FEATURES.values() if no
 
 
 def default_sources(role: Role) -> str:
-    """Return the names of the sources that have this role by default, separated by commas."""
+    """Return the names of the sources with this role by default, separated by commas."""
     return ",".join(name for name, source in SOURCES.items() if role in source.default_roles)
 
 
 class JobOptions(EventOptions):
-    """The options of the job itself; `TrainConfig` has those of all components as well."""
+    """The options of the job itself. `TrainConfig` also has those of all components."""
 
     pipeline: Literal["auto", "paper"] = Field(
         "auto",
-        description="auto: several sources and a learned ranking, chosen on validation data; paper: candidates by "
-        "predicted rating, reranked by titles",
+        description="auto: several sources and a learned ranking, chosen on held-out events; paper: candidates by "
+        "predicted rating, reranked by title similarity",
     )
     candidate_sources: str | None = Field(
         None,
-        description="sources whose candidates are ranked, separated by commas; by default "
+        description="sources that propose candidates, separated by commas; by default "
         f"{default_sources(Role.CANDIDATES)} (auto) or {default_sources(Role.PAPER)} (paper)",
     )
     scored_sources: str | None = Field(
         None,
-        description="auto: sources that score the candidates of the others and propose none, separated by commas; "
-        "their part of a request is faster",
+        description="auto: sources that only score the candidates of other sources, separated by commas; this is "
+        "faster than proposing candidates",
     )
     fallback_sources: str = Field(
         default_sources(Role.FALLBACK),
-        description="sources for users that the candidate sources do not know, separated by commas; the first with "
-        "items is used",
+        description="sources for users unknown to the candidate sources, separated by commas; uses the first one that "
+        "has items",
     )
-    report: bool = Field(True, description="also write report.html, which changes nothing of the model")
+    report: bool = Field(True, description="write report.html, too; the model does not depend on it")
 
-    owners: ClassVar[Mapping[str, tuple[str, str]]] = {}  # hyper-parameter -> name and option of its component
+    owners: ClassVar[Mapping[str, tuple[str, str]]] = {}  # hyper-parameter -> component name and option name
 
     _joined_names = field_validator("candidate_sources", "scored_sources", "fallback_sources", mode="before")(joined)
 
@@ -69,7 +69,7 @@ class JobOptions(EventOptions):
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"expected some of {', '.join(SOURCES)}, separated by commas{meant}")
         if len(set(names)) < len(names):
-            raise ValueError("expected each source once")
+            raise ValueError("expected each source once, without repeats")
         return ",".join(names)
 
     @model_validator(mode="after")
@@ -86,7 +86,7 @@ class JobOptions(EventOptions):
         return self
 
     def of(self, options: type[O]) -> O:
-        """Return the options of a component, by their class, with defaults for unset ones."""
+        """Return the options of the component with this options class. Options that are not set have defaults."""
         values = {name: getattr(self, name) for name in SharedOptions.model_fields if name in self.model_fields_set}
         for hyperparameter, (component, option) in self.owners.items():
             if COMPONENTS[component].Options is options and hyperparameter in self.model_fields_set:
@@ -95,7 +95,7 @@ class JobOptions(EventOptions):
 
     @property
     def source_names(self) -> list[str]:
-        """The candidate sources, in the order of the configuration."""
+        """Return the candidate sources, in the order of the configuration."""
         if self.candidate_sources is not None:
             return self.candidate_sources.split(",")
         role = Role.PAPER if self.pipeline == "paper" else Role.CANDIDATES
@@ -104,55 +104,55 @@ class JobOptions(EventOptions):
 
     @property
     def scored_names(self) -> list[str]:
-        """The sources that score candidates and propose none."""
+        """Return the sources that only score candidates."""
         return [] if self.scored_sources is None else self.scored_sources.split(",")
 
     @property
     def fallback_names(self) -> list[str]:
-        """The fallback sources, in their order."""
+        """Return the fallback sources, in the order of the configuration."""
         return self.fallback_sources.split(",")
 
     @property
     def components(self) -> dict[str, type[Component]]:
-        """The components in use, by name: sources in their order, then features."""
+        """Return the components in use, by name: first the sources, then the features."""
         return {**self.sources, **self.features}
 
     @property
     def sources(self) -> dict[str, type[Source]]:
-        """The sources in use, by name."""
+        """Return the sources in use, by name."""
         names = dict.fromkeys([*self.source_names, *self.scored_names, *self.fallback_names])
         return {name: SOURCES[name] for name in names}
 
     @property
     def features(self) -> dict[str, type[Feature]]:
-        """The features in use, by name."""
+        """Return the features in use, by name."""
         is_paper = self.pipeline == "paper"
         return {name: feature for name, feature in FEATURES.items() if is_paper or not feature.only_paper}
 
     @property
     def of_model(self) -> dict[str, Any]:
-        """The hyper-parameters that determine the model, by name."""
+        """Return the hyper-parameters that determine the model, by name."""
         return self.model_dump(exclude={"report"})
 
     @property
     def unused(self) -> set[str]:
-        """The hyper-parameters without an effect: of unused components, or because of other values."""
+        """Return the hyper-parameters without an effect, because of unused components or of other values."""
         others = {name for name, (component, _) in self.owners.items() if component not in self.components}
         if self.pipeline == "auto":
             others |= {feature.hyperparameter("weight") for feature in self.features.values()}
         else:
             others.add("scored_sources")
-        return others.union(*(self._named(component, self.of(component.Options).unused)
+        return others.union(*(self._names(component, self.of(component.Options).unused)
                               for component in self.components.values()))  # fmt: skip
 
     @property
     def without_effect(self) -> list[str]:
-        """The hyper-parameters that were set and have no effect."""
+        """Return the hyper-parameters that the user set and that have no effect."""
         return sorted(self.unused & self.model_fields_set)
 
     @property
     def search_space(self) -> dict[str, Range]:
-        """The search ranges of the components in use, without hyper-parameters that were set."""
+        """Return the search ranges of the components in use, without hyper-parameters that the user set."""
         return {
             component.hyperparameter(option): values
             for component in self.components.values()
@@ -160,12 +160,12 @@ class JobOptions(EventOptions):
         }
 
     @staticmethod
-    def _named(component: type[Component], options: set[str]) -> Iterator[str]:
+    def _names(component: type[Component], options: set[str]) -> Iterator[str]:
         return map(component.hyperparameter, options)
 
 
-def assembled() -> type[JobOptions]:
-    """Return `JobOptions` with a field for each option of each component, and its aliases.
+def with_component_options() -> type[JobOptions]:
+    """Return `JobOptions` with a field, and aliases, for each option of each component.
 
     Raises:
         TypeError: two components have a hyper-parameter with the same name.
@@ -177,7 +177,7 @@ def assembled() -> type[JobOptions]:
         for option in component.own_options():
             name = component.hyperparameter(option)
             if name in fields or name in JobOptions.model_fields:
-                raise TypeError(f"{component.name}: the hyper-parameter {name} is taken")
+                raise TypeError(f"{component.name}: the hyper-parameter {name} already exists: rename the option")
             field = component.Options.model_fields[option]
             fields[name], owners[name] = (field.annotation, field), (component.name, option)
             if name != f"{component.name}_{option}":
@@ -188,6 +188,6 @@ def assembled() -> type[JobOptions]:
 
 
 if TYPE_CHECKING:
-    TrainConfig = JobOptions  # a component reads its own options, which are typed: see `of`
+    TrainConfig = JobOptions  # code reads a component's options by `of`, which is typed
 else:
-    TrainConfig = assembled()
+    TrainConfig = with_component_options()

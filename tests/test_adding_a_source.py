@@ -103,7 +103,9 @@ def test_its_option_is_chosen_unless_it_is_set(house: House, job: Job) -> None:
     options = ["--base-dir", str(other.base_dir), "--candidate_sources", "newest"]
     result = house.run("recommender", "train", *options)
     assert result.returncode == 0, result.stderr
-    assert re.search(r"newest: chosen of 3 on \d+ held-out events: --newest_min_events [125]$", result.stdout, re.M)
+    assert re.search(
+        r"newest: best of 3 settings on \d+ held-out events: --newest_min_events [125]$", result.stdout, re.M
+    )
     result = house.run("recommender", "train", *options, "--newest_min_events", "2")
     assert "newest: chosen" not in result.stdout
 

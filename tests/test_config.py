@@ -10,13 +10,13 @@ from recommender.hyperparameters import TrainConfig
 from recommender.models.options import SEARCH_SPACE, FactorizationOptions
 
 
-def test_strings_as_sagemaker_writes_them_are_converted() -> None:
+def test_strings_from_sagemaker_are_converted() -> None:
     config = TrainConfig.from_hyperparameters({"embedding_dim": "20", "regularization": "0.5", "seed": "3"}, "hp")
     options = config.of(FactorizationOptions)
     assert (options.embedding_dim, options.regularization, options.seed) == (20, 0.5, 3)
 
 
-def test_plain_json_values_are_taken_as_they_are() -> None:
+def test_values_that_are_not_strings_are_accepted() -> None:
     assert (
         TrainConfig.from_hyperparameters({"regularization": 4, "max_sweeps": 2}, "hp")
         .of(FactorizationOptions)
@@ -26,7 +26,7 @@ def test_plain_json_values_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("prefix", RESERVED_PREFIXES)
-def test_keys_reserved_for_others_are_ignored(prefix: str) -> None:
+def test_reserved_keys_are_ignored(prefix: str) -> None:
     assert TrainConfig.from_hyperparameters({prefix + "_x": "anything"}, "hp") == TrainConfig()
 
 
@@ -53,7 +53,7 @@ def test_keys_reserved_for_others_are_ignored(prefix: str) -> None:
         ({"rating_min": "5"}, ["rating_min must be below rating_max", "5"]),
     ],
 )
-def test_an_error_names_the_file_the_hyper_parameter_and_what_was_expected(
+def test_an_error_names_the_file_the_hyper_parameter_and_the_expected_values(
     values: dict[str, str], expected: list[str]
 ) -> None:
     with pytest.raises(ConfigError) as error:
@@ -65,7 +65,7 @@ def test_an_error_names_the_file_the_hyper_parameter_and_what_was_expected(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(TrainConfig.model_fields)), st.text(max_size=20)))
-def test_any_strings_are_a_configuration_or_a_config_error(values: dict[str, str]) -> None:
+def test_any_strings_give_a_configuration_or_a_config_error(values: dict[str, str]) -> None:
     config = None
     try:
         config = TrainConfig.from_hyperparameters(values, "hp")
@@ -85,7 +85,7 @@ def test_words_may_come_with_or_without_quotes() -> None:
     )
 
 
-def test_what_was_set_in_vain_is_known() -> None:
+def test_hyper_parameters_that_are_set_without_effect_are_listed() -> None:
     values = {"solver": "adam", "max_sweeps": "3", "item_bias_regularization": "1", "batch_size": "7", "seed": "1"}
     config = TrainConfig.from_hyperparameters(values, "hp")
     assert config.without_effect == ["item_bias_regularization", "max_sweeps"]
@@ -99,9 +99,7 @@ def test_what_was_set_in_vain_is_known() -> None:
         for name in TrainConfig.from_hyperparameters({"solver": solver}, "test").search_space
     ],
 )
-def test_every_bound_of_a_search_is_a_value_of_the_hyper_parameter_and_its_default_lies_between(
-    solver: str, name: str
-) -> None:
+def test_the_bounds_of_a_search_range_are_valid_and_the_default_lies_between_them(solver: str, name: str) -> None:
     values = TrainConfig.from_hyperparameters({"solver": solver}, "test").search_space[name]
     default = TrainConfig.model_fields[name].default
     assert values.low < default < values.high
@@ -121,7 +119,9 @@ def test_every_bound_of_a_search_is_a_value_of_the_hyper_parameter_and_its_defau
         ({"solver": "adam", "model": "sigmoid"}, {"embedding_dim", "learning_rate", "weight_decay", "batch_size"}),
     ],
 )
-def test_a_search_tries_what_has_an_effect_and_was_not_set(given: dict[str, object], searched: set[str]) -> None:
+def test_a_search_tries_hyper_parameters_that_have_an_effect_and_are_not_set(
+    given: dict[str, object], searched: set[str]
+) -> None:
     given = {"pipeline": "paper", **given}
     space = TrainConfig.from_hyperparameters(given, "test").search_space
     assert space.keys() == searched

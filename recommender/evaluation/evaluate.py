@@ -25,12 +25,12 @@ Ranks = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Order:
-    """One order of the items, as it was made for each user of a test channel.
+    """One order of the items for each user of a test channel, as positions of the test items and metrics.
 
     Attributes:
         rank: (n,), the position of each row's item, from 0, or `NOT_RANKED`.
-        coverage: share of the catalogue that is among the first `LISTED` items of any user.
-        gini: inequality of the numbers of users that have an item among the first `LISTED`, 0 to 1.
+        coverage: share of the catalogue among the first `LISTED` items of all users.
+        gini: inequality of items, 0 to 1, by the number of users with the item among their first `LISTED`.
         novelty: mean self-information of the first `LISTED` items, in bits.
     """
 
@@ -41,11 +41,11 @@ class Order:
 
     @property
     def rankings(self) -> Rankings:
-        """The positions of the rows' items among the first `DEPTH`."""
+        """Return the positions of the rows' items among the first `DEPTH`."""
         return Rankings.of_ranks(self.rank, DEPTH)
 
     def metrics(self, prefix: str) -> Metrics:
-        """Return hit rate, NDCG and MRR at each of `CUTS`, and coverage, Gini index and novelty, by their names."""
+        """Return hit rate, NDCG and MRR at each of `CUTS`, then coverage, Gini index and novelty, by name."""
         found = self.rankings
         accuracy = {"hit_rate": found.hit_rate, "ndcg": found.ndcg, "mrr": found.reciprocal_rank}
         diversity = {name: getattr(self, name) for name in ("coverage", "gini", "novelty")}
@@ -60,13 +60,13 @@ class Rows:
     """The rows of a test channel with their measurements.
 
     Attributes:
-        test: as `channels.read_events` returns it.
-        user_num, item_num: (n,) int64; -1 if the model does not know them.
-        predicted: (n,) float64, not clipped; None if no source predicts ratings.
+        test: the rows, from `channels.read_events`.
+        user_num, item_num: (n,) int64; -1 for a user or item that the model does not know.
+        predicted: predicted ratings, (n,) float64, not clipped; None if no source predicts ratings.
         final: the final order.
-        candidates: the order of the candidates before they are ranked.
-        sources: the order of each source that proposes anything, by its name.
-        others: the final orders of other recommenders, by their names.
+        candidates: the order of the candidates before the ranking.
+        sources: the order of each source that proposes items, by name.
+        others: the final orders of other recommenders, by name.
     """
 
     test: pd.DataFrame
@@ -83,19 +83,19 @@ class Rows:
 
     @property
     def rating(self) -> NDArray[np.float64] | None:
-        """The actual ratings, (n,) float64; None without ratings."""
+        """Return the actual ratings, (n,) float64; None without ratings."""
         return self.test["rating"].to_numpy(np.float64) if "rating" in self.test else None
 
     @property
     def squared_error(self) -> NDArray[np.float64] | None:
-        """The squared error of each prediction, (n,) float64; None without predictions or ratings."""
+        """Return the squared error of each prediction, (n,) float64; None without predictions or ratings."""
         predicted, rating = self.predicted, self.rating
         return None if predicted is None or rating is None else (predicted - rating) ** 2
 
     def metrics(self) -> Metrics:
         """Return the metrics of metrics.json.
 
-        `test_*` measure the final order, `<source>_*` each source alone, and `<name>_*` each other recommender.
+        `test_*` measure the final order, `<source>_*` a source alone, and `<name>_*` another recommender.
         """
         final = self.final.rankings
         hits, gain = mean_estimate(final.hit_rate(10)), mean_estimate(final.ndcg(10))
@@ -113,7 +113,7 @@ class Rows:
 
     @property
     def warning(self) -> str | None:
-        """A sentence if the final order finds fewer items among its first 10 than popularity, beyond noise."""
+        """Return a warning if the final order has a lower hit rate at 10 than popularity, beyond noise; else None."""
         popular = self.sources.get(Popularity.name)
         if popular is None:
             return None
@@ -121,8 +121,8 @@ class Rows:
         if mean_estimate(ours - theirs).high >= 0:
             return None
         return (
-            f"on the test channel the final order is worse than {Popularity.name} alone: its hit rate at 10 is "
-            f"{ours.mean():.2%}, that of {Popularity.name} {theirs.mean():.2%}; the difference is beyond noise"
+            f"on the test channel the final order is worse than {Popularity.name} alone, beyond noise: its hit rate at "
+            f"10 is {ours.mean():.2%}, the hit rate of {Popularity.name} is {theirs.mean():.2%}"
         )
 
     def _rmse(self) -> Metrics:
@@ -133,7 +133,7 @@ class Rows:
 
 
 def rmse_of_squares(squared_error: NDArray[np.float64]) -> Estimate:
-    """Return the root of the mean of squared errors, with its interval."""
+    """Return the square root of the mean squared error, with its interval."""
     mean = mean_estimate(squared_error)
     return Estimate(float(np.sqrt(np.mean(squared_error))), mean.low**0.5, mean.high**0.5)
 
@@ -144,16 +144,16 @@ def evaluate(
     progress: Progress = iter,
     others: Mapping[str, Recommender] | None = None,
 ) -> Rows:
-    """Measure on every row of `test`, over the whole catalogue, unknown users and items included.
+    """Measure on every row of `test`, over the whole catalogue, including unknown users and items.
 
-    A row counts as a miss if the model does not know its item, or if the item is in the user's own history
-    (which is left out of the recommendations). Each user makes one request, at the time of the user's first row.
+    A row counts as a miss if the model does not know its item. It also does if the item is in the user's history,
+    because recommendations leave out the history. There is one request per user, at the time of the user's first row.
 
     Args:
         recommender: a loaded model.
-        test: as `channels.read_events` returns it.
+        test: the rows, from `channels.read_events`.
         progress: wraps the iteration over the users.
-        others: recommenders to compare with, by name; their sources are among the model's, and already fitted.
+        others: recommenders to compare with, by name. They use a subset of the model's fitted sources.
     """
     model, others = recommender.model, others or {}
     user_num, item_num = model.users.numbers(test["user_id"]), model.items.numbers(test["item_id"])
@@ -163,7 +163,7 @@ def evaluate(
     ranks = {name: np.full(len(test), NOT_RANKED) for name in names}
     first = {name: np.full((len(rows_of_user), LISTED), NO_ITEM, np.int32) for name in names}
     is_known = np.zeros(len(rows_of_user), bool)
-    with threadpool_limits(1, user_api="blas"):  # more threads would wait for each other in every product
+    with threadpool_limits(1, user_api="blas"):  # several threads would wait for each other in every product
         for place, (user_id, rows, now) in enumerate(progress(_requests(recommender, test, rows_of_user))):
             is_known[place] = user_num[rows[0]] >= 0
             for name, order in recommender.orders(user_id, DEPTH, others, now).items():
@@ -185,13 +185,13 @@ def evaluate(
 
 
 def _proposes_nothing(first: NDArray[np.int32], final: NDArray[np.int32], is_known: NDArray[np.bool_]) -> bool:
-    """Return whether a source has no item for any user with a final order.
+    """Return whether a source has no items for all users with a final order.
 
-    Unknown users count only if there are no others: they get the fallback's items in the place of a source's.
+    Unknown users only count if no user is known, because they get the items of the fallback instead of the source's.
     """
     served = final[:, 0] != NO_ITEM
-    asked = served & is_known if (served & is_known).any() else served
-    return bool(asked.any() and (first[asked] == NO_ITEM).all())
+    counted = served & is_known if (served & is_known).any() else served
+    return bool(counted.any() and (first[counted] == NO_ITEM).all())
 
 
 def _order(rank: Ranks, first: NDArray[np.int32], raters: NDArray[np.int64], num_users: int) -> Order:
@@ -200,7 +200,7 @@ def _order(rank: Ranks, first: NDArray[np.int32], raters: NDArray[np.int64], num
 
 
 def _raters(histories: Histories, num_items: int) -> NDArray[np.int64]:
-    """Return the number of users who have each item in their history, (num_items,) int64; O(n log n)."""
+    """Return, for each item, the number of users with the item in their history, (num_items,) int64. O(n log n)."""
     user_num = np.repeat(np.arange(len(histories.offsets) - 1), np.diff(histories.offsets))
     pairs = np.unique(user_num * num_items + histories.item_num)
     return np.bincount(pairs % num_items, minlength=num_items)
@@ -209,9 +209,9 @@ def _raters(histories: Histories, num_items: int) -> NDArray[np.int64]:
 def _requests(
     recommender: Recommender, test: pd.DataFrame, rows_of_user: Mapping[Any, Any]
 ) -> list[tuple[str, Any, int | None]]:
-    """Return each user with the rows and the time of the request, by time: requests of one time share work.
+    """Return user, rows and time of each request, sorted by time, because requests at the same time share work.
 
-    The time is unknown unless the train and the test channel have timestamps; see `Recommender.orders`.
+    The time is None unless both the train and the test channel have timestamps; see `Recommender.orders`.
     """
     users, histories = recommender.model.users, recommender.model.histories
     times: list[int | None] = [None] * len(test)

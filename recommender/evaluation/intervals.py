@@ -1,4 +1,4 @@
-"""Estimates: a value and its 95 % percentile bootstrap interval. The same values give the same interval."""
+"""Estimates: values with a 95 % percentile bootstrap interval. The same values always give the same interval."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ class Estimate:
 
 
 def estimate(statistic: Statistic, num_rows: int, numbers_per_row: int = 1) -> Estimate:
-    """Return the statistic of all rows, and its interval over resampled rows.
+    """Return the statistic of all rows and its interval over resampled rows.
 
-    O(resamples x rows x numbers_per_row) time, in batches of `NUMBERS_AT_ONCE` numbers.
+    The time is O(resamples x rows x numbers_per_row), in batches of `NUMBERS_AT_ONCE` numbers.
     """
     rows = np.arange(num_rows)
     value = float(statistic(rows))
     if num_rows < 2:
         return Estimate(value, value, value)
-    from scipy.stats import bootstrap  # nearly a second
+    from scipy.stats import bootstrap  # this import takes nearly a second
 
     found = bootstrap(
         (rows,),
@@ -46,7 +46,7 @@ def estimate(statistic: Statistic, num_rows: int, numbers_per_row: int = 1) -> E
 
 
 def mean_estimate(values: NDArray[np.floating]) -> Estimate:
-    """Return the mean of values and its interval; for row-wise differences it is that of a paired comparison."""
+    """Return the mean of values and its interval. With differences of two models per row, compare them in pairs."""
     if len(values) < 2 or np.ptp(values) == 0:
         return Estimate(float(values.mean()), float(values.mean()), float(values.mean()))
     return estimate(lambda rows: np.asarray(values[rows].mean(axis=-1)), len(values))

@@ -1,14 +1,14 @@
-"""The names of an evaluation's metrics; no pandas here, since launching a job imports this module."""
+"""The names of an evaluation's metrics. Launching a job imports this module, so it does not import pandas."""
 
 from collections.abc import Iterable
 
-DEPTH = 100  # recommendations among which a test item is searched
-CUTS = (5, 10, DEPTH)  # of hit rate, NDCG and MRR
-LISTED = 10  # recommendations whose coverage, Gini index and novelty are measured
-FINAL, PAPER = "test", "paper"  # prefixes of the metrics of the final order, and of the paper's pipeline
+DEPTH = 100  # number of recommendations per test item; an item below them counts as a miss
+CUTS = (5, 10, DEPTH)  # the k of hit rate, NDCG and MRR
+LISTED = 10  # number of recommendations for coverage, Gini index and novelty
+FINAL, PAPER = "test", "paper"  # prefixes of the metrics of the final order and of the paper's pipeline
 NUM_TARGETS = "num_targets"
 
-# The metrics of an order of the items, those that say most first.
+# The metrics of an order of the items, the most informative first.
 OF_ORDER = (
     *("hit_rate_at_10", "ndcg_at_10", "hit_rate_at_100", "mrr_at_10", "hit_rate_at_5", "ndcg_at_100"),
     *("coverage_at_10", "gini_at_10", "novelty_at_10", "ndcg_at_5", "mrr_at_5", "mrr_at_100"),
@@ -16,10 +16,10 @@ OF_ORDER = (
 
 
 def metric_names(orders: Iterable[str]) -> list[str]:
-    """Return the metrics that an evaluation prints, without intervals and counts, those that say most first.
+    """Return the names of an evaluation's metrics, without intervals and counts, the most informative first.
 
     Args:
-        orders: the prefixes of the metrics of other orders than the final one.
+        orders: prefixes of the metrics of all orders but the final one.
     """
     others = list(orders)
     return [
@@ -30,5 +30,5 @@ def metric_names(orders: Iterable[str]) -> list[str]:
 
 
 def validation_name(order: str) -> str:
-    """Return the metric of an order on the held-out targets inside the training data: `final` or a source."""
+    """Return the name of the metric of `final` or a source on held-out targets inside the training data."""
     return f"validation_{order}_ndcg_at_{DEPTH}"

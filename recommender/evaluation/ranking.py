@@ -1,8 +1,8 @@
-"""Metrics of recommendations over the full catalogue, of any recommender: no sampled negatives.
+"""Metrics of the recommendations of any recommender, over the full catalogue: no sampled negatives.
 
 Recommendations are item numbers, `(n, depth)` int64, best first, padded with -1. Relevant items are one array of item
-numbers for each of the n users, held out from the data that the recommender was fitted to. Accuracy metrics have one
-value per user, so that their mean has an interval and two recommenders are compared user by user.
+numbers per user. They were held out from the data that the recommender was fitted to. Accuracy metrics have one
+value per user. So their mean has an interval, and two recommenders can be compared user by user.
 
 Source: trec_eval (Success, P, recall, ndcg_cut, map_cut, recip_rank), with binary relevance. Novelty is mean
 self-information (Vargas and Castells 2011), in bits.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recommender.evaluation.intervals import Estimate, mean_estimate
 
-NO_ITEM = -1  # no item
+NO_ITEM = -1  # padding of recommendations
 NOT_RANKED = np.iinfo(np.int64).max  # the rank of an item that is not recommended
 Items = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -27,8 +27,8 @@ class Rankings:
     """The positions of the relevant items among the recommendations.
 
     Attributes:
-        hits: (n, depth) bool, whether the item at that position is relevant to that user.
-        relevant_count: (n,) int64, relevant items of each user, at least one.
+        hits: (n, depth) bool, whether the item at this position is relevant for this user.
+        relevant_count: (n,) int64, number of relevant items of each user, at least one.
     """
 
     hits: NDArray[np.bool_]
@@ -39,28 +39,28 @@ class Rankings:
         """Build from recommendations and relevant items.
 
         Raises:
-            ValueError: the numbers of users differ or are 0, items are not numbers, a user has no relevant items, or
-                an item is recommended to a user twice.
+            ValueError: the numbers of users differ or are 0, items are not integers, a user has no relevant items, or
+                a user gets an item twice.
         """
         if not len(recommended):
             raise ValueError("recommended: expected at least one user, got none: is the test part of the split empty?")
         if not np.issubdtype(recommended.dtype, np.integer):
-            raise ValueError(f"recommended: expected numbers of items, got {recommended.dtype}")
+            raise ValueError(f"recommended: expected item numbers (integers), got {recommended.dtype}")
         if len(recommended) != len(relevant):
             raise ValueError(f"relevant: expected one array for each of {len(recommended)} users, got {len(relevant)}")
         counts = np.array([len(np.unique(items)) for items in relevant], np.int64)
         if (counts == 0).any():
-            raise ValueError(f"relevant: expected at least one item of every user, user {counts.argmin()} has none")
+            raise ValueError(f"relevant: expected at least one item for every user, user {counts.argmin()} has none")
         ordered = np.sort(recommended, axis=1)
         twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NO_ITEM)).any(axis=1)
         if twice.any():
-            raise ValueError(f"recommended: expected each item once, user {twice.argmax()} has one twice")
+            raise ValueError(f"recommended: expected different items, user {twice.argmax()} has an item twice")
         hits = [np.isin(row, items) & (row != NO_ITEM) for row, items in zip(recommended, relevant, strict=True)]
         return cls(np.array(hits, bool).reshape(recommended.shape), counts)
 
     @classmethod
     def of_ranks(cls, rank: NDArray[np.int64], depth: int) -> "Rankings":
-        """Build from the position of the one relevant item of each event, (n,), from 0, or `NOT_RANKED`."""
+        """Build from the position of each event's single relevant item, (n,), from 0, or `NOT_RANKED`."""
         hits = np.zeros((len(rank), depth), bool)
         found = np.flatnonzero(rank < depth)
         hits[found, rank[found]] = True
@@ -71,11 +71,11 @@ class Rankings:
         return np.asarray(self.hits[:, :k].any(axis=1), np.float64)
 
     def precision(self, k: int) -> Values:
-        """Return the number of relevant items among the first k, as a share of k."""
+        """Return the share of relevant items among the first k."""
         return np.asarray(self.hits[:, :k].sum(axis=1) / k)
 
     def recall(self, k: int) -> Values:
-        """Return the number of relevant items among the first k, as a share of all relevant items."""
+        """Return the share of all relevant items that is among the first k."""
         return np.asarray(self.hits[:, :k].sum(axis=1) / self.relevant_count)
 
     def ndcg(self, k: int) -> Values:
@@ -86,7 +86,7 @@ class Rankings:
         return np.asarray(hits @ gains[: hits.shape[1]] / best)
 
     def average_precision(self, k: int) -> Values:
-        """Return the mean over the relevant items of the precision at their position; 0 for those after k."""
+        """Return the mean, over the relevant items, of the precision at their position; 0 for items after k."""
         hits = self.hits[:, :k]
         precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
         return (hits * precision).sum(axis=1) / self.relevant_count
@@ -108,7 +108,7 @@ ACCURACY = {
 
 
 def accuracy(recommended: Items, relevant: Sequence[Items], k: int) -> dict[str, Estimate]:
-    """Return every metric of `ACCURACY` at k, with its interval.
+    """Return every metric of `ACCURACY` at k with its interval.
 
     Raises:
         ValueError: see `Rankings.of`.
@@ -118,14 +118,16 @@ def accuracy(recommended: Items, relevant: Sequence[Items], k: int) -> dict[str,
 
 
 def coverage(recommended: NDArray[np.integer], item_count: int) -> float:
-    """Return the share of the catalogue that is recommended to any user; raise ValueError for an unknown item."""
+    """Return the share of the catalogue that at least one user gets. Raise ValueError if `item_count` is too small."""
     if recommended.max(initial=NO_ITEM) >= item_count:
-        raise ValueError(f"item_count: expected more than the item number {recommended.max()}, got {item_count}")
+        raise ValueError(
+            f"item_count: expected more than the largest item number {recommended.max()}, got {item_count}"
+        )
     return len(np.unique(recommended[recommended != NO_ITEM])) / item_count
 
 
 def gini(recommended: NDArray[np.integer], item_count: int) -> float:
-    """Return the inequality of recommendations over items: 0 if equal, 1 if one item (of many) gets all of them."""
+    """Return the inequality of recommendations over items: 0 if all get equally many, near 1 if one gets all."""
     shown = np.sort(np.bincount(recommended[recommended != NO_ITEM], minlength=item_count))
     if not shown.any():
         return 0.0
@@ -134,7 +136,7 @@ def gini(recommended: NDArray[np.integer], item_count: int) -> float:
 
 
 def novelty(recommended: NDArray[np.integer], ratings_of_item: NDArray[np.int64], user_count: int) -> float:
-    """Return the mean of -log2(share of users who rated the item), in bits; an item without raters counts as one."""
+    """Return the mean of -log2(share of users who rated the item), in bits. An item without raters counts one rater."""
     items = recommended[recommended != NO_ITEM]
     share = np.maximum(ratings_of_item[items], 1) / user_count
     return float(-np.log2(share).mean()) if len(items) else 0.0
@@ -147,6 +149,6 @@ def mean_popularity(recommended: Items, ratings_of_item: NDArray[np.int64]) -> f
 
 
 def ranks_in(order: Items, item_num: Items) -> Items:
-    """Return the position of each item in an order of items, (len(item_num),), from 0; `NOT_RANKED` if absent."""
+    """Return the position of each item in an order, (len(item_num),), from 0; `NOT_RANKED` if it is absent."""
     found = {number: position for position, number in enumerate(order.tolist())}
     return np.array([found.get(number, NOT_RANKED) for number in item_num.tolist()], np.int64)

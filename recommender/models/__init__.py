@@ -1,1 +1,1 @@
-"""Interactions -> factors, with torch; `factors` does not import torch, since serving shares it."""
+"""Interactions -> fitted models, with torch. `factors` does not import torch, because the server uses it too."""

@@ -1,15 +1,19 @@
-"""The paper's recipe: mini-batches of ratings, mean squared error, Adam; but a step updates the batch's rows only.
+"""The paper's recipe: mini-batches of ratings, mean squared error, Adam. But a step only updates the batch's rows.
 
-The paper's loop lets torch update whole tables at each step, 62,185 rows for a batch of 128 ratings. Here a
-batch gathers its own rows, computes their gradient by autograd and writes them back. An epoch costs
-O(num_ratings x embedding_dim) and nothing that grows with the tables.
+In the paper's loop torch updates whole tables at each step: 62,185 rows for a batch of 128 ratings. Here a batch
+gathers its rows, computes their gradient by autograd and writes them back. An epoch costs
+O(num_ratings x embedding_dim). The cost does not grow with the tables.
 
-This changes results as well as time (measurements: docs/experiments.md). With dense updates a row keeps moving
-while it is in no batch. The momentum of its last batch moves it by about 30 steps of the learning rate in all.
-Weight decay moves it too: Adam normalises it to steps of up to the learning rate, however small the weight. Here a
-row outside of the batch does not move, and weight decay acts on the rows of the batch. The bias correction counts
-a row's own updates, not all batches. So each rating moves a row less, and the defaults of learning rate and weight
-decay are larger than the paper's 0.001 and 0.00001.
+This changes the results as well as the time (measurements: docs/experiments.md):
+
+- With dense updates a row also moves while it is in no batch. The momentum of its last batch moves it by about
+  30 steps of the learning rate in all. Weight decay moves it too: Adam normalises it to steps of up to the
+  learning rate, however small the weight.
+- Here a row outside the batch does not move. Weight decay acts on the rows of the batch. The bias correction counts
+  a row's own updates, not all batches.
+
+So each rating moves a row less. The default learning rate and weight decay are therefore larger than the paper's
+0.001 and 0.00001.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,21 +32,21 @@ from recommender.models.iteration import Iteration, Start
 from recommender.models.options import FactorizationOptions
 from recommender.models.parallel import one_thread_for_small
 
-# The paper's own code; beta and epsilon are Adam's usual ones (Kingma and Ba 2015, algorithm 1).
+# As in the paper's code. Beta and epsilon are Adam's usual ones (Kingma and Ba 2015, algorithm 1).
 INITIAL_STD = 0.01
 EPOCHS_PER_HALVING = 20
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-SMALL_BATCH = 1_000_000  # ratings x embedding size that one thread handles
+SMALL_BATCH = 1_000_000  # ratings x embedding size; a smaller batch uses one thread
 
 
 @dataclass(frozen=True)
 class AdamTable:
-    """A parameter with its moments.
+    """A parameter and its moments.
 
     Attributes:
-        values: the parameter, (num_rows, ...), changed in place.
-        mean, square: running means of gradient and squared gradient, of the same shape.
+        values: the parameter, (num_rows, ...); updated in place.
+        mean, square: running means of the gradient and the squared gradient, with the same shape.
         updates: (num_rows,) float32, the number of updates of each row.
     """
 
@@ -53,11 +57,11 @@ class AdamTable:
 
     @classmethod
     def of(cls, values: Tensor) -> "AdamTable":
-        """Return a table without updates so far."""
+        """Return a table without updates."""
         return cls(values, torch.zeros_like(values), torch.zeros_like(values), torch.zeros(len(values)))
 
     def update(self, row: Tensor, gradient: Tensor, learning_rate: float, weight_decay: float) -> None:
-        """Take one Adam step on distinct rows; like torch's Adam, add the weight decay to the gradient."""
+        """Take one Adam step on distinct rows. Add the weight decay to the gradient, as torch's Adam does."""
         values = self.values.index_select(0, row)
         gradient = gradient.add(values, alpha=weight_decay)
         mean = self.mean.index_select(0, row).lerp_(gradient, 1 - BETA1)
@@ -76,14 +80,14 @@ def epochs(
 ) -> Iterator[Iteration]:
     """Yield the state after every epoch, without end. The next epoch updates the yielded tensors in place.
 
-    Every epoch uses each rating once, in an order that depends on seed and epoch only. The learning
+    Every epoch uses each rating once. The order depends only on the seed and the epoch. The learning
     rate is halved every 20 epochs. The same seed, data and thread count give the same bytes.
 
     Args:
         data: the ratings.
         config: the hyper-parameters.
-        start: resume from here.
-        hosts: the hosts that share each batch's gradient, all with the same data, configuration and start.
+        start: the state to resume from.
+        hosts: the hosts that share the work on each batch. All have the same data, configuration and start.
     """
     mean = float(data.ratings.mean(dtype=np.float64))
     model = networks.create(config, len(data.users), len(data.items), mean)
@@ -91,7 +95,7 @@ def epochs(
     for table in (model.user_embedding, model.item_embedding):
         table.data.normal_(std=INITIAL_STD, generator=generator)
     # The global bias is a table of one row.
-    tables = {name: AdamTable.of(_rows(parameter.data)) for name, parameter in model.named_parameters()}
+    tables = {name: AdamTable.of(_as_rows(parameter.data)) for name, parameter in model.named_parameters()}
     arrays = {f"{name}.{part}": tensor for name, table in tables.items() for part, tensor in vars(table).items()}
     if start is not None:
         start.copy_into(arrays)
@@ -100,8 +104,8 @@ def epochs(
         order = torch.from_numpy(np.random.default_rng([config.seed, number]).permutation(len(data)))
         learning_rate = config.learning_rate * 0.5 ** ((number - 1) // EPOCHS_PER_HALVING)
         with one_thread_for_small(config.batch_size * config.embedding_dim, SMALL_BATCH):
-            for some in torch.split(order, config.batch_size):
-                batch = (user[some], item[some], rating[some])
+            for rows in torch.split(order, config.batch_size):
+                batch = (user[rows], item[rows], rating[rows])
                 train_batch(model, tables, *batch, learning_rate, config.weight_decay, hosts)
         yield Iteration(number, model, arrays)
 
@@ -116,16 +120,16 @@ def train_batch(
     weight_decay: float,
     hosts: Hosts = ALONE,
 ) -> None:
-    """Take one step on a batch of ratings; update the rows of its users and items only.
+    """Take one step on a batch of ratings. Update only the rows of its users and items.
 
-    With several hosts, each computes the gradient of its part of the ratings; all of them apply the sum.
+    Each of several hosts computes the gradient of its part of the ratings. Then all apply the sum.
     """
     users, user_num = torch.unique(user, return_inverse=True)
     items, item_num = torch.unique(item, return_inverse=True)
     rows = {"user": users, "item": items, "global": torch.zeros(1, dtype=torch.int64)}
     row_of = {name: rows[name.partition("_")[0]] for name in tables}
     gathered = {name: table.values.index_select(0, row_of[name]).requires_grad_() for name, table in tables.items()}
-    # The model's own equation, on the rows of the batch instead of the whole tables.
+    # Apply the model's equation to the rows of the batch instead of the whole tables.
     own = slice(hosts.rank, None, hosts.size)
     predicted = functional_call(model, gathered, (user_num[own], item_num[own]))
     error = (predicted - rating[own]).square().sum() / len(rating)
@@ -135,5 +139,5 @@ def train_batch(
         table.update(row_of[name], gradient, learning_rate, weight_decay)
 
 
-def _rows(values: Tensor) -> Tensor:
+def _as_rows(values: Tensor) -> Tensor:
     return values.view(1) if values.dim() == 0 else values

@@ -1,7 +1,7 @@
 """Training checkpoints: a restarted job resumes where the previous one stopped.
 
-Each checkpoint is a folder of `array_folder`, so a truncated or altered one is refused. The newest valid one
-counts. SageMaker copies the folder to S3 and back (contract T10).
+Each checkpoint is a folder of `array_folder`, which refuses truncated and altered ones. A job resumes from the
+newest valid one. SageMaker copies the folder to S3 and back (contract T10).
 """
 
 import contextlib
@@ -25,12 +25,12 @@ from recommender.models.iteration import Iteration, Start
 
 FORMAT = "two-stage-recommender-checkpoint"
 FORMAT_VERSION = 1
-NO_ARRAY = b"\xff" * 8  # in the place of a length
-KEPT = 2  # the newest, and the one before it in case the newest is damaged
+NO_ARRAY = b"\xff" * 8  # replaces the length of an array
+KEPT = 2  # the newest checkpoint, and the one before it in case the newest is damaged
 
 
 class Phase(StrEnum):
-    """The two fits of a training, in order: the first chooses the number of iterations, the second is the result."""
+    """The two fits of a training, in order. The first chooses the number of iterations; the second is the result."""
 
     CHOOSE = "choose"
     FIT = "fit"
@@ -41,8 +41,8 @@ class Checkpoint:
     """The state of a training.
 
     Attributes:
-        phase: which of its two fits.
-        start: where that fit resumes.
+        phase: one of the two fits.
+        start: the state from which this fit resumes.
         errors: validation RMSE after each iteration of the first fit.
     """
 
@@ -54,7 +54,7 @@ class Checkpoint:
 def fingerprint(options: Mapping[str, object], data: Interactions, validation: Interactions | None) -> str:
     """Return the fingerprint of data and hyper-parameters, 16 hexadecimal digits.
 
-    Events without ratings or weights differ from those with some.
+    Missing ratings or weights give another fingerprint than any values do.
     """
     digest = hashlib.sha256(json.dumps(options).encode())
     for events in (data, validation):
@@ -71,17 +71,17 @@ def fingerprint(options: Mapping[str, object], data: Interactions, validation: I
 
 
 class Checkpoints:
-    """The checkpoints of one job, in a folder that other jobs may share; the first host's checkpoints count."""
+    """The checkpoints of one job, in a folder that other jobs may share. Only the first host writes and reads them."""
 
     def __init__(self, folder: Path | None, job: str, hosts: Hosts = ALONE) -> None:
         self._folder = folder
         self._job = job
         self._hosts = hosts
-        self._works = hosts.rank == 0 and folder is not None
+        self._enabled = hosts.rank == 0 and folder is not None
 
     def save(self, phase: Phase, iteration: Iteration, errors: list[float]) -> None:
-        """Write a checkpoint. If it can't be written, say so once and continue without checkpoints."""
-        if not self._works or self._folder is None:
+        """Write a checkpoint. If that fails, log it once and continue without checkpoints."""
+        if not self._enabled or self._folder is None:
             return
         path = self._folder / f"{self._job}-{list(Phase).index(phase)}-{phase}-{iteration.number:06d}"
         config = {
@@ -95,20 +95,20 @@ class Checkpoints:
         try:
             array_folder.save(path, config, {name: tensor.numpy() for name, tensor in iteration.arrays.items()})
         except ArtifactError as error:
-            say(f"no checkpoints: {error}")
-            self._works = False
+            say(f"checkpoints can't be written, the job continues without them: {error}")
+            self._enabled = False
             return
-        for older in self._own()[KEPT:]:
-            with contextlib.suppress(OSError):  # a leftover only takes space
+        for older in self._paths()[KEPT:]:
+            with contextlib.suppress(OSError):  # an old checkpoint that stays only takes space
                 shutil.rmtree(older)
 
     def newest(self) -> Checkpoint | None:
-        """Return the newest valid checkpoint of this job, the same on all hosts; report and skip damaged ones."""
-        own = self._newest_here() if self._hosts.rank == 0 else None
-        return own if self._hosts.size == 1 else _sent(own, self._hosts)
+        """Return the newest valid checkpoint of this job, the same on all hosts. Log and skip damaged ones."""
+        found = self._newest_on_disk() if self._hosts.rank == 0 else None
+        return found if self._hosts.size == 1 else _broadcast(found, self._hosts)
 
-    def _newest_here(self) -> Checkpoint | None:
-        for path in self._own():
+    def _newest_on_disk(self) -> Checkpoint | None:
+        for path in self._paths():
             try:
                 checkpoint = _load(path)
             except ArtifactError as error:
@@ -120,7 +120,7 @@ class Checkpoints:
             say(f"{self._folder}: no checkpoint for this data and these hyper-parameters; starting from the beginning")
         return None
 
-    def _own(self) -> list[Path]:
+    def _paths(self) -> list[Path]:
         """Return the checkpoints of this job, newest first: their names sort by age."""
         return [] if self._folder is None else sorted(self._folder.glob(f"{self._job}-*"), reverse=True)
 
@@ -133,24 +133,24 @@ def _load(path: Path) -> Checkpoint:
         tensors = {name: torch.from_numpy(arrays.pop(name).copy()) for name in names}  # one copy at a time
         number, errors = config["number"], config["errors"]
         if type(number) is not int or number < 1 or not isinstance(errors, list) or not all(map(_is_number, errors)):
-            raise ValueError("expected the number of iterations, and the error after each")
+            raise ValueError("expected 'number', a whole number from 1, and 'errors', a list of numbers")
         if config["arrays"] != sorted(names):
-            raise ValueError(f"expected the arrays {', '.join(names)}")
+            raise ValueError(f"expected 'arrays' to list {', '.join(names)}")
         return Checkpoint(Phase(config["phase"]), Start(number, tensors), errors)
     except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"{path / array_folder.CONFIG_FILE}: does not describe a checkpoint: {error}") from None
+        raise ArtifactError(f"{path / array_folder.CONFIG_FILE}: not a valid checkpoint: {error}") from None
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _sent(own: Checkpoint | None, hosts: Hosts) -> Checkpoint | None:
-    """Return the checkpoint of the first host, on every host."""
+def _broadcast(found: Checkpoint | None, hosts: Hosts) -> Checkpoint | None:
+    """Return the checkpoint of the first host on every host."""
     header: list[object] = []
-    if own is not None:
-        shapes = {name: list(array.shape) for name, array in own.start.arrays.items()}
-        header = [own.phase, own.start.number, own.errors, shapes]
+    if found is not None:
+        shapes = {name: list(array.shape) for name, array in found.start.arrays.items()}
+        header = [found.phase, found.start.number, found.errors, shapes]
     text = json.dumps(header).encode()
     length = int(hosts.broadcast(torch.tensor([len(text)])))
     received = torch.tensor(list(text if hosts.rank == 0 else bytes(length)), dtype=torch.uint8)
@@ -158,5 +158,5 @@ def _sent(own: Checkpoint | None, hosts: Hosts) -> Checkpoint | None:
     if not values:
         return None
     phase, number, errors, shapes = values
-    arrays = own.start.arrays if own else {name: torch.empty(shape) for name, shape in shapes.items()}
+    arrays = found.start.arrays if found else {name: torch.empty(shape) for name, shape in shapes.items()}
     return Checkpoint(Phase(phase), Start(number, {name: hosts.broadcast(arrays[name]) for name in shapes}), errors)

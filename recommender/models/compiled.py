@@ -1,4 +1,4 @@
-"""Machine code by numba."""
+"""Compilation to machine code with numba."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numba
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function, and keep the machine code for the next process if there is a place for it."""
+    """Compile a function. Cache the machine code on disk for the next process if a folder is writable."""
     try:
         return numba.njit(nogil=True, cache=True)(function)
     except RuntimeError:  # neither this folder nor the home folder is writable

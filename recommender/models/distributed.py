@@ -1,7 +1,8 @@
-"""Several hosts that fit one model (contract T22): each solves its share of the rows, then all exchange them.
+"""Several hosts that fit one model together (contract T22).
 
-Every host reads all ratings and keeps whole tables; only the work is divided. Users and items are split into
-consecutive rows of about equal cost, one share for each host. The tables are on the CPU, hence gloo.
+Each host reads all ratings and keeps whole tables; only the work is divided. Each solves its share of the rows,
+then sends them to all others. A share is a range of users or items; all shares cost about the same. The tables are
+on the CPU, so the hosts use gloo.
 """
 
 import os
@@ -24,14 +25,14 @@ from recommender.common.processes import NotReadyError, listens, wait_until
 from recommender.errors import DataError, FitError
 from recommender.sagemaker.environment import Cluster
 
-PATIENCE = timedelta(minutes=10)  # longest wait for another host's start or its share of a half-step
+PATIENCE = timedelta(minutes=10)  # maximum wait for another host's start, or for its share of a half-step
 
 
 class Hosts:
-    """This host among those that fit together; if it is alone, the methods do nothing.
+    """This host and those that fit the model with it. With a single host, the methods do nothing.
 
     Attributes:
-        rank: position of this host; the first host, 0, decides and writes.
+        rank: position of this host. The first host, 0, decides and writes.
         size: number of hosts.
     """
 
@@ -41,10 +42,10 @@ class Hosts:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Connect the hosts for as long as the block lasts.
+        """Connect the hosts for the duration of the block.
 
         Raises:
-            FitError: a host did not connect. The other methods raise it if a host was lost since.
+            FitError: a host did not connect. The other methods raise it if a host is lost later.
         """
         if self.size == 1:
             yield
@@ -52,7 +53,7 @@ class Hosts:
         self._choose_interface()
         first = self._cluster.hosts[0]
         with self._explain_lost_host():
-            store = self._meet(first, self._cluster.port)
+            store = self._wait_for_hosts(first, self._cluster.port)
             dist.init_process_group("gloo", store=store, timeout=PATIENCE, world_size=self.size, rank=self.rank)
         try:
             yield
@@ -60,15 +61,16 @@ class Hosts:
             dist.destroy_process_group()
 
     def _choose_interface(self) -> None:
-        """Name the network interface of the job to gloo; if this host does not have it, gloo chooses one."""
-        wanted, own = self._cluster.network_interface, [name for _, name in socket.if_nameindex()]
-        if wanted in own:
+        """Tell gloo the network interface of the job. If this host does not have it, gloo chooses one."""
+        wanted, available = self._cluster.network_interface, [name for _, name in socket.if_nameindex()]
+        if wanted in available:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", wanted)
         elif wanted:
-            say(f"network interface {shown(wanted)}: this host has {', '.join(own)}; one of them is chosen")
+            names = ", ".join(available)
+            say(f"network interface {shown(wanted)} not found: this host has {names}; gloo chooses one of them")
 
-    def _meet(self, first: str, port: int) -> TCPStore:
-        """Wait for all hosts, in short steps, so that a stop signal is handled in between."""
+    def _wait_for_hosts(self, first: str, port: int) -> TCPStore:
+        """Wait for all hosts, in short steps so that a stop signal is handled in between."""
         if self.rank > 0:
             _wait_for(lambda: listens(first, port), f"host {first}")
         store = TCPStore(first, port, self.size, self.rank == 0, PATIENCE, wait_for_workers=False)
@@ -77,7 +79,7 @@ class Hosts:
         return store
 
     def shares(self, cost: NDArray[np.float64]) -> list[slice]:
-        """Return the rows of each host, in order of rank, so that the sums of their costs are about equal."""
+        """Return the rows of each host, in order of rank. The shares have about equal total costs."""
         ends = np.searchsorted(np.cumsum(cost), cost.sum() * np.arange(1, self.size) / self.size)
         return [slice(int(begin), int(end)) for begin, end in pairwise([0, *ends, len(cost)])]
 
@@ -97,25 +99,25 @@ class Hosts:
                 dist.all_reduce(values)
 
     def broadcast(self, values: Tensor) -> Tensor:
-        """Replace the values by those of the first host, in place; return them."""
+        """Replace the values by those of the first host, in place. Return them."""
         if self.size > 1:
             with self._explain_lost_host():
                 dist.broadcast(values, src=0)
         return values
 
     def agree(self, job: str) -> None:
-        """Check that all hosts have the same job, by its fingerprint.
+        """Check by fingerprint that all hosts have the same job.
 
         Raises:
             DataError: data or hyper-parameters differ between hosts.
         """
         if self.size == 1:
             return
-        mine = torch.tensor(list(bytes.fromhex(job)), dtype=torch.uint8)
-        all_of_them = [torch.empty_like(mine) for _ in range(self.size)]
+        own = torch.tensor(list(bytes.fromhex(job)), dtype=torch.uint8)
+        fingerprints = [torch.empty_like(own) for _ in range(self.size)]
         with self._explain_lost_host():
-            dist.all_gather(all_of_them, mine)
-        if any(not torch.equal(other, mine) for other in all_of_them):
+            dist.all_gather(fingerprints, own)
+        if any(not torch.equal(other, own) for other in fingerprints):
             raise DataError(
                 "the hosts have read different data or hyper-parameters: expected S3DistributionType FullyReplicated "
                 "and the same hyperparameters.json on each host"
@@ -125,11 +127,11 @@ class Hosts:
     def _explain_lost_host(self) -> Iterator[None]:
         try:
             yield
-        except (RuntimeError, OSError) as error:  # all errors of torch.distributed are RuntimeErrors
+        except (RuntimeError, OSError) as error:  # torch.distributed raises RuntimeErrors only
             others = ", ".join(host for host in self._cluster.hosts if host != self._cluster.current_host)
             raise FitError(
-                f"{self._cluster.current_host}: another host ({others}) was lost or cannot be reached; "
-                f"its own failure or log says why; here: {reason(error)}"
+                f"{self._cluster.current_host}: another host ({others}) was lost or can't be reached: "
+                f"see that host's log or failure file; the error on this host is: {reason(error)}"
             ) from None
 
 

@@ -1,13 +1,13 @@
 """EASE (Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019), in the smaller of two spaces.
 
-With X the groups x items matrix of ones (a group is a user or a session) and P = (X'X + lambda I)^-1, the weights are
-B_ij = -P_ij / P_jj for i != j, and the score of item j for a history x is x B_j. P is items x items. But with
-K = (XX' + lambda I)^-1, groups x groups,
+X is the groups x items matrix of zeros and ones; a group is a user or a session. With P = (X'X + lambda I)^-1, the
+weights are B_ij = -P_ij / P_jj for i != j. The score of item j for a history x is x B_j. P is items x items. With
+fewer groups than items, K = (XX' + lambda I)^-1 is smaller: it is groups x groups, and
 
     P = (I - X' K X) / lambda
 
-so that the rows of P are computed block by block from K. O(min(groups, items)^3) time, and 8 min(groups, items)^2
-bytes for the matrix that is inverted.
+Then the rows of P are computed block by block from K. The time is O(min(groups, items)^3). The inverted matrix takes
+8 min(groups, items)^2 bytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,21 +29,21 @@ Rows = Callable[[NDArray[np.integer]], Matrix]  # items -> their rows of P
 def ease_table(
     groups: Groups, num_items: int, regularization: float, num_entries: int, rows: NDArray[np.integer] | None
 ) -> Table:
-    """Return the entries of B with the largest absolute values of each row.
+    """Return, for each row of B, the entries with the largest absolute values.
 
     Args:
-        groups: users or sessions, each item once in a group.
+        groups: users or sessions; a group has each item at most once.
         num_items: the number of items.
         regularization: lambda.
-        num_entries: entries that a row keeps.
-        rows: items whose rows are computed, ascending; None: all.
+        num_entries: number of entries that a row keeps. Ties with the last one are kept too.
+        rows: the items to compute rows for, ascending; None: all.
     """
     shape = (len(groups.offsets) - 1, num_items)
     X = sp.csr_array((np.ones(len(groups.item_num)), groups.item_num, groups.offsets), shape=shape)
     diagonal, rows_of = (_item_space if num_items <= shape[0] else _group_space)(X, regularization)
     wanted = np.arange(num_items) if rows is None else rows
     length = np.zeros(num_items, np.int64)
-    parts = list(_kept(wanted, rows_of, diagonal, min(num_entries, num_items), length))
+    parts = list(_largest_entries(wanted, rows_of, diagonal, min(num_entries, num_items), length))
     empty = (np.empty(0, np.int32), np.empty(0, np.float32))
     item_num, score = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
     return Table(np.concatenate([[0], np.cumsum(length)]), item_num, score)
@@ -68,10 +68,10 @@ def _group_space(X: sp.csr_array, regularization: float) -> tuple[NDArray[np.flo
     return diagonal, rows
 
 
-def _kept(
+def _largest_entries(
     wanted: NDArray[np.integer], rows_of: Rows, diagonal: NDArray[np.float64], count: int, length: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-    """Yield the entries of each block of rows; fill in the length of each row."""
+    """Yield the largest entries of each block of rows. Write each row's number of entries to `length`."""
     for begin in range(0, len(wanted), ROWS_AT_ONCE):
         items = wanted[begin : begin + ROWS_AT_ONCE]
         block = -rows_of(items) / diagonal
@@ -84,7 +84,7 @@ def _kept(
 
 
 def inverse(gram: Matrix, regularization: float) -> Matrix:
-    """Return (gram + regularization I)^-1 by Cholesky, in the memory of `gram`, which is symmetric.
+    """Return (gram + regularization I)^-1 by Cholesky. The result overwrites `gram`, a symmetric matrix.
 
     Raises:
         ValueError: the matrix is not positive definite.
@@ -93,7 +93,7 @@ def inverse(gram: Matrix, regularization: float) -> Matrix:
     factor, failed = lapack.dpotrf(gram.T, lower=1, overwrite_a=1)
     result, failed_too = lapack.dpotri(factor, lower=1, overwrite_c=1)
     if failed or failed_too:
-        raise ValueError(f"regularization {regularization:g} leaves a matrix that is not positive definite")
+        raise ValueError(f"regularization {regularization:g}: the matrix is not positive definite; raise it")
     for row in range(len(result)):
         result[row, row + 1 :] = result[row + 1 :, row]  # LAPACK fills one triangle
     return np.asarray(result)

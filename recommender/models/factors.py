@@ -1,11 +1,11 @@
-"""The result of a fit, in plain arrays: the only part of a model that training and serving share.
+"""A fitted matrix factorization in plain arrays, for training and serving.
 
 Predicted rating (the paper's Bias MF, section 3.2.1):
 
     r_ui = global_mean + user_bias_u + item_bias_i + user_embedding_u . item_embedding_i
 
-Basic MF is the same with zeros for the first three. Sigmoid MF applies a sigmoid to the sum; it keeps the
-order, so that the candidate search needs no special case.
+In Basic MF the first three are zero. Sigmoid MF applies a sigmoid to the sum. The sigmoid keeps the order, so the
+candidate search needs no special case.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ Floats = NDArray[np.float32]
 class Factors:
     """A fitted biased matrix factorization.
 
-    Item embeddings are kept as `item_scale[i] * item_direction[item_direction_num[i]]`. Least squares puts
-    every item with a single rating on the line through its rater's embedding. Nine items in ten have a
-    single rating (measured on the paper's split), so there are far fewer lines than items: 14 thousand for
-    52 thousand. The candidate search multiplies by the lines, which takes 3.6 times less time. A model
-    without such structure has one line for every item and loses only 8 bytes per item.
+    Item embeddings are stored as `item_scale[i] * item_direction[item_direction_num[i]]`. Least squares puts
+    every item with a single rating on the line through its rater's embedding. On the paper's split nine items in
+    ten have a single rating. So it has far fewer lines than items: 14 thousand for 52 thousand. The candidate
+    search multiplies by the lines, which makes it 3.6 times faster. A model without such structure has one line
+    per item; then this costs only 8 bytes per item.
 
     Attributes:
         global_mean: mean of the training ratings.
@@ -48,12 +48,12 @@ class Factors:
 
     @property
     def num_users(self) -> int:
-        """The number of rows of the user tables."""
+        """Return the number of rows of the user tables."""
         return len(self.user_bias)
 
     @property
     def num_items(self) -> int:
-        """The number of rows of the item tables."""
+        """Return the number of rows of the item tables."""
         return len(self.item_bias)
 
     def item_embedding(self, item_num: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -63,7 +63,7 @@ class Factors:
     def item_score(self, user_embedding: Floats, item_num: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the part of the predicted rating that depends on the item, (n,) float64.
 
-        It is item_bias + the inner product. Every row is summed in the same order, so that equal items have
+        This is item_bias plus the inner product. Every row is summed in the same order, so equal items have
         equal scores, bit for bit.
         """
         product = self.item_embedding(item_num) * user_embedding
@@ -72,7 +72,7 @@ class Factors:
     def predict(self, user_num: NDArray[np.integer], item_num: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the predicted ratings of pairs, not clipped to the scale, (n,) float64.
 
-        A number of -1 stands for an unknown user or item; its bias and embedding are 0.
+        The number -1 means an unknown user or item; its bias and embedding count as 0.
         """
         user_bias = np.where(user_num < 0, 0, self.user_bias[user_num]).astype(float)
         item_bias = np.where(item_num < 0, 0, self.item_bias[item_num]).astype(float)
@@ -85,15 +85,15 @@ class Factors:
         if self.rating_range is None:
             return self.global_mean + score
         low, high = self.rating_range
-        return low + (high - low) / (1 + np.exp(-np.clip(score, -700, 700)))  # beyond, exp overflows
+        return low + (high - low) / (1 + np.exp(-np.clip(score, -700, 700)))  # outside this range exp overflows
 
 
 def factorize_items(item_embedding: Floats) -> tuple[Floats, NDArray[np.int32], Floats]:
-    """Find the rows that lie on one line and keep each line once.
+    """Find the rows that lie on one line, and store each line once.
 
-    A row is compared with its nearest neighbour in one random projection of the unit vectors. It joins the
+    Each row is compared with its nearest neighbour in one random projection of the unit vectors. It joins the
     neighbour's line if they differ by less than float32 can resolve after a division (1e-6 of their length).
-    A missed pair costs space and time, never correctness. O(n d + n log n).
+    A missed pair costs space and time, but the result stays correct. O(n d + n log n).
 
     Returns:
         `(item_direction, item_direction_num, item_scale)`, see `Factors`.
@@ -105,7 +105,7 @@ def factorize_items(item_embedding: Floats) -> tuple[Floats, NDArray[np.int32], 
     unit *= sign[:, None]
     order = np.argsort(np.abs(projection), kind="stable")
     begins = np.append(True, ~_same_line(unit, order[1:], order[:-1]))
-    # A run of tiny steps can drift: a row that does not fit the first row of its line begins a new line.
+    # Many tiny differences can add up. So a row that differs from the first row of its line begins a new line.
     while (drifted := ~_same_line(unit, order, order[begins][np.cumsum(begins) - 1])).any():
         begins |= drifted
     item_direction_num = np.empty(len(unit), np.int32)
@@ -129,20 +129,20 @@ def fold_in(
     regularization: float,
     bias_regularization: float,
 ) -> tuple[Floats, float]:
-    """Compute embedding and bias of a user who is not in the training data, from the user's ratings.
+    """Compute the embedding and bias of a user from the user's ratings, without training.
 
     Minimize over p and b
 
         sum_i (rating_i - item_bias_i - b - p . q_i)^2 + regularization |p|^2 + bias_regularization b^2
 
-    This is the user half-step of the fit (`als.half_step`) for one row, so a stored user gets the stored
-    vector back. The system is solved in rating space (n x n) or factor space, whichever is smaller;
+    This is the user half-step of the fit (`als.half_step`) for one row. So a user of the training data gets the
+    stored vector again. The system is solved in rating space (n x n) or factor space, whichever is smaller.
     O(n d min(n, d)).
 
     Args:
         item_embedding: (n, embedding_dim).
         item_bias: (n,).
-        rating: (n,), minus the global mean.
+        rating: (n,), ratings minus the global mean.
         regularization: L2 penalty on the embedding, above 0.
         bias_regularization: L2 penalty on the bias, above 0.
 

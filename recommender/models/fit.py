@@ -1,4 +1,4 @@
-"""Choose the number of iterations (sweeps or epochs) on validation data, then fit all ratings."""
+"""The fit: choose the number of iterations (sweeps or epochs) on validation data, then fit all ratings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from recommender.models.iteration import Iteration, Start
 from recommender.models.options import FactorizationOptions
 from recommender.models.patience import Patience
 
-SWEEPS_PATIENCE = 3  # sweeps without a better validation error before the search ends
+SWEEPS_PATIENCE = 3  # sweeps without a better validation error until the solver stops
 PREDICTED_AT_ONCE = 65_536
 
 SOLVERS: dict[str, Callable[[Interactions, FactorizationOptions, Start | None, Hosts], Iterator[Iteration]]] = {
@@ -25,12 +25,12 @@ SOLVERS: dict[str, Callable[[Interactions, FactorizationOptions, Start | None, H
 
 @dataclass(frozen=True)
 class Choice:
-    """How the number of iterations was found.
+    """The chosen number of iterations, and the errors behind the choice.
 
     Attributes:
-        num_iterations: the number chosen.
-        rmse: validation RMSE after each iteration tried; empty if there was nothing to validate on.
-        num_validation: validation ratings.
+        num_iterations: the chosen number.
+        rmse: validation RMSE after each iteration that was tried; empty without validation ratings.
+        num_validation: number of validation ratings.
     """
 
     num_iterations: int
@@ -48,19 +48,19 @@ def choose_iterations(
     hosts: Hosts = ALONE,
     after: Callable[[Iteration, list[float]], None] = lambda *_: None,
 ) -> Choice:
-    """Find the iteration that predicts the validation ratings best.
+    """Return the number of iterations with the lowest validation error.
 
-    More iterations overfit, so "until it converges" is the wrong rule (docs/experiments.md). If there is
-    nothing to validate on (no item is shared), the choice is the maximum that `config` allows.
+    More iterations overfit, so "until it converges" is the wrong rule (docs/experiments.md). Without validation
+    ratings (no item is shared), the choice is the maximum that `config` allows.
 
     Args:
         data: all training ratings.
         config: the hyper-parameters.
-        validation: ratings that `data` does not have; by default each user's last one is held out of `data`.
+        validation: ratings that `data` does not have; by default each user's last rating is held out of `data`.
         errors: the validation RMSE after each iteration of an earlier process.
-        start: where that process stopped.
+        start: the state after the last iteration of the earlier process.
         hosts: the hosts that fit together.
-        after: called after each iteration, with the errors so far.
+        after: called after each iteration with the errors so far.
     """
     if validation is None:
         held_out = leave_one_out(data)
@@ -74,7 +74,7 @@ def choose_iterations(
     iterations = SOLVERS[config.solver](data, config, start, hosts)
     while not progress.ended:
         iteration = next(iterations)
-        # One host decides: another kind of processor may round differently.
+        # One host decides, because another kind of processor may round differently.
         error = torch.tensor([validation_rmse(iteration.model, validation)], dtype=torch.float64)
         progress.take(float(hosts.broadcast(error)))
         after(iteration, progress.errors)
@@ -90,7 +90,7 @@ def fit(
     hosts: Hosts = ALONE,
     after: Callable[[Iteration], None] = lambda _: None,
 ) -> Factors:
-    """Fit all of `data`; `after` is called after each iteration but the last, which ends in the result.
+    """Fit all of `data`. Call `after` after each iteration but the last.
 
     Raises:
         FitError: the result is not finite.
@@ -99,11 +99,11 @@ def fit(
         if iteration.number >= num_iterations:
             return networks.factors_of(iteration.model)
         after(iteration)
-    raise AssertionError("a solver yields without end")
+    raise AssertionError("a solver must yield without end")
 
 
 def limits(config: FactorizationOptions) -> tuple[int, int]:
-    """Return the maximum number of iterations, and how many without a better validation error end the search."""
+    """Return the maximum number of iterations, and the patience: iterations without a better validation error."""
     if config.solver == "als":
         return config.max_sweeps, SWEEPS_PATIENCE
     return config.max_epochs, config.patience

@@ -1,4 +1,4 @@
-"""Events in groups: users or sessions."""
+"""Events in groups. A group is a user or a session."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from recommender.data.interactions import Interactions
 
 @dataclass(frozen=True)
 class Groups:
-    """Events in groups, which are users or sessions.
+    """Events in groups. A group is a user or a session.
 
     Attributes:
         offsets: (num_groups + 1,) int64; group g's events are offsets[g]:offsets[g + 1].
@@ -27,12 +27,12 @@ class Groups:
 
     @classmethod
     def of_users(cls, pairs: Interactions) -> "Groups":
-        """Return a group for each user; `pairs` are as `Interactions.pairs` returns them."""
+        """Return one group per user; `pairs` comes from `Interactions.pairs`."""
         return cls._at(pairs, row_offsets(pairs.user_num, len(pairs.users)))
 
     @classmethod
     def of_sessions(cls, pairs: Interactions, gap: float) -> "Groups":
-        """Return a group for each session: a user's events, each at most `gap` seconds after the one before."""
+        """Return one group per session. A session is a user's events, each at most `gap` seconds after the previous."""
         unit = pairs.seconds_per_unit or 1.0
         begins = np.ones(len(pairs), bool)
         begins[1:] = np.diff(pairs.time) * unit > gap
@@ -43,6 +43,6 @@ class Groups:
     def _at(cls, pairs: Interactions, offsets: NDArray[np.int64]) -> "Groups":
         if pairs.weight is None:
             weight = np.ones(len(pairs), np.float32)
-        else:  # so that the scale of the weights does not matter
+        else:  # divide by the maximum, so that the scale of the weights does not matter
             weight = pairs.weight / np.float32(max(float(pairs.weight.max(initial=0)), 1e-12))
         return cls(offsets, pairs.item_num.astype(np.int32), steps(offsets, pairs.time), weight)

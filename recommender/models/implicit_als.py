@@ -1,7 +1,7 @@
-"""Weighted least squares on events (Hu, Koren and Volinsky, ICDM 2008): every pair counts, seen ones more.
+"""Weighted least squares on events (Hu, Koren and Volinsky, ICDM 2008).
 
-The loss is the sum over all users and items of c (p - x.y)^2, with p = 1 and c = 1 + extra for a pair that was seen,
-p = 0 and c = 1 for all others, plus an L2 penalty on both tables.
+All pairs count, but pairs with an event count more. The loss is the sum over all users and items of c (p - x.y)^2, plus
+an L2 penalty on both tables. A pair with an event has p = 1 and c = 1 + extra. All other pairs have p = 0 and c = 1.
 """
 
 import numpy as np
@@ -15,8 +15,8 @@ from recommender.models.parallel import parallel_map
 
 NUMBERS_AT_ONCE = 4_000_000
 ROWS_AT_ONCE = 16_384
-SPREAD = 0.1  # of the random start
-LEAST_CONFIDENCE = 1e-12  # of a pair, beyond 1: `solve` divides by its root
+SPREAD = 0.1  # standard deviation of the initial embeddings
+LEAST_CONFIDENCE = 1e-12  # minimum extra confidence of a pair with an event: `solve` divides by its root
 
 
 def implicit_als(
@@ -24,15 +24,15 @@ def implicit_als(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the item table and the inverse of its regularized Gram matrix.
 
-    O(sweeps x (pairs d^2 + (users + items) d^2 + d^3)) time at most; rows with fewer pairs than d cost less.
+    The time is at most O(sweeps x (pairs d^2 + (users + items) d^2 + d^3)). Rows with fewer pairs than d cost less.
 
     Args:
-        pairs: as `Interactions.pairs` returns them.
+        pairs: the events, from `Interactions.pairs`.
         embedding_dim: d.
-        extra: confidence of a pair with weight 1, beyond that of all others.
+        extra: additional confidence of a pair with the largest weight, compared with a pair without an event.
         regularization: the L2 penalty.
-        num_sweeps: updates of users and items.
-        seed: of the random start.
+        num_sweeps: number of updates of all users and items.
+        seed: seed of the initial embeddings.
     """
     num_users, num_items = len(pairs.users), len(pairs.items)
     confidence = torch.full((len(pairs),), extra)
@@ -49,7 +49,7 @@ def implicit_als(
 
 
 def _by_item(pairs: Interactions, confidence: Tensor) -> tuple[NDArray[np.int32], Tensor]:
-    """Return user and confidence of the pairs, sorted by item."""
+    """Return the user and the confidence of each pair, sorted by item."""
     order = np.argsort(pairs.item_num, kind="stable")
     return pairs.user_num[order].astype(np.int32), confidence[torch.from_numpy(order)]
 
@@ -61,11 +61,12 @@ def solve(
     confidence: Tensor,
     regularization: float,
 ) -> Tensor:
-    """Return the vector of least squares of each row, (num_rows, d) float32; `table` is used up.
+    """Solve each row by least squares. Return the vectors, (num_rows, d) float32. Overwrites `table`.
 
-    With Y the rows of `table` that a row has seen, D their extra confidences and A = table' table + regularization I,
-    the vector is (A + Y'DY)^-1 Y'(1 + D) 1. With A = CC' and Z = Y C'^-1 it is C'^-1 (I + Z'DZ)^-1 Z'(1 + D) 1. For
-    fewer than d rows it is computed in their space: (I + Z'DZ)^-1 Z'D^1/2 = Z'D^1/2 (I + D^1/2 ZZ'D^1/2)^-1.
+    Let Y be the rows of `table` with an event of this row, D their extra confidences, and
+    A = table' table + regularization I. The vector is (A + Y'DY)^-1 Y'(1 + D) 1. With A = CC' and Z = Y C'^-1 this is
+    C'^-1 (I + Z'DZ)^-1 Z'(1 + D) 1. For at most d rows a smaller system gives the same:
+    (I + Z'DZ)^-1 Z'D^1/2 = Z'D^1/2 (I + D^1/2 ZZ'D^1/2)^-1.
     """
     dim = table.shape[1]
     gram = table.T @ table
@@ -73,7 +74,7 @@ def solve(
     root_of_gram = torch.linalg.cholesky(gram)
     lengths = np.diff(offsets)
     result = torch.zeros(len(lengths), dim)
-    for block in torch.split(table, ROWS_AT_ONCE):  # table becomes table C'^-1, in its own memory
+    for block in torch.split(table, ROWS_AT_ONCE):  # replace table by table C'^-1, in place
         block.copy_(torch.linalg.solve_triangular(root_of_gram, block.T, upper=False).T)
 
     def work(rows: NDArray[np.int64]) -> None:
@@ -98,12 +99,12 @@ def solve(
 
 
 def _rows(table: Tensor, num: Tensor) -> Tensor:
-    """Return `table[num]`; `index_select` copies rows several times faster."""
+    """Return `table[num]`, by `index_select`: it copies rows several times faster."""
     return table.index_select(0, num.reshape(-1)).view(*num.shape, table.shape[1])
 
 
 def _equal_rows(lengths: NDArray[np.int64], dim: int) -> list[NDArray[np.int64]]:
-    """Return batches of rows with equally many pairs, bounded in memory."""
+    """Return batches of rows with the same number of pairs; a batch has bounded memory."""
     order = np.argsort(lengths, kind="stable")
     order = order[lengths[order] > 0]
     batches: list[NDArray[np.int64]] = []

@@ -1,4 +1,4 @@
-"""What a solver yields after each iteration: a sweep of least squares, or an epoch of Adam."""
+"""The state that a solver yields after each iteration: a sweep of least squares, or an epoch of Adam."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from recommender.models.networks import BasicMF
 
 @dataclass(frozen=True)
 class Start:
-    """Where a solver resumes, with the same result as without a stop.
+    """The state from which a solver resumes. The result is the same as without an interruption.
 
     Attributes:
-        number: iterations done.
-        arrays: the `Iteration.arrays` after them.
+        number: number of completed iterations.
+        arrays: `Iteration.arrays` after these iterations.
     """
 
     number: int
@@ -25,24 +25,24 @@ class Start:
         """Copy the arrays into the tables of a solver.
 
         Raises:
-            FitError: they have other names or shapes: the checkpoint was altered.
+            FitError: names or shapes differ, so the checkpoint was altered.
         """
         if {name: array.shape for name, array in self.arrays.items()} != {
             name: of.shape for name, of in tables.items()
         }:
-            raise FitError("the checkpoint has other tables than this job: remove the folder with the checkpoints")
+            raise FitError("the checkpoint has other tables than this job: delete the checkpoint folder")
         for name, array in self.arrays.items():
             tables[name].copy_(array)
 
 
 @dataclass(frozen=True)
 class Iteration:
-    """A fit after some iterations.
+    """The state of a fit after an iteration.
 
     Attributes:
-        number: iterations done, from 1.
-        model: the model; the next iteration updates its tables in place.
-        arrays: all that the solver needs to resume, and nothing else; views of its tables.
+        number: number of completed iterations, from 1.
+        model: the model. The next iteration updates its tables in place.
+        arrays: exactly the tables that the solver needs to resume; views, not copies.
     """
 
     number: int

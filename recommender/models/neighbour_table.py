@@ -1,12 +1,12 @@
 """Item-to-item tables: the best neighbours of every item, counted over users or over sessions.
 
-An event pair (i, j) of one group counts w_i w_j / length^p, with the group's number of events as length. It counts
-`distance_decay` times as much for each further step between the two, and `backward` times as much if the neighbour j
-came first. The sum over all groups is multiplied by n_j^-b, with n_j the events of j. A row keeps its best neighbours,
-ties by item number.
+An event pair (i, j) of one group counts w_i w_j / length^p; length is the group's number of events. Each further step
+between the two multiplies this by `distance_decay`. If the neighbour j came first, it is multiplied by `backward`. The
+sum over all groups is multiplied by n_j^-b, with n_j the number of events of j. A row keeps its best neighbours; ties
+are ordered by item number.
 
-Events more than `WINDOW` apart in a group are no pair. So the time is O(events x window) at most; in practice it is
-the number of pairs. Memory is O(items) for each thread beside events and table.
+Two events of a group more than `WINDOW` events apart are not a pair. So the time is at most O(events x window); in
+practice it is the number of pairs. Each thread takes O(items) memory, in addition to the events and the table.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +20,8 @@ from recommender.models.compiled import compiled
 from recommender.models.groups import Groups
 from recommender.models.table import Table
 
-WINDOW = 500  # events of one group on either side of an event that are paired with it
-NEGLIGIBLE = 1e-4  # a pair that decays below this share counts nothing
+WINDOW = 500  # an event is paired with at most this many events of its group before it, and after it
+NEGLIGIBLE = 1e-4  # a pair with a lower decay factor does not count
 ROWS_AT_ONCE = 2048
 
 Int32s = NDArray[np.int32]
@@ -32,7 +32,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PairWeights:
-    """How an event pair counts; see the module."""
+    """The parameters of an event pair's weight; see the module's docstring for the formula."""
 
     length_power: float = 1.0
     popularity_power: float = 0.0
@@ -43,7 +43,7 @@ class PairWeights:
 def neighbour_table(
     groups: Groups, num_items: int, weights: PairWeights, num_neighbours: int, rows: NDArray[np.integer] | None = None
 ) -> Table:
-    """Return the neighbours of the items `rows`, ascending, by default of all; other rows are empty."""
+    """Return the neighbours of the items `rows` (ascending; None: all). Other rows are empty."""
     wanted = np.arange(num_items) if rows is None else rows.astype(np.int64)
     lengths = np.diff(groups.offsets)
     offsets, by_item = _by_item(groups.item_num, num_items)
@@ -57,14 +57,14 @@ def neighbour_table(
         offsets,
         np.maximum(lengths, 1).astype(np.float64) ** -weights.length_power,
         np.maximum(np.diff(offsets), 1).astype(np.float64) ** -weights.popularity_power,
-        _factors(weights.distance_decay),
+        _distance_factors(weights.distance_decay),
         weights.backward,
         WINDOW,
         num_neighbours,
     )
     parts = [wanted[begin : begin + ROWS_AT_ONCE] for begin in range(0, len(wanted), ROWS_AT_ONCE)]
     length = np.zeros(num_items, np.int64)
-    item_num, score = bytearray(), bytearray()  # they grow in place, so that there is never a second copy of them
+    item_num, score = bytearray(), bytearray()  # these grow in place, which saves a second copy
     with ThreadPoolExecutor(available_cores()) as pool:
         for part, (of_row, items, scores) in zip(
             parts, pool.map(lambda part: _rows(part, *shared), parts), strict=True
@@ -76,15 +76,15 @@ def neighbour_table(
     return Table(ends, np.frombuffer(item_num, np.int32), np.frombuffer(score, np.float32))
 
 
-def _factors(decay: float) -> Doubles:
-    """Return the factor of each distance, from one step, as long as it matters."""
+def _distance_factors(decay: float) -> Doubles:
+    """Return the decay factor of each distance, from one step, up to the last one above `NEGLIGIBLE`."""
     reach = WINDOW if decay >= 1 else min(WINDOW, int(np.log(NEGLIGIBLE) / np.log(max(decay, NEGLIGIBLE))) + 1)
     return decay ** np.arange(reach, dtype=np.float64)
 
 
 @compiled
 def _by_item(item_num: Int32s, num_items: int) -> tuple[Int64s, Int32s]:
-    """Return the offsets of the items' events, (num_items + 1,), and the events by item, in their order."""
+    """Return the offsets of each item's events, (num_items + 1,), and the events sorted by item."""
     offsets = np.zeros(num_items + 1, np.int64)
     for item in item_num:
         offsets[item + 1] += 1
@@ -102,7 +102,7 @@ def _by_item(item_num: Int32s, num_items: int) -> tuple[Int64s, Int32s]:
 def _add_pairs(
     event: int,
     begin: int,
-    behind: int,
+    stop: int,
     own: float,
     item_num: Int32s,
     step: Int32s,
@@ -113,8 +113,8 @@ def _add_pairs(
     touched: Int32s,
     count: int,
 ) -> int:
-    """Add the pairs of an event to its row; return the number of touched items."""
-    for other in range(begin, behind):
+    """Add the pairs of an event to its row. Return the new number of touched items."""
+    for other in range(begin, stop):
         j = item_num[other]
         steps_apart = step[other] - step[event]
         distance = max(abs(steps_apart) - 1, 0)
@@ -131,13 +131,13 @@ def _add_pairs(
 
 @compiled
 def _is_worse(value: float, item: int, other_value: float, other_item: int) -> bool:
-    """Return whether an item comes after another one, ties by item number."""
+    """Return whether an item ranks below another one. Ties are ordered by item number."""
     return value < other_value or (value == other_value and item > other_item)
 
 
 @compiled
-def _rise(size: int, value: float, item: int, values: Doubles, items: Int32s) -> None:
-    """Add an item to a heap of `size` items whose root is the worst."""
+def _push(size: int, value: float, item: int, values: Doubles, items: Int32s) -> None:
+    """Add an item to a heap of `size` items. The root of the heap is the worst item."""
     place = size
     while place > 0:
         parent = (place - 1) // 2
@@ -149,8 +149,8 @@ def _rise(size: int, value: float, item: int, values: Doubles, items: Int32s) ->
 
 
 @compiled
-def _sink(size: int, value: float, item: int, values: Doubles, items: Int32s) -> None:
-    """Put an item in the place of the root of a heap of `size` items whose root is the worst."""
+def _replace_root(size: int, value: float, item: int, values: Doubles, items: Int32s) -> None:
+    """Replace the root of a heap of `size` items. The root of the heap is the worst item."""
     place = 0
     while 2 * place + 1 < size:
         child = 2 * place + 1
@@ -180,7 +180,7 @@ def _rows(
     window: int,
     num_neighbours: int,
 ) -> tuple[Int64s, Int32s, Floats]:
-    """Return the length of each row, and the rows' neighbours and scores, one row after the other."""
+    """Return the length of each row, then the neighbours and the scores of all rows, row by row."""
     num_items = len(item_offsets) - 1
     total, touched = np.zeros(num_items), np.empty(num_items, np.int32)
     length = np.zeros(len(rows), np.int64)
@@ -193,23 +193,21 @@ def _rows(
         for place in range(item_offsets[rows[r]], item_offsets[rows[r] + 1]):
             event = by_item[place]
             group = group_of[event]
-            begin, behind = max(offsets[group], event - window), min(offsets[group + 1], event + window + 1)
+            begin, stop = max(offsets[group], event - window), min(offsets[group + 1], event + window + 1)
             own = of_length[group] * weight[event]
-            count = _add_pairs(
-                event, begin, behind, own, item_num, step, weight, factor, backward, total, touched, count
-            )
+            count = _add_pairs(event, begin, stop, own, item_num, step, weight, factor, backward, total, touched, count)
         size = 0
         for j in touched[:count]:
             value = total[j] * of_popularity[j]
             total[j] = 0.0
             if size < limit:
-                _rise(size, value, j, best_value, best_item)
+                _push(size, value, j, best_value, best_item)
                 size += 1
             elif _is_worse(best_value[0], best_item[0], value, j):
-                _sink(size, value, j, best_value, best_item)
-        for last in range(size - 1, -1, -1):  # the worst of the rest goes to the end
+                _replace_root(size, value, j, best_value, best_item)
+        for last in range(size - 1, -1, -1):  # move the worst remaining item to the end of the row
             items[end + last], scores[end + last] = best_item[0], best_value[0]
-            _sink(last, best_value[last], best_item[last], best_value, best_item)
+            _replace_root(last, best_value[last], best_item[last], best_value, best_item)
         length[r] = size
         end += size
     return length, items[:end].copy(), scores[:end].copy()

@@ -1,6 +1,6 @@
 """The paper's three models as torch modules: their parameters and predictions.
 
-Solvers update the tables of a module; `factors_of` returns the result as plain arrays.
+Solvers update the tables of a module. `factors_of` returns the result as plain arrays.
 """
 
 import torch
@@ -19,7 +19,7 @@ FINITE = (
 class BasicMF(nn.Module):
     """Basic MF: r_ui = p_u . q_i (the paper's section 3.2.1).
 
-    Its biases are constant zeros, so that solvers need no special case.
+    Its biases are constant zeros, so solvers need no special case.
 
     Attributes:
         user_embedding, item_embedding: (num_rows, embedding_dim) float32.
@@ -48,7 +48,7 @@ class BasicMF(nn.Module):
 
 
 class SigmoidMF(BasicMF):
-    """Sigmoid MF: r_ui = low + (high - low) / (1 + exp(-p_u . q_i)), between two ratings whatever the embeddings."""
+    """Sigmoid MF: r_ui = low + (high - low) / (1 + exp(-p_u . q_i)). All predictions lie between low and high."""
 
     def __init__(self, num_users: int, num_items: int, embedding_dim: int, rating_range: tuple[float, float]) -> None:
         super().__init__(num_users, num_items, embedding_dim)
@@ -61,7 +61,7 @@ class SigmoidMF(BasicMF):
 
 
 class BiasMF(BasicMF):
-    """Bias MF: r_ui = p_u . q_i + b_u + c_i + b; all three biases are learned."""
+    """Bias MF: r_ui = p_u . q_i + b_u + c_i + b. All three biases are learned."""
 
     def _add_bias(self, name: str, values: Tensor) -> None:
         self.register_parameter(name, nn.Parameter(values))
@@ -73,7 +73,7 @@ class BiasMF(BasicMF):
 
 
 def create(config: FactorizationOptions, num_users: int, num_items: int, global_mean: float) -> BasicMF:
-    """Return the configured model with zero embeddings; if it has biases, the mean is the global bias."""
+    """Return the configured model with zero embeddings. If it has biases, the global bias is the global mean."""
     sizes = (num_users, num_items, config.embedding_dim)
     if config.prediction_range is not None:
         return SigmoidMF(*sizes, config.prediction_range)
@@ -92,7 +92,7 @@ def factors_of(model: BasicMF) -> Factors:
     """
     for name, values in model.state_dict().items():
         if not values.isfinite().all():
-            raise FitError(f"the fit ended with a {name} that is not finite: {FINITE}")
+            raise FitError(f"the fit ended with numbers in {name} that are not finite: {FINITE}")
     tables = {name: values.numpy() for name, values in model.state_dict().items()}
     direction, direction_num, scale = factorize_items(tables["item_embedding"])
     return Factors(

@@ -1,4 +1,4 @@
-"""The options of the matrix factorization, with their defaults."""
+"""The options of the matrix factorization and their defaults."""
 
 import math
 from typing import Literal, Self
@@ -17,8 +17,8 @@ NOT_FOR = {
     "adam": ("max_sweeps", "item_bias_regularization"),
 }
 
-# Solver -> the options that change its validation error, and the range of each that a search tries. Left out:
-# what validation chooses anyway (sweeps, epochs), and what matters only after the fit (new users of adam).
+# Solver -> the options that change its validation error, and the range that a search tries. Two kinds are left out:
+# validation chooses the sweeps and epochs anyway, and some options only matter for new users (with adam).
 SEARCH_SPACE = {
     "als": {
         "embedding_dim": Range(10, 300),
@@ -36,9 +36,11 @@ SEARCH_SPACE = {
 
 
 class FactorizationOptions(SharedOptions):
-    """Model, solver and their settings."""
+    """The model, the solver and their settings."""
 
-    model: Literal["basic", "sigmoid", "bias"] = Field("bias", description="the paper's equation for a rating")
+    model: Literal["basic", "sigmoid", "bias"] = Field(
+        "bias", description="equation of the predicted rating: Basic, Sigmoid or Bias MF of the paper"
+    )
     solver: Literal["als", "adam"] = Field(
         "als", description="exact least squares (basic, bias), or Adam on mini-batches of ratings (all three)"
     )
@@ -56,15 +58,16 @@ class FactorizationOptions(SharedOptions):
         10,
         ge=1,
         le=1000,
-        description="als: maximum number of sweeps; validation chooses, and stops after 3 without a better error",
+        description="als: maximum number of sweeps; stops after 3 sweeps without a better validation error and uses "
+        "the best one",
     )
     max_epochs: int = Field(
-        200, ge=1, le=10_000, description="adam: maximum number of epochs; validation chooses how many are used"
+        200, ge=1, le=10_000, description="adam: maximum number of epochs; uses the one with the best validation error"
     )
     patience: int = Field(
-        10, ge=1, le=10_000, description="adam: epochs without a better validation error before it stops"
+        10, ge=1, le=10_000, description="adam: number of epochs without a better validation error until it stops"
     )
-    batch_size: int = Field(128, ge=1, le=1_000_000, description="adam: ratings in a batch")
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="adam: number of ratings per batch")
     learning_rate: float = Field(0.03, gt=0, le=10, description="adam: step size, halved every 20 epochs")
     weight_decay: float = Field(0.01, ge=0, le=10, description="adam: L2 penalty on the rows of a batch")
 
@@ -76,38 +79,38 @@ class FactorizationOptions(SharedOptions):
 
     @property
     def has_bias(self) -> bool:
-        """Whether the model has biases."""
+        """Return whether the model has biases."""
         return self.model == "bias"
 
     @property
     def has_closed_form(self) -> bool:
-        """Whether least squares solves a user from the ratings alone: in training, and when folding in new users."""
+        """Return whether least squares can compute a user's vector from the user's ratings (training and fold-in)."""
         return self.model != "sigmoid"
 
     @property
     def prediction_range(self) -> tuple[float, float] | None:
-        """Lowest and highest rating that the model can predict; None if it is not bounded."""
+        """Return the lowest and highest rating that the model can predict; None if it has no bounds."""
         return (self.rating_min, self.rating_max) if self.model == "sigmoid" else None
 
     @property
     def bias_regularizations(self) -> tuple[float, float]:
-        """L2 penalties on user and item biases; infinite, so that biases stay 0, if the model has none."""
+        """Return the L2 penalties on user and item biases. Without biases they are infinite, so that biases stay 0."""
         if not self.has_bias:
             return math.inf, math.inf
         return self.user_bias_regularization, self.item_bias_regularization
 
     @property
     def unused(self) -> set[str]:
-        """The options that model and solver do not use."""
+        """Return the options that the model and the solver do not use."""
         return {*NOT_FOR[self.model], *NOT_FOR[self.solver]}
 
     @property
     def search_space(self) -> dict[str, Range]:
-        """The ranges of `SEARCH_SPACE` that have an effect with model and solver, without what was set."""
+        """Return the ranges of `SEARCH_SPACE` that the model and the solver use, without options that the user set."""
         fixed = {*NOT_FOR[self.model], *self.model_fields_set}
         return {name: values for name, values in SEARCH_SPACE[self.solver].items() if name not in fixed}
 
     @property
     def is_quick(self) -> bool:
-        """Whether a fit of some 100,000 ratings takes seconds at most."""
+        """Return whether a fit of about 100,000 ratings takes a few seconds at most."""
         return self.solver == "als"

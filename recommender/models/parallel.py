@@ -1,4 +1,4 @@
-"""The number of threads that a solver uses."""
+"""Threads of the solvers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +12,10 @@ Task = TypeVar("Task")
 
 @contextmanager
 def one_thread_for_small(numbers: int, small: int) -> Iterator[None]:
-    """Use one thread for the length of the block if there are fewer `numbers` than `small`.
+    """Use one thread for the duration of the block if there are fewer `numbers` than `small`.
 
-    Threads that wait for each other between thousands of short operations gain little on a free machine.
-    If the cores are busy, they slow the work down by an order of magnitude (docs/experiments.md).
+    In thousands of short operations, threads mostly wait for each other. They gain little if the cores are free.
+    If the cores are busy, they make the work ten times slower (docs/experiments.md).
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if numbers < small else threads)
@@ -26,10 +26,10 @@ def one_thread_for_small(numbers: int, small: int) -> Iterator[None]:
 
 
 def parallel_map(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
-    """Run independent tasks, each in one of as many threads as torch has; raise the error of a task.
+    """Run independent tasks in as many threads as torch has. Raise the first error of a task.
 
-    Torch's own threads synchronize after every operation, so one that waits for a busy core delays all
-    others. These threads synchronize once, at the end.
+    Torch's threads synchronize after every operation, so a thread that waits for a busy core delays all
+    others. These threads synchronize only once, at the end.
     """
     threads = torch.get_num_threads()
     if threads == 1:

@@ -1,4 +1,4 @@
-"""The whole, resumable fit of a factorization: choose the iterations on validation data, then fit all ratings."""
+"""The whole fit of a factorization: choose the number of iterations, then fit all ratings. It can resume."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from recommender.models.fit import Choice, choose_iterations, fit
 from recommender.models.iteration import Iteration
 from recommender.models.options import FactorizationOptions
 
-FEW = 100  # fewer validation ratings choose unreliably
+FEW = 100  # with fewer validation ratings the choice is unreliable
 
 
 def resumable_fit(
@@ -24,15 +24,15 @@ def resumable_fit(
     checkpoint_dir: Path | None = None,
     watch: Stopwatch | None = None,
 ) -> tuple[Choice, Factors]:
-    """Choose the number of iterations and fit; a restarted job resumes where the previous one stopped.
+    """Choose the number of iterations, then fit. A restarted job resumes where the previous one stopped.
 
     Args:
         data: all training ratings.
         options: the options of the factorization.
         validation: see `choose_iterations`.
         hosts: the hosts that fit together.
-        checkpoint_dir: where to keep checkpoints; None: keep none.
-        watch: gets the lap `choose`.
+        checkpoint_dir: the folder for checkpoints; None: write none.
+        watch: records the lap `choose`.
 
     Raises:
         FitError: the result is not finite, or another host was lost.

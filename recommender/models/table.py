@@ -1,4 +1,4 @@
-"""Sparse rows of items x items, in plain arrays: what the fit of an item table and the server share."""
+"""A sparse items x items matrix in plain arrays, for training and serving."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Table:
-    """For each item its entries, best first.
+    """The entries of each item, best first.
 
     Attributes:
-        offsets: (num_items + 1,) int64; the entries of item i are offsets[i]:offsets[i + 1].
+        offsets: (num_items + 1,) int64; item i's entries are offsets[i]:offsets[i + 1].
         item_num: (num_entries,) int32.
         score: (num_entries,) float32.
     """
@@ -22,7 +22,7 @@ class Table:
 
     @property
     def num_items(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         return len(self.offsets) - 1
 
     def scaled(self, factor: NDArray[np.floating]) -> "Table":
@@ -31,7 +31,7 @@ class Table:
         return Table(self.offsets, self.item_num, score.astype(np.float32))
 
     def entries(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-        """Return all entries of these rows: the row (a position in `rows`), item and score."""
+        """Return all entries of these rows: row (a position in `rows`), item and score."""
         begin = self.offsets[rows]
         length = self.offsets[rows + 1] - begin
         row = np.repeat(np.arange(len(rows)), length)

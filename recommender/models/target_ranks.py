@@ -1,4 +1,4 @@
-"""The position of one item in each of many orders, without sorting any: much faster than the orders themselves."""
+"""The position of one target item per query. No query is sorted, so this is much faster than ranking all items."""
 
 from collections.abc import Sequence
 
@@ -20,18 +20,20 @@ def target_ranks(
     exclude: Sequence[NDArray[np.integer]],
     targets: Int64s,
 ) -> Int64s:
-    """Return the position of each target by the weighted sum of table rows, from 0, ties by item number.
+    """Return the position of each query's target, from 0. Items are ranked by a weighted sum of table rows.
+
+    Ties are ranked by item number.
 
     Args:
         table: the rows.
-        num_items: the number of items that entries refer to.
-        rows: of each query, the table rows that are added.
-        weights: of each query, the weights of its rows.
-        exclude: of each query, items that are left out.
-        targets: (number of queries,) int64.
+        num_items: number of items in the catalogue.
+        rows: for each query, the table rows to add.
+        weights: for each query, the weights of its rows.
+        exclude: for each query, the items to leave out.
+        targets: (num_queries,) int64, one item per query.
 
     Returns:
-        (number of queries,) int64; `num_items` if the target's sum is not above 0 or the target is left out.
+        (num_queries,) int64; `num_items` if the target's sum is not above 0 or the target is left out.
     """
     return np.asarray(
         _ranks(

@@ -1,6 +1,6 @@
-"""TF-IDF vectors of the titles, the user's profile and similarities, in plain numpy.
+"""TF-IDF vectors of the titles, user profiles and similarities, in plain numpy.
 
-The results are those of scipy's sparse products, at a fraction of their fixed cost per call.
+The results are those of scipy's sparse products, but a call has a much lower fixed cost.
 """
 
 import re
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-WORD = re.compile(r"\b\w\w+\b")  # as scikit-learn's TfidfVectorizer reads titles
-MOST_WORDS = 3  # of a term
+WORD = re.compile(r"\b\w\w+\b")  # the words of scikit-learn's TfidfVectorizer
+MOST_WORDS = 3  # maximum number of words in a term
 
 
 @dataclass(frozen=True)
 class TitleVectors:
-    """Sparse rows of length 1, one for each item; empty if the item has no title.
+    """Sparse unit vectors, one per item. An item without a title has an empty row.
 
     Attributes:
         offsets: (num_items + 1,) int64; item i's entries are offsets[i]:offsets[i + 1].
@@ -40,7 +40,7 @@ class TitleVectors:
         return self.offsets[item_num + 1] > self.offsets[item_num]
 
     def profile(self, item_num: NDArray[np.integer], rating: NDArray[np.floating]) -> NDArray[np.float64] | None:
-        """Return the user's profile: the average of the items' vectors weighted by rating, scaled to length 1.
+        """Return the user's profile: the average of the items' vectors, weighted by rating and scaled to length 1.
 
         Returns:
             (num_terms,) float64, or None if no item has a title or the average is zero.
@@ -56,14 +56,14 @@ class TitleVectors:
     def sparse_profile(
         self, item_num: NDArray[np.integer], weight: NDArray[np.floating]
     ) -> tuple[NDArray[np.int32], NDArray[np.float64]] | None:
-        """Return what `profile` returns as its terms, ascending, and their values; O(entries log entries).
+        """Return the profile in sparse form: its terms, ascending, and their values. O(entries log entries).
 
         Args:
             item_num: items of the history.
-            weight: of each, at least 0.
+            weight: weights of these items, at least 0.
 
         Returns:
-            (n,) int32 and (n,) float64 above 0, or None if no item with a weight has a title.
+            Terms, (n,) int32, and values above 0, (n,) float64; None if no item with a weight has a title.
         """
         row, term, value = self._entries(item_num)
         order = np.argsort(term, kind="stable")
@@ -73,24 +73,24 @@ class TitleVectors:
         used = sums > 0
         terms, sums = ordered[begins][used], sums[used]
         length = np.linalg.norm(sums)
-        return (terms, sums / length) if length > 0 else None  # squares of tiny sums are 0
+        return (terms, sums / length) if length > 0 else None  # the squares of tiny sums are 0
 
     def similarity(self, item_num: NDArray[np.integer], profile: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cosine of each item's title and the profile, (n,) float64; 0 for items without a title."""
         row, term, weight = self._entries(item_num)
-        # (bincount with weights is float64 whatever its type hints say.)
+        # With weights, bincount returns float64; its type hints are wrong.
         cosine = np.bincount(row, weight * profile[term], len(item_num)).astype(np.float64, copy=False)
-        return np.minimum(cosine, 1.0)  # float32 rows with equal titles exceed 1 slightly
+        return np.minimum(cosine, 1.0)  # float32 rows of equal titles slightly exceed 1
 
     def explain(
         self, items: Sequence[int], history_num: NDArray[np.integer], rating: NDArray[np.floating]
     ) -> list[int | None]:
-        """Return for each of `items` the item of the history that adds most to its similarity.
+        """Return, for each of `items`, the history item that adds most to its similarity.
 
-        An item of the history adds the similarity of its title, times its rating; the item itself does not count.
+        A history item adds the similarity of its title times its rating. The item itself does not count.
 
         Returns:
-            Item numbers (of equal ones the first in the history); None if no item adds anything.
+            Item numbers; None if no history item adds anything. On a tie, the first one in the history.
         """
         row, term, weight = self._entries(history_num)
         weight = weight * rating[row]
@@ -106,17 +106,17 @@ class TitleVectors:
         return reasons
 
     def word_weights(self, item_num: int, title: str) -> dict[str, float]:
-        """Return the weight of each word of an item's title, by the row of the item: the rarer, the larger.
+        """Return the weight of each word of an item's title, from the item's row. Rarer words weigh more.
 
-        A row has its terms in the order of the alphabet, as scikit-learn sorts its vocabulary.
+        The terms of a row are in alphabetical order, as scikit-learn sorts its vocabulary.
 
         Returns:
-            No words if the row has another number of terms than this title.
+            Word -> weight; empty if the row and this title have different numbers of terms.
         """
         words = WORD.findall(title.lower())
         weights = self.weight[self.offsets[item_num] : self.offsets[item_num + 1]].tolist()
         for length in range(1, MOST_WORDS + 1):
-            terms = sorted({term for count in range(1, length + 1) for term in _runs(words, count)})
+            terms = sorted({term for count in range(1, length + 1) for term in _ngrams(words, count)})
             if len(terms) == len(weights):
                 return {term: weight for term, weight in zip(terms, weights, strict=True) if " " not in term}
         return {}
@@ -124,7 +124,7 @@ class TitleVectors:
     def _entries(
         self, item_num: NDArray[np.integer]
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-        """Return all entries of these rows: the row (a position in `item_num`), term and weight."""
+        """Return all entries of these rows: row (a position in `item_num`), term and weight."""
         begin = self.offsets[item_num]
         length = self.offsets[item_num + 1] - begin
         row = np.repeat(np.arange(len(item_num)), length)
@@ -132,22 +132,22 @@ class TitleVectors:
         return row, self.term[where], self.weight[where]
 
 
-def _runs(words: Sequence[str], count: int) -> list[str]:
-    """Return all terms of so many neighbouring words."""
+def _ngrams(words: Sequence[str], count: int) -> list[str]:
+    """Return all terms of `count` consecutive words."""
     return [" ".join(words[begin : begin + count]) for begin in range(len(words) - count + 1)]
 
 
 def fit_titles(titles: Sequence[str], max_words: int = 1) -> TitleVectors:
-    """Compute TF-IDF vectors of the titles by scikit-learn's `TfidfVectorizer` with its defaults, rows of length 1.
+    """Compute TF-IDF vectors of the titles with scikit-learn's `TfidfVectorizer` and its defaults. Rows have length 1.
 
-    The inverse document frequencies are computed from the items with a title. A title that is empty or has no
-    word of two letters gets an empty row.
+    Only items with a title count in the inverse document frequencies. A title that is empty or has no word of two
+    letters gets an empty row.
 
     Args:
-        titles: by item number.
-        max_words: a term has so many neighbouring words at most.
+        titles: the titles, by item number.
+        max_words: maximum number of consecutive words in a term.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer  # two seconds
+    from sklearn.feature_extraction.text import TfidfVectorizer  # this import takes two seconds
 
     known = [number for number, title in enumerate(titles) if title.strip()]
     vectorizer = TfidfVectorizer(dtype=np.float32, ngram_range=(1, max_words))

@@ -1,1 +1,1 @@
-"""Channels -> fitted components -> model folder and metrics."""
+"""Training: channels -> fitted components -> model folder and metrics."""

@@ -1,4 +1,4 @@
-"""Training from Python: a DataFrame of events in, a recommender out."""
+"""Training from Python: a DataFrame of events -> a recommender."""
 
 import pandas as pd
 
@@ -18,19 +18,19 @@ def train(
     validation: pd.DataFrame | None = None,
     **hyperparameters: object,
 ) -> Recommender:
-    """Fit a recommender in memory, as train.py does from files; `save` writes the model folder.
+    """Fit a recommender in memory, as train.py does from files. `save` writes the model folder.
 
     Args:
-        events: user_id, item_id and optionally rating, timestamp, weight and event_type; the hyper-parameter `columns`
-            gives other names, also for the other frames.
-        titles: item_id and title; the first non-empty title of an item counts.
-        validation: as `events`; by default each user's last event is held out for validation.
-        hyperparameters: by name, such as embedding_dim=50.
+        events: columns user_id, item_id and optionally rating, timestamp, weight and event_type. The hyper-parameter
+            `columns` sets other column names, for all frames.
+        titles: columns item_id and title. The first non-empty title of an item counts.
+        validation: columns as in `events`; by default each user's last event is held out for validation.
+        hyperparameters: hyper-parameters by name, such as embedding_dim=50.
 
     Raises:
-        ConfigError: a hyper-parameter is unknown, of the wrong type or out of range.
+        ConfigError: a hyper-parameter is unknown, has the wrong type or is out of range.
         DataError: a column is missing, or a value is invalid.
-        FitError: the fit did not end in finite numbers.
+        FitError: the fit reached numbers that are not finite.
         MissingPackageError: a package that training needs is not installed.
     """
     config = TrainConfig.from_hyperparameters(hyperparameters, "train()")

@@ -1,9 +1,9 @@
-"""Choices of the pipeline auto, on targets inside the training data: each source's options, then the ranking.
+"""The choices of the pipeline auto, on targets inside the training data: each source's options, then the ranking.
 
-1. A source's options are chosen one axis after the other, each time by NDCG at 100 of the source alone.
-2. The weights of the ranking are fitted to the targets among the candidates of all sources.
-3. The ranking and each source alone are compared by NDCG at 100, the ranking with weights from the other half of the
-   targets. If a source alone is better beyond noise, the ranking becomes that source's order.
+1. Choose each source's options, one axis after the other, by the NDCG at 100 of the source alone.
+2. Fit the weights of the ranking to the targets among the candidates of all sources.
+3. Compare the ranking with each source alone by NDCG at 100. For each half of the targets, the ranking's weights come
+   from the other half. If a source alone is better beyond noise, use its order as the ranking.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,21 +28,21 @@ from recommender.ranking.fit_weights import Example, fit_weights
 from recommender.ranking.learned import LOG, TIMES, LearnedRanking, Pool, column_names, columns, shares
 from recommender.training.judge import Judge, ndcg_of_ranks, ranks_of
 
-BLOCK = 128  # queries at once
-LEAST_TARGETS = 30  # resamples of fewer have hardly any noise
-LEAST_OF_SESSIONS = 200  # targets within sessions, and at least as many others, for weights of their own
-BETTER = 1.001  # a value replaces another one if it is better by more than this factor
+BLOCK = 128  # queries that are computed at once
+LEAST_TARGETS = 30  # with fewer targets, bootstrap intervals are too narrow to compare orders
+LEAST_OF_SESSIONS = 200  # targets needed within sessions, and at the begin of sessions, to fit separate weights
+BETTER = 1.001  # a setting replaces another one if its NDCG is higher by more than this factor
 
 
 @dataclass(frozen=True)
 class RankingChoice:
-    """The chosen ranking and what was measured.
+    """The chosen ranking and its metrics.
 
     Attributes:
         ranking: the weights.
-        ndcg: NDCG at 100 on the targets, of `final` (the learned ranking, cross-fitted) and of each source that
-            proposes anything.
-        used: `final`, or the source alone that was better.
+        ndcg: NDCG at 100 on the targets: of `final` (the learned ranking, cross-fitted) and of each source that
+            proposes candidates.
+        used: `final`, or the name of the source that was better alone.
     """
 
     ranking: LearnedRanking
@@ -53,7 +53,7 @@ class RankingChoice:
 def choose_options(name: str, source: type[Source], config: TrainConfig, judge: Judge) -> tuple[TrainConfig, Source]:
     """Return the configuration with the source's chosen options, and the source fitted to the judge's data.
 
-    An axis with an option that the user set is skipped.
+    An axis is skipped if the user set one of its options.
     """
     options: SharedOptions = config.of(source.Options)
     axes = [axis for axis in source.choices(judge.context, options) if not _is_set(axis, options)]
@@ -61,7 +61,7 @@ def choose_options(name: str, source: type[Source], config: TrainConfig, judge: 
         return config, source.fit(judge.context, options)
     small = judge.for_options
     best, tried = small.ndcg(source.fit(small.context, options)), 1
-    again = axes[:1] if len(axes) > 1 else []  # the first axis, given what the others chose
+    again = axes[:1] if len(axes) > 1 else []  # try the first axis again, with the choices of the others
     for axis in [*axes, *again]:
         for values in axis:
             other = options.model_copy(update=dict(values))
@@ -72,7 +72,7 @@ def choose_options(name: str, source: type[Source], config: TrainConfig, judge: 
                 best, options = score, other
     chosen = {option: getattr(options, option) for axis in axes for values in axis for option in values}
     shown = " ".join(f"--{source.hyperparameter(option)} {value}" for option, value in chosen.items())
-    say(f"{name}: chosen of {tried} on {len(small.targets):,} held-out events: {shown}")
+    say(f"{name}: best of {tried} settings on {len(small.targets):,} held-out events: {shown}")
     config = config.model_copy(update={source.hyperparameter(option): value for option, value in chosen.items()})
     small.context.memo.clear()
     fitted = source.fit(judge.context, options)
@@ -87,12 +87,12 @@ def _is_set(axis: Axis, options: SharedOptions) -> bool:
 def choose_ranking(
     sources: Mapping[str, Source], features: Mapping[str, Feature], proposing: Sequence[str], judge: Judge
 ) -> RankingChoice:
-    """Fit the weights of the ranking, and compare it with each source alone.
+    """Fit the weights of the ranking. Compare the ranking with each source alone.
 
     Args:
-        sources: fitted to the judge's data.
-        features: fitted to the judge's data.
-        proposing: the names of the sources whose candidates are ranked.
+        sources: the sources, fitted to the judge's data.
+        features: the features, fitted to the judge's data.
+        proposing: the names of the sources that propose candidates.
         judge: the targets.
     """
     names = [*sources, *features]
@@ -102,24 +102,24 @@ def choose_ranking(
     with threadpool_limits(1, user_api="blas"):
         examples, alone = _examples(sources, features, proposing, contents, judge)
     by_session = min(map(len, _by_session(examples))) >= LEAST_OF_SESSIONS
-    fitted = _fitted(examples, prior, by_session)
+    fitted = _fit(examples, prior, by_session)
     gains = {name: ndcg_of_ranks(rank) for name, rank in alone.items()}
     gains = {"final": ndcg_of_ranks(_cross_fitted_ranks(examples, prior, by_session)), **gains}
-    used = _guarded(gains)
+    used = _best_order(gains)
     if used != "final":
-        fitted = Fitted(np.array([float(column == used) for column in all_columns]))
+        fitted = ColumnWeights(np.array([float(column == used) for column in all_columns]))
     ndcg = {name: float(gain.mean()) if len(gain) else 0.0 for name, gain in gains.items()}
-    of_session = None if fitted.in_session is None else _named(all_columns, fitted.in_session)
-    return RankingChoice(LearnedRanking(_named(all_columns, fitted.others), of_session), ndcg, used)
+    of_session = None if fitted.in_session is None else _positive(all_columns, fitted.in_session)
+    return RankingChoice(LearnedRanking(_positive(all_columns, fitted.others), of_session), ndcg, used)
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """Weights of the columns.
+class ColumnWeights:
+    """The weights of the columns.
 
     Attributes:
-        others: of requests that begin a session, or of all.
-        in_session: of requests within a session; None: `others`.
+        others: weights for requests that begin a session, or for all requests.
+        in_session: weights for requests within a session; None: `others`.
     """
 
     others: NDArray[np.float64]
@@ -130,20 +130,20 @@ class Fitted:
         return self.others if self.in_session is None or not example.in_session else self.in_session
 
 
-def _fitted(examples: Sequence[Example], prior: NDArray[np.float64], by_session: bool) -> Fitted:
-    """Fit the weights to all examples; with `by_session` go on from these for each of the two kinds of requests."""
+def _fit(examples: Sequence[Example], prior: NDArray[np.float64], by_session: bool) -> ColumnWeights:
+    """Fit the weights to all examples. With `by_session`, start from these to fit each of the two kinds of requests."""
     of_all = fit_weights(examples, prior)
     if not by_session:
-        return Fitted(of_all)
-    return Fitted(*(fit_weights(part, of_all) for part in _by_session(examples)))
+        return ColumnWeights(of_all)
+    return ColumnWeights(*(fit_weights(part, of_all) for part in _by_session(examples)))
 
 
 def _by_session(examples: Sequence[Example]) -> list[list[Example]]:
-    """Return the examples of requests that begin a session, and those of requests within one."""
+    """Return the examples of requests that begin a session, then those of requests within a session."""
     return [[example for example in examples if example.in_session == value] for value in (False, True)]
 
 
-def _named(columns: Sequence[str], weights: NDArray[np.float64]) -> dict[str, float]:
+def _positive(columns: Sequence[str], weights: NDArray[np.float64]) -> dict[str, float]:
     """Return the weights above 0, rounded, by column."""
     rounded = {column: round(float(weight), 6) for column, weight in zip(columns, weights, strict=True)}
     return {column: weight for column, weight in rounded.items() if weight > 0}
@@ -156,20 +156,20 @@ def _examples(
     contents: Sequence[str],
     judge: Judge,
 ) -> tuple[list[Example], dict[str, NDArray[np.int64]]]:
-    """Return the targets among their candidates, and their positions in the order of each source that proposes any."""
+    """Return the targets among their candidates, and their positions in the order of each source with candidates."""
     examples: list[Example] = []
     alone: dict[str, list[NDArray[np.int64]]] = {name: [np.empty(0, np.int64)] for name in proposing}
-    silent = set(proposing) if len(judge.targets) else set()  # sources that only score what others propose
+    silent = set(proposing) if len(judge.targets) else set()  # sources without candidates for any query so far
     for begin in range(0, len(judge.targets), BLOCK):
         queries = [query.anew() for query in judge.queries[begin : begin + BLOCK]]
         targets = judge.targets[begin : begin + BLOCK]
         found = {name: list(sources[name].top_of_each(queries, DEPTH)) for name in proposing}
         for name, candidates in found.items():
             alone[name].append(ranks_of(candidates, targets))
-            if any(one is not None for one in candidates):
+            if any(of_query is not None for of_query in candidates):
                 silent.discard(name)
         for place, query in enumerate(queries):
-            proposed = {name: one for name, of_all in found.items() if (one := of_all[place]) is not None}
+            proposed = {name: of_query for name, of_all in found.items() if (of_query := of_all[place]) is not None}
             pool = Pool.of(proposed)
             values = columns(shares(query, pool, sources, features), contents).astype(np.float32)
             position = np.flatnonzero(pool.item_num == targets[place])
@@ -184,10 +184,10 @@ def _prior(column: str, parts: Mapping[str, Any]) -> float:
 
 
 def _cross_fitted_ranks(examples: Sequence[Example], prior: NDArray[np.float64], by_session: bool) -> NDArray[np.int64]:
-    """Return the position of each target, by weights from the other half of the examples."""
+    """Return the position of each target. The weights for one half of the examples come from the other half."""
     ranks = np.full(len(examples), NOT_RANKED)
     for half in (0, 1):
-        fitted = _fitted(examples[1 - half :: 2], prior, by_session)
+        fitted = _fit(examples[1 - half :: 2], prior, by_session)
         for place in range(half, len(examples), 2):
             example = examples[place]
             if example.target is not None:
@@ -197,8 +197,8 @@ def _cross_fitted_ranks(examples: Sequence[Example], prior: NDArray[np.float64],
     return ranks
 
 
-def _guarded(gains: Mapping[str, NDArray[np.float64]]) -> str:
-    """Return the order to use: the learned ranking, unless a source alone is better beyond noise."""
+def _best_order(gains: Mapping[str, NDArray[np.float64]]) -> str:
+    """Return `final`, the learned ranking, unless a source alone is better beyond noise."""
     final = gains["final"]
     others = {name: gain for name, gain in gains.items() if name != "final"}
     if len(final) < LEAST_TARGETS or not others:
@@ -208,8 +208,8 @@ def _guarded(gains: Mapping[str, NDArray[np.float64]]) -> str:
     return best if difference.low > 0 else "final"
 
 
-def suited(config: TrainConfig, context: FitContext) -> dict[str, type[Source]]:
-    """Return the sources of the configuration that suit the data; print why others are left out.
+def suitable_sources(config: TrainConfig, context: FitContext) -> dict[str, type[Source]]:
+    """Return the sources of the configuration that suit the data. Log why others are left out.
 
     Raises:
         DataError: no candidate source is left.
@@ -223,5 +223,5 @@ def suited(config: TrainConfig, context: FitContext) -> dict[str, type[Source]]:
             say(f"{name} is left out: {reason}")
     if not found.keys() & {*config.source_names}:
         names = ", ".join(config.source_names)
-        raise DataError(f"no candidate source suits the data: expected one of {names}, see the lines above")
+        raise DataError(f"no candidate source suits the data: expected one of {names}; see the log for the reasons")
     return found

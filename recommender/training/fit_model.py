@@ -1,4 +1,4 @@
-"""Training data -> a fitted model: what is chosen, and then each component in use."""
+"""Training data -> a fitted model: choose options and ranking, then fit each component in use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,40 +16,40 @@ from recommender.data.vocabulary import StringTable
 from recommender.evaluation.metric_names import NUM_TARGETS, validation_name
 from recommender.hyperparameters import TrainConfig
 from recommender.ranking.learned import LearnedRanking
-from recommender.training.choose import RankingChoice, choose_options, choose_ranking, suited
+from recommender.training.choose import RankingChoice, choose_options, choose_ranking, suitable_sources
 from recommender.training.judge import Judge
 
 
 def fit_model(config: TrainConfig, context: FitContext) -> Model:
-    """Fit all components in use; their metrics are in the context afterwards.
+    """Fit all components in use. Add their metrics to the context.
 
     Raises:
         RecommenderError: a fit failed, or no candidate source suits the data.
     """
-    sources = suited(config, context)
+    sources = suitable_sources(config, context)
     if config.pipeline == "paper":
-        return _model(config, context, _fitted(config, context, sources), _fitted(config, context, config.features))
+        return _model(config, context, _fit(config, context, sources), _fit(config, context, config.features))
     choice = choose(config, context, sources)
     config = choice.config
     if choice.ranking is None:
         return _model(config, context, choice.fitted, {})
     if choice.ranking.used != "final":
         used = choice.ranking.used
-        say(f"{used} alone is better than the learned ranking on the held-out events: it decides the order")
+        say(f"{used} alone is better than the learned ranking on the held-out events: {used} decides the order")
     fitted = dict(choice.fitted)
     for name in [name for name in sources if name not in fitted]:
         fitted[name] = sources[name].fit(context, config.of(sources[name].Options))
-        context.memo.clear()  # no other source needs what this one has kept there
-    return _model(config, context, fitted, _fitted(config, context, config.features), choice.ranking.ranking)
+        context.memo.clear()  # no other source needs the intermediate results of this one
+    return _model(config, context, fitted, _fit(config, context, config.features), choice.ranking.ranking)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen on targets inside the training data.
+    """The choices on targets inside the training data.
 
     Attributes:
         config: the configuration with the chosen options.
-        ranking: the chosen ranking and what was measured; None on all hosts but the first.
+        ranking: the chosen ranking and its metrics; None on all hosts but the first.
         fitted: the sources that several hosts fit together, fitted to all data.
     """
 
@@ -59,19 +59,19 @@ class Choice:
 
 
 def choose(config: TrainConfig, context: FitContext, sources: Mapping[str, type[Source]]) -> Choice:
-    """Choose options and ranking of the pipeline auto; what was measured is in the context's metrics afterwards.
+    """Choose options and ranking of the pipeline auto. Add the metrics behind the choice to the context.
 
     Args:
-        config: the configuration; options that it sets are not chosen.
-        context: the training data, of which targets are held out.
-        sources: those of the configuration that suit the data.
+        config: the configuration. Options that the user set do not change.
+        context: the training data; targets are held out of it.
+        sources: the sources of the configuration that suit the data.
 
     Raises:
         RecommenderError: a fit failed.
     """
     judge = Judge.of(context, config.seed)
-    say(f"choosing on {len(judge.targets):,} held-out events of the training data")
-    # Sources that several hosts fit together come first, so that the others need not wait for the choices.
+    say(f"choosing options and ranking on {len(judge.targets):,} held-out events of the training data")
+    # Sources that several hosts fit together come first. So the other hosts need not wait for the first one's choices.
     fitted: dict[str, Source] = {}
     inner: dict[str, Source] = {}
     for name in [name for name, source in sources.items() if source.is_distributed]:
@@ -85,7 +85,7 @@ def choose(config: TrainConfig, context: FitContext, sources: Mapping[str, type[
     context.watch.lap("choose_options")
     ranked = {name: inner[name] for name in sources if name in {*config.source_names, *config.scored_names}}
     proposing = [name for name in config.source_names if name in ranked]
-    found = choose_ranking(ranked, _fitted(config, judge.context, config.features), proposing, judge)
+    found = choose_ranking(ranked, _fit(config, judge.context, config.features), proposing, judge)
     context.metrics[NUM_TARGETS] = len(judge.targets)
     if len(judge.targets):
         context.metrics.update({validation_name(name): value for name, value in found.ndcg.items()})
@@ -93,7 +93,7 @@ def choose(config: TrainConfig, context: FitContext, sources: Mapping[str, type[
     return Choice(config, found, fitted)
 
 
-def _fitted(config: TrainConfig, context: FitContext, components: Mapping[str, type[Component]]) -> dict[str, Any]:
+def _fit(config: TrainConfig, context: FitContext, components: Mapping[str, type[Component]]) -> dict[str, Any]:
     return {name: component.fit(context, config.of(component.Options)) for name, component in components.items()}
 
 
@@ -117,11 +117,11 @@ def _model(
 
 
 def titles_of(data: Interactions, titles: pd.DataFrame | None) -> list[str]:
-    """Return the title of every item, '' if unknown; the first non-empty title of an item counts.
+    """Return the title of every item, '' if unknown. The first non-empty title of an item counts.
 
     Args:
         data: the data set with the items.
-        titles: item_id and title, as `channels.read_titles` returns them.
+        titles: columns item_id and title, from `channels.read_titles`.
     """
     known: dict[str, str] = {}
     if titles is not None:

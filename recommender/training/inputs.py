@@ -1,4 +1,4 @@
-"""The channels of a training job -> the events to fit, to validate on and to test with, and the titles."""
+"""The channels of a training job -> events for training, validation and test, and titles."""
 
 import pandas as pd
 
@@ -13,44 +13,44 @@ from recommender.sagemaker.environment import Channel, Container
 def training_data(
     config: TrainConfig, container: Container, titles: pd.DataFrame | None
 ) -> tuple[Interactions, Interactions | None]:
-    """Read the events to fit, and the events to validate on if there is a validation channel.
+    """Read the events of the train channel, and of the validation channel if it exists.
 
     Args:
         config: the hyper-parameters.
         container: the location of the channels.
-        titles: as `item_titles` returns them; the catalogue has their items, see `with_titled_items`.
+        titles: titles from `item_titles`; the catalogue includes their items, see `with_titled_items`.
 
     Raises:
-        RecommenderError: a channel is missing or can't be read, or the two have different units of time.
+        RecommenderError: a channel is missing or can't be read, or the two channels have different units of time.
     """
     events = _events(config, container.required_channel("train"))
     data = with_titled_items(Interactions.from_frame(events).without_duplicates(config.duplicates), titles, config)
-    validation = _known(data, _optional(config, container, "validation"))
-    say(f"{len(data):,} {_called(data)}, {len(data.users):,} users, {len(data.items):,} items")
+    validation = _known_events(data, _optional(config, container, "validation"))
+    say(f"{len(data):,} {_word_for_events(data)}, {len(data.users):,} users, {len(data.items):,} items")
     return data, validation
 
 
 def with_titled_items(data: Interactions, titles: pd.DataFrame | None, config: TrainConfig) -> Interactions:
-    """Return the events over a catalogue that also has the items with a title and no events.
+    """Return the events, with items added to the catalogue that have a title and no events.
 
-    The source `titles` reaches them. The pipeline paper does not; there the catalogue has the items with events.
+    The source `titles` can propose these items. The pipeline paper can't, so it only has the items with events.
     """
     if titles is None or config.pipeline == "paper":
         return data
     known = len(data.items)
     data = data.with_items(titles["item_id"][titles["title"].str.strip() != ""])
     if len(data.items) > known:
-        say(f"{len(data.items) - known:,} items have a title and no events: only their titles can propose them")
+        say(f"{len(data.items) - known:,} items have a title and no events: only the source titles can propose them")
     return data
 
 
 def held_out_events(config: TrainConfig, container: Container, data: Interactions) -> pd.DataFrame | None:
-    """Read the rows of the test channel, as `channels.read_events` returns them; None without the channel.
+    """Read the rows of the test channel with `channels.read_events`. Return None without the channel.
 
     Args:
         config: the hyper-parameters.
         container: the location of the channel.
-        data: the events of the train channel; the times of the test channel must have their unit.
+        data: the events of the train channel. The times of both channels must have the same unit.
 
     Raises:
         RecommenderError: the channel can't be read, or its times have another unit.
@@ -62,7 +62,7 @@ def held_out_events(config: TrainConfig, container: Container, data: Interaction
 
 
 def item_titles(config: TrainConfig, container: Container) -> pd.DataFrame | None:
-    """Read the rows of the items channel, as `channels.read_titles` returns them; None without the channel.
+    """Read the rows of the items channel with `channels.read_titles`. Return None without the channel.
 
     Raises:
         RecommenderError: the channel can't be read.
@@ -74,18 +74,18 @@ def item_titles(config: TrainConfig, container: Container) -> pd.DataFrame | Non
         return read_titles(files, config)
 
 
-def _known(data: Interactions, events: pd.DataFrame | None) -> Interactions | None:
-    """Return the validation events with user and item in the training events; None without the channel."""
+def _known_events(data: Interactions, events: pd.DataFrame | None) -> Interactions | None:
+    """Return the validation events with a user and an item of the training events; None without the channel."""
     if events is None:
         return None
     known = data.known(events)
     if len(known) < len(events):
-        left_out = f"{len(events) - len(known):,} of {len(events):,} validation {_called(known)}"
+        left_out = f"{len(events) - len(known):,} of {len(events):,} validation {_word_for_events(known)}"
         say(f"{left_out} left out: user or item not in train")
     return known
 
 
-def _called(data: Interactions) -> str:
+def _word_for_events(data: Interactions) -> str:
     return "events" if data.rating is None else "ratings"
 
 

@@ -1,4 +1,4 @@
-"""A training job: channels in, model folder and metrics out."""
+"""A training job: channels -> model folder and metrics."""
 
 import json
 
@@ -19,26 +19,26 @@ from recommender.training.training_run import TrainingRun
 
 
 def run(config: TrainConfig, container: Container) -> TrainingRun | None:
-    """Read, fit, write the model folder, and evaluate once on the test channel if there is one.
+    """Read the channels, fit, write the model folder, and evaluate once on the test channel if it exists.
 
     Returns:
-        The content of the report; None on all hosts but the first, which writes.
+        The results for the report; None on all hosts but the first, which writes.
 
     Raises:
-        RecommenderError: a channel, the fit or the writing failed.
+        RecommenderError: a channel can't be read, the fit failed, or a file can't be written.
     """
     container.failure_file.unlink(missing_ok=True)
     with model_folder.replacing(container.model_dir):
-        finished = _trained(config, container)
+        finished = _train(config, container)
     if finished is not None:
         say(f"the model is in {container.model_dir}")
     return finished
 
 
-def _trained(config: TrainConfig, container: Container) -> TrainingRun | None:
-    """Return the run whose model is staged and measured."""
+def _train(config: TrainConfig, container: Container) -> TrainingRun | None:
+    """Fit, stage and evaluate a model. Return the results."""
     watch = Stopwatch()
-    announce(config, container)
+    log_unused(config, container)
     titled = item_titles(config, container)
     data, validation = training_data(config, container, titled)
     held_out = held_out_events(config, container, data)
@@ -48,7 +48,7 @@ def _trained(config: TrainConfig, container: Container) -> TrainingRun | None:
     cluster = container.cluster()
     hosts = Hosts(cluster)
     if hosts.size > 1:
-        say(f"{cluster.current_host}: waiting for all of {', '.join(cluster.hosts)}")
+        say(f"{cluster.current_host}: waiting for all hosts: {', '.join(cluster.hosts)}")
     context = FitContext(data, validation, titles, hosts, container.checkpoint_dir, watch)
     with hosts.connected():
         model = fit_model(config, context)
@@ -58,7 +58,7 @@ def _trained(config: TrainConfig, container: Container) -> TrainingRun | None:
         return None
     staged = model_folder.stage(model, container.model_dir)
     fitted = model.config
-    del model  # before it is loaded again: one of them in memory is enough
+    del model  # free the memory before the model is loaded again
     watch.lap("save")
 
     recommender = Recommender.load(staged)
@@ -69,23 +69,23 @@ def _trained(config: TrainConfig, container: Container) -> TrainingRun | None:
         watch.lap("evaluate")
     metrics |= {"num_ratings": len(data), "num_users": len(data.users), "num_items": len(data.items)}
     metrics |= {"model_bytes": model_folder.num_bytes(staged), **watch.seconds}
-    container.report_file.unlink(missing_ok=True)  # of an earlier model
-    keep(metrics, container)
+    container.report_file.unlink(missing_ok=True)  # it describes an earlier model
+    write_metrics(metrics, container)
     if rows is not None and rows.warning is not None:
         say(rows.warning)
     return TrainingRun(container, fitted, recommender, data, validation, rows, metrics)
 
 
-def keep(metrics: Metrics, container: Container) -> None:
-    """Print the metrics, which SageMaker reads, and write them to metrics.json."""
+def write_metrics(metrics: Metrics, container: Container) -> None:
+    """Print the metrics for SageMaker, and write them to metrics.json."""
     for line in metric_lines({name: value for name, value in metrics.items() if not isinstance(value, list)}):
         say(line)
     container.metrics_file.parent.mkdir(parents=True, exist_ok=True)
     write_text(container.metrics_file, json.dumps(metrics, indent=2) + "\n")
 
 
-def announce(config: TrainConfig, container: Container) -> None:
-    """Print the hyper-parameters and channels of the job that are not used."""
+def log_unused(config: TrainConfig, container: Container) -> None:
+    """Log the hyper-parameters and channels of the job that have no effect."""
     for name in config.without_effect:
         say(f"{name} has no effect with the other hyper-parameters of this job")
     for name in container.unused_channels():

@@ -1,4 +1,4 @@
-"""Targets inside the training data, on which training compares sources and rankings."""
+"""Targets inside the training data. Training compares sources and rankings on them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,24 +17,24 @@ from recommender.data.splits import split_for_choice
 from recommender.evaluation.metric_names import DEPTH
 from recommender.evaluation.ranking import NOT_RANKED
 
-MOST_TARGETS = 4_000  # that the weights of the ranking are fitted to
-MOST_FOR_OPTIONS = 1_500  # of these, for the choice of options
-MIN_HISTORIES = (4, 1)  # earlier events of a user with a target; the second one if there are few users like that
-FEW = 200
-MOST_PAIRS = 400_000_000  # pairs of events behind each try of an option: a second or two of counting
-PAIRED = 1_000  # events of a user that one event is paired with at most, see `models.neighbour_table`
+MOST_TARGETS = 4_000  # maximum number of targets; the weights of the ranking are fitted to them
+MOST_FOR_OPTIONS = 1_500  # maximum number of these targets for the choice of options
+MIN_HISTORIES = (4, 1)  # minimum number of earlier events of a user with a target; the second if targets are few
+FEW = 200  # fewer targets are few
+MOST_PAIRS = 400_000_000  # maximum number of pairs of events for each setting; counting them takes 1 to 2 s
+PAIRED = 1_000  # maximum number of a user's events that an event is paired with, see `models.neighbour_table`
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Users whose next event is known.
+    """Requests of users with a known next event: the target.
 
     Attributes:
-        context: the data without the targets and what came after them.
-        queries: of the users, each at the time of the target. If times are seconds, about half of the users who had
-            several events in their last session begin a new one.
+        context: the data without the targets and the later events of their users.
+        queries: one request per user, at the time of the target. With clock times, about half of the users with
+            several events in their last session begin a new session.
         targets: (n,) int64, the item of each user's next event.
-        seed: of the draws.
+        seed: seed of the random choices.
     """
 
     context: FitContext
@@ -44,7 +44,7 @@ class Judge:
 
     @classmethod
     def of(cls, context: FitContext, seed: int) -> Self:
-        """Hold out targets of the training data; see `split_for_choice`."""
+        """Hold out targets from the training data; see `split_for_choice`."""
         unit = context.data.seconds_per_unit
         gap = None if unit is None else SESSION_SECONDS / unit
         for min_history in MIN_HISTORIES:
@@ -59,12 +59,12 @@ class Judge:
         queries = [
             Query.of_known(inner.histories, user, now=now) for user, now in zip(users.tolist(), times, strict=True)
         ]
-        by_time = sorted(range(len(queries)), key=lambda place: queries[place].now or 0)  # those of one time share work
+        by_time = sorted(range(len(queries)), key=lambda place: queries[place].now or 0)  # equal times share work
         return cls(inner, [queries[place] for place in by_time], targets[by_time], seed)
 
     @cached_property
     def for_options(self) -> "Judge":
-        """The judge with fewer targets, over the data of fewer users if all have too many pairs of events."""
+        """Return a judge with fewer targets. If all users have too many pairs of events, it also has fewer users."""
         count = min(len(self.targets), MOST_FOR_OPTIONS)
         chosen = np.linspace(0, len(self.targets) - 1, count).astype(np.int64)
         queries, data = [self.queries[place] for place in chosen], self.context.data
@@ -78,10 +78,10 @@ class Judge:
 
     @cached_property
     def _blas(self) -> ThreadpoolController:
-        return ThreadpoolController()  # to look for the libraries takes longer than a try on little data
+        return ThreadpoolController()  # cached, because finding the libraries takes longer than a try on little data
 
     def ranks(self, source: Source) -> NDArray[np.int64]:
-        """Return the position of each target among the source's candidates, from 0; at least 100 if absent."""
+        """Return the position of each target among the source's candidates, from 0; 100 or more if it is absent."""
         queries = [query.anew() for query in self.queries]
         with self._blas.limit(limits=1, user_api="blas"):
             return source.target_ranks(queries, self.targets, DEPTH)
@@ -92,12 +92,12 @@ class Judge:
 
 
 def _with_few_pairs(count: NDArray[np.int64], users: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """Return which users to keep: the given ones, and a seeded sample of others within `MOST_PAIRS` pairs of events.
+    """Return which users to keep: the given ones, and a random sample of others up to `MOST_PAIRS` pairs of events.
 
     Args:
-        count: (num_users,), the events of each user.
-        users: the users that are kept anyway.
-        seed: of the sample.
+        count: (num_users,), number of events of each user.
+        users: the users to keep in any case.
+        seed: seed of the sample.
     """
     pairs = count * np.minimum(count, PAIRED)
     kept = np.zeros(len(count), bool)
@@ -108,7 +108,7 @@ def _with_few_pairs(count: NDArray[np.int64], users: NDArray[np.int64], seed: in
 
 
 def ranks_of(found: Iterable[Candidates | None], targets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the position of each target among the candidates of its query, from 0, or `NOT_RANKED`."""
+    """Return the position of each target among its query's candidates, from 0, or `NOT_RANKED`."""
     ranks = np.full(len(targets), NOT_RANKED)
     for place, (candidates, target) in enumerate(zip(found, targets.tolist(), strict=True)):
         position = np.flatnonzero(candidates.item_num == target) if candidates is not None else np.empty(0, np.int64)
@@ -118,7 +118,7 @@ def ranks_of(found: Iterable[Candidates | None], targets: NDArray[np.int64]) -> 
 
 
 def ndcg_of_ranks(rank: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return 1 / log2(position + 2) of each position below 100, else 0."""
+    """Return 1 / log2(position + 2) for each position below 100, else 0."""
     gain = np.zeros(len(rank))
     found = rank < DEPTH
     gain[found] = 1 / np.log2(rank[found] + 2.0)

@@ -1,4 +1,4 @@
-"""The measurement of a trained model on the test channel, compared with the paper's pipeline."""
+"""The evaluation of a trained model on the test channel, compared with the paper's pipeline."""
 
 from dataclasses import replace
 
@@ -15,11 +15,11 @@ from recommender.pipeline.recommender import Recommender
 
 
 def measure(recommender: Recommender, held_out: pd.DataFrame | None, data: Interactions) -> Rows | None:
-    """Measure the rows of the test channel; None without the channel.
+    """Measure the rows of the test channel. Return None without the channel.
 
     Args:
-        recommender: the model folder as a server loads it.
-        held_out: the rows, as `channels.read_events` returns them.
+        recommender: the model, loaded from its folder as a server does.
+        held_out: the rows, from `channels.read_events`.
         data: the events that the model was fitted to.
     """
     if held_out is None:
@@ -30,10 +30,10 @@ def measure(recommender: Recommender, held_out: pd.DataFrame | None, data: Inter
 
 
 def paper_pipeline(model: Model, data: Interactions) -> Recommender | None:
-    """Return the paper's pipeline on the sources of a model, with titles alone in the ranking.
+    """Return the paper's pipeline on the fitted sources of a model. Its ranking uses titles only.
 
     Returns:
-        None if it is the model's own pipeline, or if the model lacks its sources.
+        None if the model already has this pipeline, or if it lacks a source of it.
     """
     if model.config.pipeline == "paper":
         return None
@@ -46,7 +46,7 @@ def paper_pipeline(model: Model, data: Interactions) -> Recommender | None:
 
 
 def paper_config(config: TrainConfig) -> TrainConfig:
-    """Return the configuration of the paper's pipeline with the same values where they have an effect."""
+    """Return the configuration of the paper's pipeline, with all values that have an effect there."""
     left_out = {"candidate_sources", "scored_sources", *config.unused}
     values = config.model_dump(include=config.model_fields_set - left_out)
     return TrainConfig.model_validate({**values, "pipeline": "paper"})

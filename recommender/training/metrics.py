@@ -1,4 +1,4 @@
-"""The metrics that a training job prints for SageMaker to read."""
+"""The metrics that SageMaker reads from the log of a training job."""
 
 from recommender.candidates.base import Role
 from recommender.evaluation.metric_names import NUM_TARGETS, PAPER, metric_names, validation_name
@@ -7,9 +7,12 @@ from recommender.sagemaker import metrics
 
 
 def metric_definitions(config: TrainConfig | None = None) -> list[dict[str, str]]:
-    """Return `MetricDefinitions` of a SageMaker training job with this configuration, by default the default one.
+    """Return the `MetricDefinitions` of a SageMaker training job.
 
-    They are those of the metrics that say most; metrics.json has all.
+    They cover the most informative metrics; metrics.json has all.
+
+    Args:
+        config: the hyper-parameters of the job; None: the defaults.
     """
     config = config or TrainConfig()
     of_fit = [name for component in config.components.values() for name in component.metrics]

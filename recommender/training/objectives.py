@@ -1,4 +1,4 @@
-"""What a search for hyper-parameters optimizes; no pandas here, since launching a search imports this module."""
+"""The objectives of a search for hyper-parameters. Launching a search imports this module, so it imports no pandas."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from recommender.hyperparameters import TrainConfig
 
 @dataclass(frozen=True)
 class Objective:
-    """What a search optimizes.
+    """An objective of a search.
 
     Attributes:
-        metric: the metric of a training job that is compared.
-        maximize: whether the greatest value is the best one; else the least.
-        of_source: whether a source measures it alone; else the whole pipeline does.
+        metric: the metric of a training job to optimize.
+        maximize: whether the highest value is the best; otherwise the lowest is.
+        of_source: whether a single source measures it; otherwise the whole pipeline does.
     """
 
     metric: str
@@ -30,7 +30,7 @@ OBJECTIVES = {
 
 
 def objective_of(config: TrainConfig, name: str | None = None) -> Objective:
-    """Return the objective of that name; by default that of the pipeline.
+    """Return the objective with this name; by default the objective of the pipeline.
 
     Raises:
         ConfigError: the pipeline does not measure it.
@@ -45,7 +45,7 @@ def objective_of(config: TrainConfig, name: str | None = None) -> Objective:
 
 
 def search_space(config: TrainConfig, objective: Objective) -> dict[str, Range]:
-    """Return the ranges of the hyper-parameters that may change the objective, without those that were set."""
+    """Return the ranges of the hyper-parameters that may change the objective, without those that the user set."""
     measuring = {name for name, part in config.components.items() if objective.metric in part.metrics}
     return {
         name: values

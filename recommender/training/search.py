@@ -1,4 +1,4 @@
-"""A search for the hyper-parameters with the best validation metric, on one machine."""
+"""The search for the hyper-parameters with the best validation metric, on one machine."""
 
 import hashlib
 import json
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Search:
-    """A search over the data of one job.
+    """A search on the data of one job.
 
     Attributes:
         config: the hyper-parameters of the job.
-        objective: what is optimized.
-        space: the ranges that are tried.
+        objective: the objective to optimize.
+        space: the ranges to search.
         context: the data.
     """
 
@@ -39,8 +39,8 @@ class Search:
 
     @property
     def name(self) -> str:
-        """The name of the search: only trials with the same data, fixed values and ranges have the same one."""
-        from recommender.models.checkpoints import fingerprint  # torch and pandas: two seconds
+        """Return the name of the search. Trials share it only if data, fixed values and ranges are the same."""
+        from recommender.models.checkpoints import fingerprint  # imports torch and pandas, which takes two seconds
 
         context = self.context
         data = fingerprint(self.config.of_model, context.data, context.validation)
@@ -53,96 +53,97 @@ def search(
 ) -> dict[str, float | int]:
     """Find the values of the search space with the best validation metric.
 
-    The first trial uses the defaults. Trials are kept in tuning/ of the job's tree, in one journal for all searches.
+    The first trial uses the defaults. One journal in the folder tuning/ of the job keeps the trials of all searches.
 
     Args:
-        config: the hyper-parameters; those that are set are fixed.
+        config: the hyper-parameters. Those that the user set stay fixed.
         container: the location of the job.
-        trials: total number of trials, with earlier ones.
-        objective: a name of `OBJECTIVES`; by default that of the pipeline.
+        trials: total number of trials, including earlier ones.
+        objective: a name of `OBJECTIVES`; by default the objective of the pipeline.
 
     Returns:
-        The best values by their names.
+        The best values by name.
 
     Raises:
-        ConfigError: every hyper-parameter of the search space is set, or the pipeline does not measure the objective.
-        DataError: a channel is missing or wrong, or there is nothing to validate on.
+        ConfigError: the user set every hyper-parameter of the search space, or the pipeline does not measure the
+            objective.
+        DataError: a channel is missing or invalid, or there is nothing to validate on.
         ModuleNotFoundError: Optuna is not installed.
         FitError: no trial reached a finite value.
     """
-    wanted = objective_of(config, objective)
-    if not search_space(config, wanted):
+    chosen = objective_of(config, objective)
+    if not search_space(config, chosen):
         raise ConfigError(
-            "the command line or hyperparameters.json sets every hyper-parameter of the search: leave one out"
+            "the command line or hyperparameters.json sets every hyper-parameter of the search: leave out at least one"
         )
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    asked = _search(config, container, wanted)
-    study = _study(tuning_dir(container) / "journal", asked)
+    current = _search(config, container, chosen)
+    study = _study(tuning_dir(container) / "journal", current)
     done = sum(trial.state.is_finished() for trial in study.trials)
     # A sampler with the same seed would repeat its earlier proposals.
     study.sampler = optuna.samplers.TPESampler(seed=(config.seed + done) % 2**32)
     if done:
         say(f"resuming a search with {done} trials")
     else:
-        study.enqueue_trial({name: getattr(config, name) for name in asked.space})
+        study.enqueue_trial({name: getattr(config, name) for name in current.space})
     study.optimize(
-        lambda trial: _try(trial, asked),
+        lambda trial: _try(trial, current),
         n_trials=max(0, trials - done),
         catch=(FitError,),
     )
     if not study.get_trials(states=[optuna.trial.TrialState.COMPLETE]):
-        raise FitError(f"no trial reached a finite {wanted.metric}")
+        raise FitError(f"no trial reached a finite {chosen.metric}: see the log for the errors of the trials")
     best = study.best_trial
-    found = f"{wanted.metric}={best.value:.6g}; {_shown(best.params)}"
+    found = f"{chosen.metric}={best.value:.6g}; {_shown(best.params)}"
     say(f"best: trial {best.number + 1} of {len(study.trials)}: {found}")
     return dict(best.params)
 
 
 def _search(config: TrainConfig, container: Container, objective: Objective) -> Search:
-    """Read the data of the job, and leave out of the search space what has no effect on it."""
-    from recommender.training.choose import suited  # torch and pandas: two seconds
+    """Read the data of the job. Remove hyper-parameters without an effect on this data from the search space."""
+    from recommender.training.choose import suitable_sources  # imports torch and pandas, which takes two seconds
     from recommender.training.fit_model import titles_of
     from recommender.training.inputs import item_titles, training_data
 
     titles = item_titles(config, container)
     data, validation = training_data(config, container, titles)
     context = FitContext(data, validation, titles_of(data, titles))
-    in_use = {*suited(config, context), *config.features}
+    in_use = {*suitable_sources(config, context), *config.features}
     space = {name: of for name, of in search_space(config, objective).items() if config.owners[name][0] in in_use}
     return Search(config, objective, space, context)
 
 
-def measured(config: TrainConfig, context: FitContext, objective: Objective) -> float:
+def objective_value(config: TrainConfig, context: FitContext, objective: Objective) -> float:
     """Return the value of an objective with these hyper-parameters.
 
     Raises:
-        ConfigError: no source measures it.
+        ConfigError: no source measures the objective.
         RecommenderError: there is nothing to validate on, or a fit failed.
     """
     return validation_error(config, context) if objective.of_source else _ndcg(config, context, objective)
 
 
 def _ndcg(config: TrainConfig, context: FitContext, objective: Objective) -> float:
-    """Make the choices of a training, and return what it measures with them."""
-    from recommender.training.choose import suited  # torch and pandas: two seconds
+    """Choose options and ranking as a training does, and return the resulting metric."""
+    from recommender.training.choose import suitable_sources  # imports torch and pandas, which takes two seconds
     from recommender.training.fit_model import choose
 
-    choose(config, context, suited(config, context))
+    choose(config, context, suitable_sources(config, context))
     if not context.metrics[NUM_TARGETS]:
         raise DataError(
-            "channel train: there is nothing to validate on: expected users with at least two items, the last of "
-            "which other users have, too"
+            "channel train: there is nothing to validate on: expected users with at least two items, and other users "
+            "with the same last item"
         )
     return float(str(context.metrics[objective.metric]))
 
 
 def validation_error(config: TrainConfig, context: FitContext) -> float:
-    """Return the error of the first source in use that has one.
+    """Return the validation error of the first source in use that has one.
 
     Raises:
-        ConfigError: no source has one.
+        ConfigError: no source has a validation error.
         RecommenderError: see `Source.validation_error`.
     """
     for source in config.sources.values():
@@ -151,34 +152,34 @@ def validation_error(config: TrainConfig, context: FitContext) -> float:
         if error is not None:
             return error
     raise ConfigError(
-        f"the sources {', '.join(config.sources)} have no validation error to minimize on this data: expected one "
+        f"the sources {', '.join(config.sources)} have no validation error to minimize on this data: expected a source "
         "that predicts ratings, and ratings in the train channel"
     )
 
 
-def _try(trial: "optuna.Trial", asked: Search) -> float:
+def _try(trial: "optuna.Trial", current: Search) -> float:
     """Return the value of the objective with the values that the trial proposes."""
-    values = {name: _suggest(trial, name, of) for name, of in asked.space.items()}
-    found = measured(asked.config.model_copy(update=values), asked.context, asked.objective)
-    say(f"trial {trial.number + 1}: {asked.objective.metric}={found:.6g}; {_shown(values)}")
+    values = {name: _suggest(trial, name, of) for name, of in current.space.items()}
+    found = objective_value(current.config.model_copy(update=values), current.context, current.objective)
+    say(f"trial {trial.number + 1}: {current.objective.metric}={found:.6g}; {_shown(values)}")
     return found
 
 
 def tuning_dir(container: Container) -> Path:
-    """Return the folder of the search: its trials and its result."""
+    """Return the folder for the trials and the result of a search."""
     return container.base_dir / "tuning"
 
 
-def _study(journal: Path, asked: Search) -> "optuna.Study":
-    """Return the study of a search in a journal, which has one JSON object per line."""
+def _study(journal: Path, current: Search) -> "optuna.Study":
+    """Return the study of a search from a journal. The journal has one JSON object per line."""
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
     journal.parent.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
     directions = optuna.study.StudyDirection
-    direction = directions.MAXIMIZE if asked.objective.maximize else directions.MINIMIZE
-    return optuna.create_study(storage=storage, study_name=asked.name, direction=direction, load_if_exists=True)
+    direction = directions.MAXIMIZE if current.objective.maximize else directions.MINIMIZE
+    return optuna.create_study(storage=storage, study_name=current.name, direction=direction, load_if_exists=True)
 
 
 def _suggest(trial: "optuna.Trial", name: str, of: Range) -> float | int:
@@ -192,6 +193,6 @@ def _shown(values: dict[str, float | int]) -> str:
 
 
 def write(path: Path, values: dict[str, object]) -> None:
-    """Write hyper-parameters as SageMaker passes them to a job: every value as a string."""
+    """Write hyper-parameters in the form that SageMaker passes to a job: every value is a string."""
     strings = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
     write_text(path, json.dumps(strings, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""The results of a training job, from which its report is built."""
+"""The results of a training job, for its report."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ class TrainingRun:
     """A finished training.
 
     Attributes:
-        container: its location.
-        config: its hyper-parameters, with what was chosen on validation data.
-        recommender: its model.
-        data: the events that it was fitted to.
-        validation: the rows of the validation channel that the model knows; None without the channel.
+        container: the location of the job.
+        config: the hyper-parameters, including those chosen on held-out events.
+        recommender: the trained model.
+        data: the events that the model was fitted to.
+        validation: the rows of the validation channel with a known user and item; None without the channel.
         rows: the rows of the test channel with their measurements; None without the channel.
-        metrics: metrics.json.
+        metrics: the content of metrics.json.
     """
 
     container: Container

@@ -1,4 +1,4 @@
-"""The measurement of a test channel: what is counted, what is left out, and what is compared."""
+"""The evaluation on a test channel: metrics, left-out sources, comparisons and the warning."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ KS = (5, 10, 100)
 
 @pytest.fixture(scope="module")
 def test_rows(trained: Job) -> pd.DataFrame:
-    """Rows of known users, one of them with an unknown item, and one of an unknown user."""
+    """Return rows of known users, one of them with an unknown item, and one row of an unknown user."""
     known = trained.ratings("test").head(60)
     user, item = known["user_id"].iloc[0], known["item_id"].iloc[0]
     strange = pd.DataFrame([(user, "thing", 3.0, 1), ("stranger", item, 4.0, 1)], columns=known.columns)
@@ -26,10 +26,11 @@ def test_rows(trained: Job) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def rows(recommender: Recommender, test_rows: pd.DataFrame) -> Rows:
+    """Return the measured rows."""
     return evaluate(recommender, test_rows)
 
 
-def test_every_metric_is_that_of_the_orders_counted_one_by_one(
+def test_every_metric_equals_a_plain_count_over_the_orders(
     recommender: Recommender, test_rows: pd.DataFrame, rows: Rows
 ) -> None:
     metrics: dict[str, Any] = dict(rows.metrics())
@@ -75,7 +76,7 @@ def test_a_source_that_only_scores_has_no_metrics(recommender: Recommender, test
     assert not any(name.startswith("implicit_mf") for name in found.metrics())
 
 
-def test_another_recommender_of_the_same_sources_is_measured_as_if_alone(
+def test_a_compared_recommender_gets_the_same_metrics_as_in_its_own_evaluation(
     recommender: Recommender, test_rows: pd.DataFrame
 ) -> None:
     weights = {"popularity": 1.0}
@@ -87,6 +88,7 @@ def test_another_recommender_of_the_same_sources_is_measured_as_if_alone(
 
 
 def order(ranks: list[int]) -> Order:
+    """Return an order with these positions; a negative one is a miss."""
     return Order(np.array([NOT_RANKED if rank < 0 else rank for rank in ranks]), 0.5, 0.5, 1.0)
 
 
@@ -100,7 +102,7 @@ def order(ranks: list[int]) -> Order:
         ([0] * 100, [9] * 100, False),
     ],
 )
-def test_a_final_order_that_hits_less_often_than_popularity_beyond_noise_is_named(
+def test_a_final_order_that_is_worse_than_popularity_beyond_noise_gives_a_warning(
     rows: Rows, final: list[int], popular: list[int], warns: bool
 ) -> None:
     made = replace(rows, final=order(final), sources={"popularity": order(popular)})
@@ -110,7 +112,7 @@ def test_a_final_order_that_hits_less_often_than_popularity_beyond_noise_is_name
     assert replace(made, sources={}).warning is None
 
 
-def test_a_test_channel_without_times_begins_a_session_at_each_users_newest_event(
+def test_without_test_times_each_request_begins_a_session_at_the_users_newest_event(
     recommender: Recommender, test_rows: pd.DataFrame
 ) -> None:
     found = evaluate(recommender, test_rows.drop(columns="timestamp"))

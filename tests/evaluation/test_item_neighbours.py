@@ -1,4 +1,4 @@
-"""Item neighbours: the sparse products give what the whole matrix of cosines gives."""
+"""Item neighbours: the sparse products compared with the whole matrix of cosines."""
 
 import numpy as np
 from hypothesis import given
@@ -12,12 +12,13 @@ histories = st.lists(st.lists(st.integers(0, ITEMS - 1), max_size=6), min_size=1
 
 
 def neighbours_of(rated: list[list[int]], items: int = ITEMS) -> ItemNeighbours:
+    """Return the recommender for the rated items of each user."""
     offsets = np.concatenate([[0], np.cumsum([len(own) for own in rated])]).astype(np.int64)
     return ItemNeighbours(offsets, np.array([item for own in rated for item in own], np.int32), items)
 
 
 @given(histories)
-def test_scores_and_order_are_those_of_the_whole_matrix_of_cosines(rated: list[list[int]]) -> None:
+def test_scores_and_order_equal_those_of_the_whole_matrix_of_cosines(rated: list[list[int]]) -> None:
     matrix = np.zeros((len(rated), ITEMS))
     for user, own in enumerate(rated):
         matrix[user, own] = 1
@@ -32,25 +33,25 @@ def test_scores_and_order_are_those_of_the_whole_matrix_of_cosines(rated: list[l
 
 
 @given(histories)
-def test_the_work_is_one_multiplication_for_each_rating_of_each_rater_of_each_item(rated: list[list[int]]) -> None:
+def test_the_work_counts_the_ratings_of_all_raters_of_each_item(rated: list[list[int]]) -> None:
     own = [set(items) for items in rated]
     expected = [sum(len(other) for item in items for other in own if item in other) for items in own]
     assert neighbours_of(rated).work(np.arange(len(rated))).tolist() == expected
 
 
-def test_of_equal_scores_the_lower_item_number_comes_first_and_what_is_rated_never() -> None:
+def test_ties_are_ordered_by_item_number_and_rated_items_are_left_out() -> None:
     top = list(neighbours_of([[0], [0, 5, 3], [7]]).top_of_each(np.arange(3), 5))
     assert [items.tolist() for items in top] == [[3, 5], [], []]
 
 
-def test_a_rating_that_is_there_twice_counts_once() -> None:
+def test_a_repeated_rating_counts_once() -> None:
     twice, once = ([[0, 0], [0, 5], [5, 7, 7]], [[0], [0, 5], [5, 7]])
     doubled, single = (neighbours_of(rated).scores(np.arange(3)).toarray() for rated in (twice, once))
     assert np.allclose(doubled, single)
 
 
-def test_every_user_has_an_answer_in_the_order_asked_for() -> None:
+def test_results_are_in_the_order_of_the_given_users() -> None:
     rated = [[user % ITEMS, (user + 1) % ITEMS] for user in range(2 * BLOCK + 3)]
-    asked = np.arange(len(rated))[::-1]
-    alone = [next(neighbours_of(rated).top_of_each(np.array([user]), 3)).tolist() for user in asked]
-    assert [top.tolist() for top in neighbours_of(rated).top_of_each(asked, 3)] == alone
+    users = np.arange(len(rated))[::-1]
+    alone = [next(neighbours_of(rated).top_of_each(np.array([user]), 3)).tolist() for user in users]
+    assert [top.tolist() for top in neighbours_of(rated).top_of_each(users, 3)] == alone

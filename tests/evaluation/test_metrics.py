@@ -12,7 +12,7 @@ ranks = st.lists(st.integers(0, 19) | st.just(NOT_RANKED), min_size=1, max_size=
 
 
 @given(ranks, st.integers(1, 20))
-def test_ndcg_is_that_of_scikit_learn(rank: list[int], k: int) -> None:
+def test_ndcg_equals_that_of_scikit_learn(rank: list[int], k: int) -> None:
     relevance = np.zeros((len(rank), 20))
     for row, place in enumerate(rank):
         if place < 20:
@@ -29,13 +29,13 @@ def test_the_hit_rate_is_the_share_of_items_among_the_first_k(rank: list[int], k
 
 
 @given(st.lists(st.tuples(st.floats(-10, 10), st.floats(1, 5)), min_size=1))
-def test_rmse_and_mae_are_those_of_scikit_learn(pairs: list[tuple[float, float]]) -> None:
+def test_rmse_and_mae_equal_those_of_scikit_learn(pairs: list[tuple[float, float]]) -> None:
     predicted, actual = np.array(pairs).T
     assert mae(predicted, actual) == pytest.approx(mean_absolute_error(actual, predicted))
     assert rmse(predicted, actual) == pytest.approx(root_mean_squared_error(actual, predicted))
 
 
-def test_the_interval_covers_the_mean_as_often_as_it_says() -> None:
+def test_a_95_percent_interval_covers_the_mean_about_95_times_in_100() -> None:
     random = np.random.default_rng(0)
     found = [mean_estimate(random.normal(1, 2, 100)) for _ in range(300)]
     covered = np.mean([one.low <= 1 <= one.high for one in found])

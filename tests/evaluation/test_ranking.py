@@ -1,4 +1,4 @@
-"""Figures of recommendations beside those of trec_eval, and planted answers."""
+"""Metrics of recommendations, compared with those of trec_eval and with known results."""
 
 import ir_measures
 import numpy as np
@@ -32,16 +32,17 @@ users = st.lists(
 )
 
 
-def arrays(of: list[tuple[list[int], int, set[int]]]) -> tuple[np.ndarray, list[np.ndarray]]:
-    recommended = np.array([row for row, _, _ in of], np.int64)
-    for row, (_, length, _) in zip(recommended, of, strict=True):
+def arrays(drawn: list[tuple[list[int], int, set[int]]]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return recommended and relevant items of drawn users."""
+    recommended = np.array([row for row, _, _ in drawn], np.int64)
+    for row, (_, length, _) in zip(recommended, drawn, strict=True):
         row[length:] = NO_ITEM
-    return recommended, [np.array(sorted(items), np.int64) for _, _, items in of]
+    return recommended, [np.array(sorted(items), np.int64) for _, _, items in drawn]
 
 
 @given(users, st.integers(1, DEPTH))
-def test_every_figure_is_that_of_trec_eval(of: list[tuple[list[int], int, set[int]]], k: int) -> None:
-    recommended, relevant = arrays(of)
+def test_every_metric_equals_that_of_trec_eval(drawn: list[tuple[list[int], int, set[int]]], k: int) -> None:
+    recommended, relevant = arrays(drawn)
     rankings = Rankings.of(recommended, relevant)
     qrels = [ir_measures.Qrel(str(user), str(item), 1) for user, items in enumerate(relevant) for item in items]
     run = [
@@ -56,31 +57,31 @@ def test_every_figure_is_that_of_trec_eval(of: list[tuple[list[int], int, set[in
         assert ACCURACY[name](rankings, k) == pytest.approx(expected), name
 
 
-def test_every_figure_of_a_perfect_ranking_is_1_and_of_a_useless_one_0() -> None:
+def test_every_metric_is_1_for_a_perfect_ranking_and_0_for_a_useless_one() -> None:
     recommended = np.array([[3, 1], [0, 2]])
     perfect = accuracy(recommended, [np.array([3, 1]), np.array([0, 2])], 2)
     useless = accuracy(recommended, [np.array([7]), np.array([7])], 2)
-    assert {figure.value for figure in perfect.values()} == {1.0}
-    assert {figure.value for figure in useless.values()} == {0.0}
+    assert {estimate.value for estimate in perfect.values()} == {1.0}
+    assert {estimate.value for estimate in useless.values()} == {0.0}
 
 
-def test_an_interval_holds_its_mean_and_a_paired_one_of_the_same_is_0() -> None:
+def test_an_interval_contains_its_mean() -> None:
     random = np.random.default_rng(0)
     recommended = np.array([random.permutation(50)[:10] for _ in range(200)])
     relevant = [random.integers(0, 50, 1) for _ in range(200)]
-    for figure in accuracy(recommended, relevant, 10).values():
-        assert figure.low < figure.value < figure.high
+    for estimate in accuracy(recommended, relevant, 10).values():
+        assert estimate.low < estimate.value < estimate.high
 
 
-def test_popular_items_to_everybody_are_of_no_novelty_and_cover_little() -> None:
-    everybody = np.tile([0, 1], (10, 1))
-    assert coverage(everybody, 100) == 0.02
-    assert gini(everybody, 100) == pytest.approx(0.98)
-    assert novelty(everybody, np.array([10, 10, *[0] * 98]), 10) == 0
-    assert mean_popularity(everybody, np.array([10, 4, *[0] * 98])) == 7
+def test_the_same_popular_items_for_all_users_have_no_novelty_and_low_coverage() -> None:
+    popular = np.tile([0, 1], (10, 1))
+    assert coverage(popular, 100) == 0.02
+    assert gini(popular, 100) == pytest.approx(0.98)
+    assert novelty(popular, np.array([10, 10, *[0] * 98]), 10) == 0
+    assert mean_popularity(popular, np.array([10, 4, *[0] * 98])) == 7
 
 
-def test_each_item_once_is_shared_out_equally() -> None:
+def test_if_each_item_is_recommended_once_coverage_is_1_and_gini_0() -> None:
     once = np.arange(100).reshape(50, 2)
     assert coverage(once, 100) == 1
     assert gini(once, 100) == pytest.approx(0)
@@ -88,15 +89,15 @@ def test_each_item_once_is_shared_out_equally() -> None:
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=60))
-def test_gini_is_half_the_relative_mean_difference(items: list[int]) -> None:
+def test_gini_equals_half_the_relative_mean_difference(items: list[int]) -> None:
     counts = np.bincount(items, minlength=10)
     expected = np.abs(counts[:, None] - counts[None, :]).sum() / (2 * 100 * counts.mean())
     assert gini(np.array(items)[:, None], 10) == pytest.approx(expected)
 
 
-def test_nothing_recommended_is_no_error() -> None:
+def test_without_recommendations_all_metrics_are_0() -> None:
     nothing = np.full((2, 3), NO_ITEM)
-    assert {figure.value for figure in accuracy(nothing, [np.array([1])] * 2, 3).values()} == {0.0}
+    assert {estimate.value for estimate in accuracy(nothing, [np.array([1])] * 2, 3).values()} == {0.0}
     ratings = np.ones(4, np.int64)
     assert (
         coverage(nothing, 4)
@@ -108,15 +109,15 @@ def test_nothing_recommended_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recommended", "relevant", "said"),
+    ("recommended", "relevant", "message"),
     [
         ([[1, 2]], [], "expected one array for each of 1 users, got 0"),
-        ([[1, 2]], [[]], "at least one item of every user, user 0 has none"),
-        ([[1, 2], [3, 3]], [[1], [3]], "each item once, user 1 has one twice"),
+        ([[1, 2]], [[]], "at least one item for every user, user 0 has none"),
+        ([[1, 2], [3, 3]], [[1], [3]], "different items, user 1 has an item twice"),
     ],
 )
-def test_what_is_no_ranking_is_refused(recommended: list[list[int]], relevant: list[list[int]], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_an_invalid_ranking_is_refused(recommended: list[list[int]], relevant: list[list[int]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Rankings.of(np.array(recommended), [np.array(items, np.int64) for items in relevant])
 
 
@@ -124,10 +125,10 @@ def test_what_is_no_ranking_is_refused(recommended: list[list[int]], relevant: l
     ("recommended", "relevant", "message"),
     [
         (np.zeros((0, 5), np.int64), [], "expected at least one user, got none"),
-        (np.array([["B01", "B02"]]), [np.array([0])], "expected numbers of items, got <U3"),
+        (np.array([["B01", "B02"]]), [np.array([0])], r"expected item numbers \(integers\), got <U3"),
     ],
 )
-def test_what_would_be_nothing_or_never_a_hit_is_refused(
+def test_empty_rankings_and_item_ids_in_place_of_numbers_are_refused(
     recommended: np.ndarray, relevant: list[np.ndarray], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -135,5 +136,5 @@ def test_what_would_be_nothing_or_never_a_hit_is_refused(
 
 
 def test_items_beyond_the_catalogue_are_refused() -> None:
-    with pytest.raises(ValueError, match="item_count: expected more than the item number 7, got 5"):
+    with pytest.raises(ValueError, match="item_count: expected more than the largest item number 7, got 5"):
         coverage(np.array([[1, 7]]), 5)

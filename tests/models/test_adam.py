@@ -1,4 +1,4 @@
-"""Row-wise Adam against torch's own, and the three equations against numpy."""
+"""Row-wise Adam compared with torch's Adam, and the three equations compared with numpy."""
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ MODELS = ["basic", "sigmoid", "bias"]
 
 
 def random_model(name: str, num_users: int, num_items: int, dim: int) -> BasicMF:
+    """Return a model with random parameters."""
     config = FactorizationOptions.from_hyperparameters({"model": name, "solver": "adam", "embedding_dim": dim}, "test")
     model = networks.create(config, num_users, num_items, 3.5)
     generator = torch.Generator().manual_seed(0)
@@ -25,7 +26,7 @@ def random_model(name: str, num_users: int, num_items: int, dim: int) -> BasicMF
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_predicts_what_the_papers_equation_says_and_so_do_its_factors(name: str) -> None:
+def test_a_model_and_its_factors_predict_by_the_papers_equation(name: str) -> None:
     model = random_model(name, 7, 9, 4)
     user, item = np.divmod(np.arange(63), 9)
     tables = {key: values.double().numpy() for key, values in model.state_dict().items()}
@@ -41,8 +42,8 @@ def test_a_model_predicts_what_the_papers_equation_says_and_so_do_its_factors(na
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_where_every_row_is_in_every_batch_it_is_torchs_adam(name: str) -> None:
-    """The two differ in nothing but the rows that a batch leaves out."""
+def test_if_every_row_is_in_every_batch_the_result_is_that_of_torchs_adam(name: str) -> None:
+    """Compare steps without missing rows: the two only differ in rows that are not in a batch."""
     user, item = map(torch.from_numpy, np.divmod(np.arange(20), 5))
     rating = torch.randint(1, 6, (20,), generator=torch.Generator().manual_seed(1)).float()
     ours, theirs = random_model(name, 4, 5, 3), random_model(name, 4, 5, 3)
@@ -60,7 +61,7 @@ def test_where_every_row_is_in_every_batch_it_is_torchs_adam(name: str) -> None:
 
 @settings(max_examples=20)
 @given(st.integers(0, 10_000), st.sampled_from(MODELS))
-def test_a_row_that_is_in_no_batch_stays_where_it_is(seed: int, name: str) -> None:
+def test_a_row_that_is_not_in_the_batch_does_not_change(seed: int, name: str) -> None:
     random = np.random.default_rng(seed)
     model = random_model(name, 12, 15, 3)
     before = {key: values.clone() for key, values in model.named_parameters()}
@@ -95,7 +96,7 @@ def test_the_learning_rate_is_halved_every_20_epochs(monkeypatch: pytest.MonkeyP
     assert rates == [0.8] * 20 + [0.4] * 20 + [0.2]
 
 
-def test_an_epoch_shows_every_rating_once_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_epoch_uses_every_rating_once_in_a_new_order(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[tuple[int, int]]] = [[], []]
     epoch = 0
 

@@ -1,4 +1,4 @@
-"""The solver against independent references: stacked least squares, the objective, planted answers."""
+"""The solver compared with independent references: stacked least squares, the objective, planted solutions."""
 
 from itertools import islice, pairwise
 
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 def ridge(other: Array, other_bias: Array, rating: Array, reg: float, bias_reg: float) -> tuple[Array, float]:
-    """One row by least squares on the problem stacked with the square roots of its penalties."""
+    """Solve one row by plain least squares. The penalties are extra rows: their square roots."""
     dim = other.shape[1]
     penalty = np.diag([reg**0.5] * dim + [bias_reg**0.5])
     matrix = np.vstack([np.hstack([other, np.ones((len(other), 1))]), penalty])
@@ -34,7 +34,7 @@ def ridge(other: Array, other_bias: Array, rating: Array, reg: float, bias_reg: 
 def reference(
     data: Interactions, config: FactorizationOptions, initial_users: Array
 ) -> tuple[Array, Array, Array, Array]:
-    """Alternating least squares in float64, a row at a time."""
+    """Return users, user biases, items and item biases by alternating least squares in float64, row by row."""
     users, user_bias = initial_users.copy(), np.zeros(len(data.users))
     items, item_bias = np.zeros((len(data.items), users.shape[1])), np.zeros(len(data.items))
     rating = data.ratings - data.ratings.mean(dtype=float)
@@ -55,10 +55,10 @@ def reference(
 
 
 @pytest.mark.parametrize("embedding_dim", [1, 5, 40])
-def test_the_fit_is_that_of_a_plain_least_squares_reference(embedding_dim: int) -> None:
+def test_the_fit_equals_that_of_a_plain_least_squares_reference(embedding_dim: int) -> None:
     data = random_interactions(40, 60, 500)
     counts = np.bincount(data.user_num)
-    assert counts.min() < 5 < counts.max()  # rating space and factor space both occur
+    assert counts.min() < 5 < counts.max()  # some rows are solved in rating space, some in factor space
     config = FactorizationOptions(embedding_dim=embedding_dim, max_sweeps=3, seed=7)
     generator = torch.Generator().manual_seed(7)
     initial = torch.zeros(len(data.users), embedding_dim).normal_(std=als.INITIAL_STD, generator=generator)
@@ -73,6 +73,7 @@ def test_the_fit_is_that_of_a_plain_least_squares_reference(embedding_dim: int) 
 
 @torch.no_grad()
 def objective(data: Interactions, model: BasicMF, config: FactorizationOptions) -> float:
+    """Return the objective that the sweeps minimize."""
     predicted = model(torch.from_numpy(data.user_num), torch.from_numpy(data.item_num)).double().numpy()
     squares = [
         (config.regularization, model.user_embedding),
@@ -95,7 +96,7 @@ def test_no_sweep_makes_the_objective_worse(seed: int, embedding_dim: int, reg: 
     assert all(later <= earlier * (1 + 1e-5) for earlier, later in pairwise(values))
 
 
-def test_batches_hold_every_rating_once_and_rows_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_have_every_rating_once_and_rows_of_equal_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(als, "BATCH_FLOATS", 64)  # many batches
     data = random_interactions(30, 50, 400)
     batches = als.batches(data.user_num, data.item_num, data.ratings, slice(0, len(data.users)), embedding_dim=4)
@@ -127,8 +128,8 @@ def test_a_model_without_biases_learns_the_checkerboard_too() -> None:
 
 
 @pytest.mark.parametrize("embedding_dim", [2, 40])
-def test_basic_is_the_least_squares_of_its_own_equation(embedding_dim: int) -> None:
-    """After a sweep every user is ridge regression on the items, without a mean and without biases."""
+def test_basic_mf_is_ridge_regression_without_mean_and_biases(embedding_dim: int) -> None:
+    """Compare every user after a sweep with a ridge regression on the items."""
     data = random_interactions(40, 60, 500)
     config = FactorizationOptions(model="basic", embedding_dim=embedding_dim)
     sweep = next(als.sweeps(data, config))
@@ -142,7 +143,7 @@ def test_basic_is_the_least_squares_of_its_own_equation(embedding_dim: int) -> N
 
 
 @pytest.mark.parametrize("embedding_dim", [3, 40])
-def test_a_stored_user_is_what_fold_in_gives_for_the_users_history(embedding_dim: int) -> None:
+def test_folding_in_a_users_history_gives_the_stored_user(embedding_dim: int) -> None:
     data = random_interactions(40, 60, 500)
     config = FactorizationOptions(embedding_dim=embedding_dim)
     factors = fit(data, config, 2)
@@ -159,7 +160,7 @@ def test_a_stored_user_is_what_fold_in_gives_for_the_users_history(embedding_dim
         assert abs(bias - factors.user_bias[user]) < 1e-5
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_bytes() -> None:
     data = random_interactions(40, 60, 500)
     one, again, other = (
         fit(data, FactorizationOptions(embedding_dim=8, seed=seed), 2).user_embedding for seed in (1, 1, 2)
@@ -168,7 +169,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     assert one.tobytes() != other.tobytes()
 
 
-def test_the_number_of_threads_does_not_change_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_does_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(als, "BATCH_FLOATS", 64)  # many batches
     data, fits = random_interactions(40, 60, 500), []
     threads = torch.get_num_threads()

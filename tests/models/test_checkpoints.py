@@ -1,4 +1,4 @@
-"""The fingerprint of a job: what tells its checkpoints from those of others."""
+"""The fingerprint of a job, which separates its checkpoints from those of other jobs."""
 
 from dataclasses import replace
 
@@ -35,14 +35,14 @@ def test_ratings_and_weights_of_the_same_values_have_different_fingerprints() ->
 
 @pytest.mark.parametrize("column", ["user_num", "item_num", "rating", "time", "weight"])
 @given(place=st.integers(0, 2))
-def test_one_other_number_changes_the_fingerprint(column: str, place: int) -> None:
+def test_changing_one_number_changes_the_fingerprint(column: str, place: int) -> None:
     events = replace(EVENTS, rating=ONES, weight=ONES)
     values = getattr(events, column).copy()
     values[place] += 1
     assert fingerprint({}, replace(events, **{column: values}), None) != fingerprint({}, events, None)
 
 
-def test_one_other_name_or_option_changes_the_fingerprint() -> None:
+def test_changing_one_name_or_option_changes_the_fingerprint() -> None:
     named = replace(EVENTS, items=Vocabulary.from_sorted(["x", "y", "zz"]))
     found = {fingerprint({}, EVENTS, None), fingerprint({}, named, None), fingerprint({"seed": 1}, EVENTS, None)}
     assert len(found) == 3

@@ -1,4 +1,4 @@
-"""Several hosts, each a process of its own that reads a resourceconfig.json of its own."""
+"""Several hosts. Each is a separate process with its own resourceconfig.json."""
 
 import json
 import os
@@ -24,12 +24,13 @@ HOSTS = ["127.0.0.1", "127.0.0.2"]
 
 
 def jobs_in(folder: Path) -> list[Job]:
+    """Return one job per host."""
     return [Job(folder / host) for host in HOSTS]
 
 
 @pytest.fixture
 def pair(shared: Shared, tmp_path: Path) -> list[Job]:
-    """Two jobs with the same channels and hyper-parameters."""
+    """Return two jobs with the same channels and hyper-parameters."""
 
     def make(folder: Path) -> None:
         jobs = jobs_in(folder)
@@ -45,7 +46,7 @@ def pair(shared: Shared, tmp_path: Path) -> list[Job]:
 
 @pytest.fixture
 def fitted_pair(pair: list[Job], shared: Shared, solver: str) -> list[Job]:
-    """Two jobs that have fitted one model with a solver; not to be changed."""
+    """Return two jobs that have fitted one model with a solver. Tests must not change them."""
 
     def make(folder: Path) -> None:
         jobs = jobs_in(folder)
@@ -67,23 +68,25 @@ def write_resource_config(job: Job, host: str, hosts: list[str], interface: str)
 
 
 def start(jobs: list[Job]) -> "list[subprocess.Popen[str]]":
+    """Start the processes of all hosts."""
     port = str(free_port())
     return [job.start_training(SM_MASTER_PORT=port) for job in jobs]
 
 
 def end(processes: "list[subprocess.Popen[str]]") -> list[tuple[int, str, str]]:
+    """Wait for all processes. Return exit code, output and errors of each."""
     outputs = [process.communicate(timeout=300) for process in processes]
     return [(process.returncode, *output) for process, output in zip(processes, outputs, strict=True)]
 
 
 SOLVERS = {
-    "als": {"embedding_dim": "24"},  # and all sources
+    "als": {"embedding_dim": "24"},  # with all sources
     "adam": {"solver": "adam", "embedding_dim": "24", "max_epochs": "3", "batch_size": "61", "pipeline": "paper"},
 }
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(
+def test_two_hosts_fit_the_same_model_as_one_and_only_the_first_writes_it(
     fitted_pair: list[Job], tmp_path: Path, solver: str
 ) -> None:
     first, second = fitted_pair
@@ -95,7 +98,7 @@ def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(
     (alone.base_dir / "input/config/resourceconfig.json").unlink()
     assert alone.train_here().returncode == 0
     one, two = (factors_of(Recommender.load(job.container.model_dir)) for job in (alone, first))
-    # Adam divides gradients by their own size, so that the rounding of a small one is seen.
+    # Adam divides gradients by their size, so rounding errors of small gradients become visible.
     tolerance = {"als": 1e-5, "adam": 1e-4}[solver]
     everything = np.arange(one.num_items)
     assert one.global_mean == pytest.approx(two.global_mean, abs=1e-5)
@@ -105,14 +108,14 @@ def test_two_hosts_fit_the_model_of_one_and_only_the_first_writes(
     assert np.abs(one.item_embedding(everything) - two.item_embedding(everything)).max() < tolerance
 
 
-def test_hosts_that_have_read_different_data_all_say_so(pair: list[Job]) -> None:
+def test_hosts_that_have_read_different_data_all_fail_with_the_reason(pair: list[Job]) -> None:
     pair[1].write("train/more.csv", "user_id,item_id,rating,timestamp\nu,i,5,1\n")
     results = end(start(pair))
     assert [code for code, _, _ in results] == [1, 1]
     assert all("the hosts have read different data" in (job.failure or "") for job in pair)
 
 
-def test_a_lost_host_ends_the_job_with_a_failure_that_says_so(pair: list[Job]) -> None:
+def test_if_a_host_is_lost_the_job_fails_and_names_the_host(pair: list[Job]) -> None:
     for job in pair:
         job.write_hyperparameters(embedding_dim="1500", max_sweeps="1000")
     first, second = start(pair)
@@ -121,7 +124,7 @@ def test_a_lost_host_ends_the_job_with_a_failure_that_says_so(pair: list[Job]) -
         if line.startswith("iteration=1;"):
             break
     second.kill()
-    (code, _, errors), _ = end([first, second])  # 1,000 sweeps would take much longer than this waits
+    (code, _, errors), _ = end([first, second])  # 1,000 sweeps would take much longer than `end` waits
     assert code == 1
     assert pair[0].failure is not None
     assert "another host (127.0.0.2) was lost" in pair[0].failure
@@ -129,18 +132,18 @@ def test_a_lost_host_ends_the_job_with_a_failure_that_says_so(pair: list[Job]) -
     assert pair[0].model_files == []
 
 
-def test_a_host_that_waits_for_another_hears_a_stop_signal(pair: list[Job]) -> None:
-    for job in pair:  # the first one, and one that is not
+def test_a_host_that_waits_for_another_reacts_to_a_stop_signal(pair: list[Job]) -> None:
+    for job in pair:  # the first host and another one
         process = job.start_training(SM_MASTER_PORT=str(free_port()))
         assert process.stdout is not None
-        assert any("waiting for all of" in line for line in process.stdout)
+        assert any("waiting for all hosts" in line for line in process.stdout)
         process.terminate()
         process.communicate(timeout=60)
         assert process.returncode == 143
 
 
 @pytest.mark.parametrize("solver", ["als"])
-def test_hosts_go_on_from_the_first_ones_checkpoint(fitted_pair: list[Job], tmp_path: Path, solver: str) -> None:
+def test_all_hosts_resume_from_the_first_hosts_checkpoint(fitted_pair: list[Job], tmp_path: Path, solver: str) -> None:
     shutil.copytree(fitted_pair[0].base_dir.parent, tmp_path / "again")
     again = jobs_in(tmp_path / "again")
     shutil.rmtree(again[1].container.checkpoint_dir, ignore_errors=True)
@@ -151,7 +154,7 @@ def test_hosts_go_on_from_the_first_ones_checkpoint(fitted_pair: list[Job], tmp_
     assert again[0].fingerprints == fitted_pair[0].fingerprints
 
 
-def test_channels_that_are_cut_up_between_hosts_are_refused(pair: list[Job]) -> None:
+def test_channels_that_are_sharded_between_hosts_are_refused(pair: list[Job]) -> None:
     config = {"train": {"TrainingInputMode": "File", "S3DistributionType": "ShardedByS3Key"}}
     file = pair[0].container.hyperparameters_file.with_name("inputdataconfig.json")
     file.write_text(json.dumps(config))
@@ -160,9 +163,7 @@ def test_channels_that_are_cut_up_between_hosts_are_refused(pair: list[Job]) -> 
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=60), st.integers(1, 7))
-def test_shares_are_all_rows_once_in_order_and_no_share_costs_much_more_than_its_part(
-    costs: list[float], size: int
-) -> None:
+def test_shares_have_all_rows_once_in_order_at_about_equal_cost(costs: list[float], size: int) -> None:
     hosts = tuple(map(str, range(size)))
     shares = Hosts(Cluster(hosts[0], hosts)).shares(np.array(costs))
     assert len(shares) == size
@@ -172,7 +173,7 @@ def test_shares_are_all_rows_once_in_order_and_no_share_costs_much_more_than_its
 
 @pytest.fixture
 def two_namespaces() -> Iterator[list[str]]:
-    """Two network namespaces of their own, with a cable between them and nothing else."""
+    """Yield two new network namespaces. A virtual cable between them is their only connection."""
     names = [f"recommender-{os.getpid()}-{number}" for number in (1, 2)]
     commands = [
         *(f"ip netns add {name}" for name in names),
@@ -191,7 +192,7 @@ def two_namespaces() -> Iterator[list[str]]:
 
 
 @pytest.mark.real_component
-def test_two_hosts_that_share_nothing_but_a_network_fit_one_model(pair: list[Job], two_namespaces: list[str]) -> None:
+def test_two_hosts_that_only_share_a_network_fit_one_model(pair: list[Job], two_namespaces: list[str]) -> None:
     hosts = ["10.77.0.1", "10.77.0.2"]
     for number, (job, host) in enumerate(zip(pair, hosts, strict=True), start=1):
         write_resource_config(job, host, hosts, f"cable{number}")
@@ -205,7 +206,7 @@ def test_two_hosts_that_share_nothing_but_a_network_fit_one_model(pair: list[Job
 
 
 @pytest.mark.real_component
-def test_a_host_that_is_killed_across_a_network_is_lost(pair: list[Job], two_namespaces: list[str]) -> None:
+def test_if_a_host_across_a_network_is_killed_the_job_fails(pair: list[Job], two_namespaces: list[str]) -> None:
     hosts = ["10.77.0.1", "10.77.0.2"]
     for number, (job, host) in enumerate(zip(pair, hosts, strict=True), start=1):
         job.write_hyperparameters(embedding_dim="1500", max_sweeps="1000")

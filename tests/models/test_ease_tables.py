@@ -1,4 +1,4 @@
-"""EASE against the dense inverse of the paper's equation 8, in both spaces."""
+"""EASE compared with the dense inverse of the paper's equation 8, in both spaces."""
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ Matrix = NDArray[np.float64]
 
 
 def groups_of(X: NDArray[np.bool_]) -> Groups:
+    """Return the groups of a groups x items matrix."""
     group, item = np.nonzero(X)
     offsets = np.concatenate([[0], np.cumsum(X.sum(axis=1))])
     ones = np.ones(len(item), np.float32)
@@ -23,6 +24,7 @@ def groups_of(X: NDArray[np.bool_]) -> Groups:
 
 
 def dense_weights(X: NDArray[np.bool_], regularization: float) -> Matrix:
+    """Compute B by the dense inverse."""
     P = np.linalg.inv(X.T.astype(float) @ X + regularization * np.eye(X.shape[1]))
     B = -P / np.diag(P)
     np.fill_diagonal(B, 0)
@@ -30,6 +32,7 @@ def dense_weights(X: NDArray[np.bool_], regularization: float) -> Matrix:
 
 
 def dense(table: Table) -> Matrix:
+    """Return a table as a dense matrix."""
     found = np.zeros((table.num_items, table.num_items))
     row = np.repeat(np.arange(table.num_items), np.diff(table.offsets))
     found[row, table.item_num] = table.score
@@ -43,10 +46,10 @@ def random_groups(num_groups: int, num_items: int, seed: int) -> NDArray[np.bool
 
 @settings(max_examples=50)
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 1000), st.sampled_from([0.5, 10.0, 500.0]))
-def test_the_weights_are_those_of_the_dense_inverse(
+def test_the_weights_equal_those_of_the_dense_inverse(
     num_groups: int, num_items: int, seed: int, regularization: float
 ) -> None:
-    """With fewer groups than items the inverse is that of the groups, else that of the items."""
+    """Try both spaces: with fewer groups than items the inverse is groups x groups, else items x items."""
     X = random_groups(num_groups, num_items, seed)
     table = ease_table(groups_of(X), num_items, regularization, num_items, None)
     assert np.allclose(dense(table), dense_weights(X, regularization), atol=1e-6)
@@ -56,7 +59,7 @@ def test_the_weights_are_those_of_the_dense_inverse(
 @settings(max_examples=50)
 @given(st.integers(1, 12), st.integers(2, 30), st.integers(0, 1000))
 def test_both_spaces_give_the_same_weights(num_groups: int, num_items: int, seed: int) -> None:
-    """Groups without events change nothing, but with enough of them the items are the smaller space."""
+    """Add groups without events. They do not change the weights, but they make the items the smaller space."""
     X = random_groups(num_groups, num_items, seed)
     padded = np.vstack([X, np.zeros((num_items, num_items), bool)])
     one, other = (ease_table(groups_of(some), num_items, 3.0, num_items, None) for some in (X, padded))
@@ -65,7 +68,7 @@ def test_both_spaces_give_the_same_weights(num_groups: int, num_items: int, seed
 
 @settings(max_examples=50)
 @given(st.integers(1, 30), st.integers(2, 30), st.integers(0, 1000), st.integers(1, 10))
-def test_a_row_keeps_the_weights_of_the_largest_absolute_values(
+def test_a_row_keeps_the_weights_with_the_largest_absolute_values(
     num_groups: int, num_items: int, seed: int, num_entries: int
 ) -> None:
     X = random_groups(num_groups, num_items, seed)
@@ -77,20 +80,20 @@ def test_a_row_keeps_the_weights_of_the_largest_absolute_values(
         assert np.allclose(found[item, kept], everything[item, kept], atol=1e-6)
         size = np.abs(everything[item])
         wanted = min(num_entries, int((size > 1e-9).sum()))
-        assert len(kept) >= wanted  # more, if several are as large as the last one
+        assert len(kept) >= wanted  # ties with the last one are kept too
         least = np.sort(size)[-num_entries] if num_entries < num_items else 0.0
         assert (size[kept] >= least - 1e-9).all()
         assert set(np.flatnonzero(size > least + 1e-9).tolist()) <= set(kept.tolist())
 
 
-def test_weights_of_one_size_are_kept_together_though_they_are_more_than_wanted() -> None:
+def test_all_weights_of_equal_size_are_kept_even_if_there_are_too_many() -> None:
     X = np.ones((3, 5), bool)
     assert np.diff(ease_table(groups_of(X), 5, 1.0, 2, None).offsets).tolist() == [4] * 5
 
 
 @settings(max_examples=25)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 1000), st.data())
-def test_some_rows_are_those_of_the_whole_table(
+def test_rows_that_are_computed_alone_equal_those_of_the_whole_table(
     num_groups: int, num_items: int, seed: int, data: st.DataObject
 ) -> None:
     wanted = sorted(data.draw(st.sets(st.integers(0, num_items - 1))))
@@ -102,6 +105,6 @@ def test_some_rows_are_those_of_the_whole_table(
     assert not found[others].any()
 
 
-def test_a_matrix_that_is_not_positive_definite_is_refused_with_the_regularization() -> None:
-    with pytest.raises(ValueError, match=r"regularization 0\.5 leaves a matrix that is not positive definite"):
+def test_the_error_of_a_matrix_that_is_not_positive_definite_names_the_regularization() -> None:
+    with pytest.raises(ValueError, match=r"regularization 0\.5: the matrix is not positive definite"):
         inverse(np.array([[1.0, 4.0], [4.0, 1.0]]), 0.5)

@@ -6,7 +6,7 @@ from recommender.models.factors import Factors, factorize_items
 
 
 def embeddings(seed: int, num_lines: int, num_items: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Items on `num_lines` lines through the origin, some of them at the origin; and each one's line."""
+    """Return embeddings on `num_lines` lines through the origin, and the line of each; -1 for those at the origin."""
     random = np.random.default_rng(seed)
     line = random.integers(num_lines, size=num_items)
     scale = random.choice([-2.5, -1, 0, 1e-3, 0.7, 30], num_items)
@@ -15,7 +15,7 @@ def embeddings(seed: int, num_lines: int, num_items: int, dim: int) -> tuple[np.
 
 
 @given(st.integers(0, 10_000), st.integers(1, 20), st.integers(1, 60), st.integers(2, 40))
-def test_items_on_one_line_share_a_direction_and_come_back_unchanged(
+def test_items_on_one_line_share_a_direction_and_are_restored_unchanged(
     seed: int, num_lines: int, num_items: int, dim: int
 ) -> None:
     embedding, line = embeddings(seed, num_lines, num_items, dim)
@@ -23,19 +23,19 @@ def test_items_on_one_line_share_a_direction_and_come_back_unchanged(
     restored = direction[direction_num] * scale[:, None]
     length = np.linalg.norm(embedding, axis=1, keepdims=True)
     assert (np.abs(restored - embedding) <= 2e-6 * length + 1e-30).all()
-    # Lines are never merged; that all of one line are found is a matter of space only.
+    # Different lines are never merged. A line that is stored twice only costs space.
     assert len(set(zip(direction_num.tolist(), line.tolist(), strict=True))) == len(direction)
     assert len(direction) <= len(np.unique(line)) * 1.2 + 2
 
 
-def test_items_that_share_nothing_keep_their_own_directions() -> None:
+def test_items_on_different_lines_keep_their_directions() -> None:
     embedding = np.random.default_rng(0).standard_normal((500, 8)).astype(np.float32)
     direction, direction_num, scale = factorize_items(embedding)
     assert len(direction) == 500
     assert np.allclose(direction[direction_num] * scale[:, None], embedding, rtol=1e-5)
 
 
-def test_an_unknown_user_or_item_is_predicted_from_what_is_known() -> None:
+def test_a_pair_with_an_unknown_user_or_item_is_predicted_from_the_known_part() -> None:
     one = np.ones((1, 1), np.float32)
     factors = Factors(
         global_mean=3.0,

@@ -1,4 +1,4 @@
-"""The choice of the number of iterations, and going on where another process stopped."""
+"""The choice of the number of iterations, and resuming where another process stopped."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +19,7 @@ CONFIGS = [ALS, *(FactorizationOptions(model=model, **SMALL) for model in ("basi
 
 @pytest.fixture(params=CONFIGS, ids=lambda config: f"{config.model}-{config.solver}")
 def config(request: pytest.FixtureRequest) -> FactorizationOptions:
+    """Return each of `CONFIGS` in turn."""
     chosen = request.param
     assert isinstance(chosen, FactorizationOptions)
     return chosen
@@ -36,14 +37,14 @@ def test_the_iteration_with_the_best_validation_error_is_chosen(config: Factoriz
     assert choice.num_validation > 0
 
 
-def test_where_nothing_can_be_held_out_all_sweeps_are_used() -> None:
+def test_without_validation_ratings_the_maximum_number_of_sweeps_is_used() -> None:
     data = interactions([0, 1, 2], [0, 1, 2], [1, 3, 5])
     assert choose_iterations(data, FactorizationOptions(max_sweeps=4)).num_iterations == 4
 
 
-def test_a_validation_set_of_its_own_is_what_errors_are_of(config: FactorizationOptions) -> None:
+def test_errors_are_measured_on_a_given_validation_set(config: FactorizationOptions) -> None:
     data = random_interactions(60, 30, 600)
-    validation = data.where(np.arange(len(data)) < 50)  # a part of train, so its error must fall well below
+    validation = data.where(np.arange(len(data)) < 50)  # a part of the training data, so its errors become small
     choice = choose_iterations(data, config, validation)
     assert choice.num_validation == 50
     factors = fit(data, config, choice.num_iterations)
@@ -52,11 +53,12 @@ def test_a_validation_set_of_its_own_is_what_errors_are_of(config: Factorization
 
 
 def kept(iteration: Iteration) -> Start:
-    """What a checkpoint keeps: the tables of that moment."""
+    """Return a copy of the tables, as a checkpoint keeps them."""
     return Start(iteration.number, {name: tensor.clone() for name, tensor in iteration.arrays.items()})
 
 
 def starts(config: FactorizationOptions) -> Iterator[tuple[str, Start, list[float]]]:
+    """Yield phase, start and errors after every iteration of both phases."""
     data = random_interactions(60, 30, 600)
     found: list[tuple[str, Start, list[float]]] = []
     choice = choose_iterations(
@@ -67,7 +69,7 @@ def starts(config: FactorizationOptions) -> Iterator[tuple[str, Start, list[floa
     yield from found
 
 
-def test_going_on_from_any_iteration_gives_the_same_bytes(config: FactorizationOptions) -> None:
+def test_resuming_from_any_iteration_gives_the_same_bytes(config: FactorizationOptions) -> None:
     data = random_interactions(60, 30, 600)
     whole = choose_iterations(data, config)
     number = max(3, whole.num_iterations)
@@ -82,7 +84,7 @@ def test_going_on_from_any_iteration_gives_the_same_bytes(config: FactorizationO
             assert resumed.global_mean == expected.global_mean
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(config: FactorizationOptions) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_bytes(config: FactorizationOptions) -> None:
     data = random_interactions(60, 30, 600)
     seeds = (1, 1, 2)
     one, again, other = (
@@ -92,7 +94,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(config: Fact
     assert one != other
 
 
-def test_what_a_checkpoint_of_least_squares_keeps_is_the_users_alone() -> None:
+def test_a_checkpoint_of_least_squares_has_only_the_users_tables() -> None:
     found: list[dict[str, Tensor]] = []
     fit(random_interactions(60, 30, 600), ALS, 2, after=lambda iteration: found.append(dict(iteration.arrays)))
     assert [sorted(arrays) for arrays in found] == [["user_bias", "user_embedding"]]

@@ -1,4 +1,4 @@
-"""Users and sessions, grouped in plain Python."""
+"""Groups of users and of sessions, compared with plain Python."""
 
 import numpy as np
 import pandas as pd
@@ -22,13 +22,14 @@ Found = list[tuple[str, int, float]]
 
 
 def pairs_of(rows: list[Row], seconds_per_step: int = 1) -> Interactions:
+    """Return the pairs of events at times of so many seconds per step."""
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp", "weight"])
     frame["timestamp"] = NOON + frame["timestamp"] * seconds_per_step
     return Interactions.from_frame(frame).pairs()
 
 
 def expected_groups(rows: list[Row], gap: float) -> list[Found]:
-    """Return a group's items, steps and weights; a user's group ends before a pause of more than `gap`."""
+    """Return the items, steps and weights of each group. A pause longer than `gap` ends a user's group."""
     latest: dict[tuple[str, str], tuple[int, float]] = {}
     for user, item, time, weight in rows:
         before = latest.get((user, item), (time, weight))
@@ -48,24 +49,25 @@ def expected_groups(rows: list[Row], gap: float) -> list[Found]:
 
 
 def found_groups(groups: Groups, pairs: Interactions) -> list[Found]:
+    """Return groups in the form of `expected_groups`."""
     items = [pairs.items.id(int(number)) for number in groups.item_num]
     events = list(zip(items, groups.step.tolist(), groups.weight.tolist(), strict=True))
     return [events[begin:end] for begin, end in zip(groups.offsets[:-1], groups.offsets[1:], strict=True)]
 
 
 @given(events)
-def test_users_are_groups_of_their_pairs_oldest_first(rows: list[Row]) -> None:
+def test_a_users_group_has_all_pairs_of_the_user_oldest_first(rows: list[Row]) -> None:
     pairs = pairs_of(rows)
     assert found_groups(Groups.of_users(pairs), pairs) == expected_groups(rows, float("inf"))
 
 
 @given(events, st.integers(0, 20), st.sampled_from([1, 1_000]))
-def test_a_session_ends_before_a_pause_longer_than_the_gap(rows: list[Row], gap: int, hour: int) -> None:
-    pairs = pairs_of(rows, hour)
-    assert found_groups(Groups.of_sessions(pairs, gap * hour), pairs) == expected_groups(rows, gap)
+def test_a_pause_longer_than_the_gap_ends_a_session(rows: list[Row], gap: int, seconds_per_step: int) -> None:
+    pairs = pairs_of(rows, seconds_per_step)
+    assert found_groups(Groups.of_sessions(pairs, gap * seconds_per_step), pairs) == expected_groups(rows, gap)
 
 
-def test_users_without_events_are_empty_groups_and_no_sessions() -> None:
+def test_users_without_events_have_an_empty_group_and_no_session() -> None:
     pairs = pairs_of([("u", "a", 0, 1.0), ("v", "a", 1, 1.0), ("w", "b", 2, 1.0)])
     rest = pairs.where(pairs.user_num != 1)
     assert Groups.of_users(rest).offsets.tolist() == [0, 1, 1, 2]

@@ -1,4 +1,4 @@
-"""Weighted least squares on events, against dense normal equations over all users and items."""
+"""Weighted least squares on events, compared with dense normal equations over all users and items."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ DIM = 5
 
 
 def dense_solution(table: Matrix, items: list[int], extra: list[float], regularization: float) -> Matrix:
-    """Minimize the sum over ALL items of c (p - x.y)^2 plus the penalty, by its normal equations."""
+    """Minimize the sum over ALL items of c (p - x.y)^2 plus the penalty, by the normal equations."""
     confidence, preference = np.ones(len(table)), np.zeros(len(table))
     confidence[items] += extra
     preference[items] = 1
@@ -35,7 +35,7 @@ def dense_solution(table: Matrix, items: list[int], extra: list[float], regulari
 def test_each_row_is_the_solution_of_the_dense_normal_equations(
     rows: list[set[int]], seed: int, regularization: float, confidence: float
 ) -> None:
-    """Rows shorter than, as long as and longer than the embedding, with weights; an empty row is 0."""
+    """Try rows of any length, shorter and longer than the embedding, with weights. An empty row is 0."""
     random = np.random.default_rng(seed)
     table = random.standard_normal((20, DIM)).astype(np.float32)
     items = [sorted(row) for row in rows]
@@ -60,13 +60,14 @@ def test_a_row_may_be_shorter_as_long_or_longer_than_the_embedding(length: int) 
 def interactions(
     user: NDArray[np.int64], item: NDArray[np.int64], weight: NDArray[np.float64] | None = None
 ) -> Interactions:
+    """Return the pairs of events."""
     frame = pd.DataFrame({"user_id": user, "item_id": item})
     frame = frame.assign(user_id=frame["user_id"].map("u{:03d}".format), item_id=frame["item_id"].map("i{:03d}".format))
     return Interactions.from_frame(frame if weight is None else frame.assign(weight=weight)).pairs()
 
 
 def loss(pairs: Interactions, item: Matrix, extra: float, regularization: float) -> float:
-    """The loss of the item table with the best users for it."""
+    """Return the loss of the item table with the best user vectors for it."""
     weight = np.ones(len(pairs)) if pairs.weight is None else pairs.weight / pairs.weight.max()
     total = regularization * float((item**2).sum())
     for user in range(len(pairs.users)):
@@ -81,7 +82,7 @@ def loss(pairs: Interactions, item: Matrix, extra: float, regularization: float)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_no_sweep_makes_the_loss_worse(weighted: bool) -> None:
+def test_no_sweep_increases_the_loss(weighted: bool) -> None:
     random = np.random.default_rng(0)
     user, item = random.integers(0, 25, 200), random.integers(0, 30, 200)
     pairs = interactions(user, item, random.choice([1.0, 3.0], 200) if weighted else None)
@@ -91,7 +92,7 @@ def test_no_sweep_makes_the_loss_worse(weighted: bool) -> None:
     assert losses[-1] < 0.99 * losses[0]
 
 
-def test_the_inverse_is_that_of_the_regularized_gram_matrix() -> None:
+def test_the_second_result_is_the_inverse_of_the_regularized_gram_matrix() -> None:
     random = np.random.default_rng(0)
     pairs = interactions(random.integers(0, 25, 200), random.integers(0, 30, 200))
     item, found = implicit_als(pairs, 6, 10.0, 2.0, 3, 0)
@@ -99,8 +100,8 @@ def test_the_inverse_is_that_of_the_regularized_gram_matrix() -> None:
     assert np.allclose(found, np.linalg.inv(gram), atol=1e-5)
 
 
-def test_the_colour_of_a_checkerboard_is_recovered() -> None:
-    """User u has items i of even u + i alone, four of five; the others of that colour score higher than all else."""
+def test_hidden_events_of_a_checkerboard_score_higher_than_all_other_pairs() -> None:
+    """Give user u four of five items i with even u + i. The fifth must score higher than items with odd u + i."""
     size = 30
     user, item = np.divmod(np.arange(size * size), size)
     liked = (user + item) % 2 == 0

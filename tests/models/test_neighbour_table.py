@@ -1,4 +1,4 @@
-"""Item-to-item tables: the pairs counted in plain Python, and compiled code in threads and processes."""
+"""Item-to-item tables, compared with pairs counted in plain Python; compiled code in threads and processes."""
 
 import hashlib
 import multiprocessing
@@ -18,9 +18,9 @@ from recommender.models.table import Table
 
 FEW = 6  # items of the random groups
 Row = list[tuple[int, float]]
-Event = tuple[int, int, float]  # item, whether its time is later than that of the event before, weight
+Event = tuple[int, int, float]  # item, 1 if it is later than the previous event (else 0), weight
 
-# Powers of two, so that sums are exact in any order and equal ones abound.
+# Powers of two: sums are exact in any order, and many are equal.
 pair_weights = st.builds(
     PairWeights,
     length_power=st.sampled_from([0.0, 1.0, 2.0]),
@@ -33,6 +33,7 @@ several_groups = st.lists(st.lists(events, max_size=10), max_size=6)
 
 
 def groups_of(several: list[list[Event]]) -> Groups:
+    """Return lists of events as groups."""
     offsets = np.cumsum([0, *map(len, several)])
     step = [sum(apart for _, apart, _ in group[1 : place + 1]) for group in several for place in range(len(group))]
     item_num, weight = ([event[column] for group in several for event in group] for column in (0, 2))
@@ -40,13 +41,13 @@ def groups_of(several: list[list[Event]]) -> Groups:
 
 
 def factor(steps_apart: int, weights: PairWeights) -> float:
-    """Return how much a pair counts whose second event is so many steps after the first one."""
+    """Return the factor of a pair with a second event `steps_apart` steps after the first one."""
     decayed = weights.distance_decay ** max(abs(steps_apart) - 1, 0)
     return 0.0 if decayed < NEGLIGIBLE else decayed * (weights.backward if steps_apart < 0 else 1.0)
 
 
 def reference(several: list[list[Event]], weights: PairWeights, num_neighbours: int, window: int) -> list[Row]:
-    """Count every pair of events, by the words of the module."""
+    """Count every pair of events, as the docstring of the module says."""
     total = np.zeros((FEW, FEW))
     for group in several:
         step = np.cumsum([apart for _, apart, _ in group])
@@ -62,12 +63,13 @@ def reference(several: list[list[Event]], weights: PairWeights, num_neighbours: 
 
 
 def rows_of(table: Table) -> list[Row]:
+    """Return the rows of a table as lists of items and scores."""
     pairs = list(zip(table.item_num.tolist(), table.score.tolist(), strict=True))
     return [pairs[begin:end] for begin, end in zip(table.offsets[:-1], table.offsets[1:], strict=True)]
 
 
 @given(several_groups, pair_weights, st.integers(1, FEW), st.sampled_from([1, 2, 500]))
-def test_a_row_has_the_best_neighbours_by_the_pairs_counted_one_by_one(
+def test_a_row_has_the_neighbours_with_the_highest_sums_of_pairs(
     several: list[list[Event]], weights: PairWeights, num_neighbours: int, window: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -82,14 +84,14 @@ def test_a_row_has_the_best_neighbours_by_the_pairs_counted_one_by_one(
 
 
 @given(several_groups.filter(lambda several: all(len(group) in (0, 1, 2, 4, 8) for group in several)), pair_weights)
-def test_of_equal_scores_the_lower_item_comes_first(several: list[list[Event]], weights: PairWeights) -> None:
-    """Groups of 1, 2, 4 and 8 events: every number is exact, so the order is, too."""
+def test_ties_are_ordered_by_item_number(several: list[list[Event]], weights: PairWeights) -> None:
+    """Use groups of 1, 2, 4 and 8 events: every number is exact, so equal scores are ties."""
     exact = PairWeights(weights.length_power, 0.0, 0.5 if weights.distance_decay < 1 else 1.0, weights.backward)
     assert rows_of(neighbour_table(groups_of(several), FEW, exact, 3)) == reference(several, exact, 3, 500)
 
 
 @given(several_groups, pair_weights, st.sets(st.integers(0, FEW - 1)))
-def test_some_rows_are_those_of_the_whole_table(
+def test_rows_that_are_computed_alone_equal_those_of_the_whole_table(
     several: list[list[Event]], weights: PairWeights, wanted: set[int]
 ) -> None:
     groups, some = groups_of(several), np.array(sorted(wanted), np.int64)
@@ -98,7 +100,7 @@ def test_some_rows_are_those_of_the_whole_table(
     assert found == [row if item in wanted else [] for item, row in enumerate(all_rows)]
 
 
-def test_events_further_apart_than_the_window_are_no_pair() -> None:
+def test_events_further_apart_than_the_window_are_not_a_pair() -> None:
     length = module.WINDOW + 2
     offsets, item_num = np.array([0, length]), np.arange(length, dtype=np.int32)
     groups = Groups(offsets, item_num, np.arange(length, dtype=np.int32), np.ones(length, np.float32))
@@ -113,6 +115,7 @@ WEIGHTS = PairWeights(length_power=0.5, popularity_power=0.3, distance_decay=0.9
 
 
 def random_groups(num_events: int = 60_000, num_groups: int = 8_000) -> Groups:
+    """Return random groups with some items more frequent than others."""
     random = np.random.default_rng(0)
     offsets = row_offsets(np.sort(random.integers(0, num_groups, num_events)), num_groups)
     item_num = (NUM_ITEMS * random.beta(1, 4, num_events)).astype(np.int32)
@@ -120,12 +123,13 @@ def random_groups(num_events: int = 60_000, num_groups: int = 8_000) -> Groups:
 
 
 def digest_of_a_table() -> str:
+    """Return the SHA-256 of the table of `random_groups`."""
     table = neighbour_table(random_groups(), NUM_ITEMS, WEIGHTS, 50)
     arrays = (table.offsets, table.item_num, table.score)
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
-def test_the_bytes_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_does_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     digests = set()
     for threads in (1, 2, 8, 8, 8):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, threads=threads: range(threads))
@@ -139,7 +143,7 @@ def test_a_forked_process_makes_the_same_table() -> None:
         assert pool.apply(digest_of_a_table) == own
 
 
-def test_the_threads_of_torch_stay_as_they_are() -> None:
+def test_the_number_of_torchs_threads_does_not_change() -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
     digest_of_a_table()

@@ -1,4 +1,4 @@
-"""Titles against scikit-learn's own sparse products, as the paper's section 3.3 describes them."""
+"""Title vectors compared with scikit-learn's sparse products (the paper's section 3.3)."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ titles_strategy = st.lists(
 
 
 def reference_vectors(titles: list[str]) -> NDArray[np.float64] | None:
-    """Dense TF-IDF rows; the document frequencies are of the titles that are not empty."""
+    """Return dense TF-IDF rows; None without any word. Only titles that are not empty count as documents."""
     known = [number for number, title in enumerate(titles) if title.strip()]
     try:
         matrix = TfidfVectorizer().fit_transform([titles[number] for number in known]).toarray()
@@ -32,7 +32,7 @@ def reference_vectors(titles: list[str]) -> NDArray[np.float64] | None:
 
 
 @given(titles_strategy, st.data())
-def test_profile_and_similarity_are_those_of_scikit_learn(titles: list[str], data: st.DataObject) -> None:
+def test_profile_and_similarity_equal_those_of_scikit_learn(titles: list[str], data: st.DataObject) -> None:
     vectors, rows = fit_titles(titles), reference_vectors(titles)
     items = np.arange(len(titles))
     history = np.array(data.draw(st.lists(st.sampled_from(items.tolist()), max_size=8)), np.int64)
@@ -53,7 +53,7 @@ def test_profile_and_similarity_are_those_of_scikit_learn(titles: list[str], dat
     assert similarity.max() <= 1
 
 
-def test_the_reason_is_the_title_that_adds_most_to_the_similarity() -> None:
+def test_explain_returns_the_history_item_that_adds_most_to_the_similarity() -> None:
     titles = ["red wool shirt", "blue silk skirt", "red wool coat", "green hat", "", "red"]
     vectors = fit_titles(titles)
     history = np.array([1, 2, 5])
@@ -76,7 +76,7 @@ def test_a_sparse_profile_is_the_profile_without_its_zeros(titles: list[str], da
 
 
 @pytest.mark.parametrize("weight", [0.0, 5e-324, 1e-200])
-def test_a_history_too_faint_for_a_length_has_no_profile(weight: float) -> None:
+def test_a_history_with_weights_that_square_to_zero_has_no_profile(weight: float) -> None:
     vectors = fit_titles(["wool scarf", "silk dress"])
     assert vectors.profile(np.arange(2), np.full(2, weight)) is None
     assert vectors.sparse_profile(np.arange(2), np.full(2, weight)) is None
@@ -90,7 +90,7 @@ def test_without_any_word_there_are_no_vectors(titles: list[str]) -> None:
 
 
 @given(titles_strategy, st.integers(1, 3))
-def test_the_weight_of_a_word_is_that_of_scikit_learns_vocabulary(titles: list[str], max_words: int) -> None:
+def test_the_weight_of_a_word_equals_that_of_scikit_learn(titles: list[str], max_words: int) -> None:
     vectorizer = TfidfVectorizer(ngram_range=(1, max_words))
     try:
         matrix = vectorizer.fit_transform([title for title in titles if title.strip()]).toarray()
@@ -104,7 +104,7 @@ def test_the_weight_of_a_word_is_that_of_scikit_learns_vocabulary(titles: list[s
         assert vectors.word_weights(number, title) == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_words_of_a_title_with_another_number_of_terms_have_no_weights() -> None:
+def test_a_title_with_another_number_of_terms_than_the_row_has_no_word_weights() -> None:
     vectors = fit_titles(["wool scarf for women", "silk dress"])
     assert vectors.word_weights(0, "wool scarf") == {}
     assert vectors.word_weights(1, "dress of silk") == {}

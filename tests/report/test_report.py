@@ -457,9 +457,7 @@ def test_the_report_shows_the_weights_of_sessions(training: TrainingRun) -> None
 
 
 def test_the_report_shows_the_chosen_options(whole: Job, gathered: Report) -> None:
-    said = re.findall(
-        r"^(\w+): chosen of .*: (.*)$", whole.container.base_dir.joinpath("said").read_text(), re.MULTILINE
-    )
+    said = re.findall(r"^(\w+): best of .*: (.*)$", whole.container.base_dir.joinpath("said").read_text(), re.MULTILINE)
     assert said
     shown = {one.source: one.options for one in gathered.chosen}
     for source, options in said:

@@ -1,4 +1,4 @@
-"""Choices on targets inside the training data: planted options and rankings are found, set ones are left alone."""
+"""Choices on targets inside the training data: planted options and rankings are found; set options stay."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ from recommender.data.options import SharedOptions
 from recommender.hyperparameters import TrainConfig
 from recommender.ranking.learned import Pool, shares
 from recommender.training import choose as module
-from recommender.training.choose import choose_options, choose_ranking, suited
+from recommender.training.choose import choose_options, choose_ranking, suitable_sources
 from recommender.training.judge import Judge
 
 NOON = 1_600_000_000
@@ -29,7 +29,7 @@ DAY = 86_400
 
 
 def fads(num_days: int = 42) -> World:
-    """Return a shop in which each week has an item that all its users buy, every second one after four old ones."""
+    """Return a shop with a new item each week. All users of the week buy it, every second user after four old items."""
     rows = []
     for day in range(num_days):
         for user in range(20 * day, 20 * day + 20):
@@ -41,14 +41,15 @@ def fads(num_days: int = 42) -> World:
 
 @cache
 def judge_of_fads() -> Judge:
+    """Return the judge of `fads`."""
     return Judge.of(fads().context, 0)
 
 
 # --- options ---
 
 
-def test_a_planted_option_is_chosen_and_the_source_has_it() -> None:
-    """Of all time the old items are the popular ones; the next user buys what this week's users have bought."""
+def test_a_planted_option_is_chosen_and_the_source_is_fitted_with_it() -> None:
+    """Choose a half-life. The old items are the most popular overall, but the next user buys this week's item."""
     config, source = choose_options("popularity", Popularity, TrainConfig(), judge_of_fads())
     half_life = config.of(Popularity.Options).half_life
     assert half_life == 7.0
@@ -58,7 +59,7 @@ def test_a_planted_option_is_chosen_and_the_source_has_it() -> None:
 
 
 @pytest.mark.parametrize("half_life", [0.0, 365.0])
-def test_an_option_that_the_user_set_is_left_alone(half_life: float) -> None:
+def test_an_option_that_the_user_set_does_not_change(half_life: float) -> None:
     given = TrainConfig.from_hyperparameters({"popularity_half_life": half_life}, "hp")
     config, source = choose_options("popularity", Popularity, given, judge_of_fads())
     assert config == given
@@ -66,8 +67,8 @@ def test_an_option_that_the_user_set_is_left_alone(half_life: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["neighbours", "ease", "titles", "implicit_mf"])
-def test_all_options_of_an_axis_are_left_alone_if_the_user_set_one(name: str) -> None:
-    """Days and steps are two ways of weighting one history: they are one axis."""
+def test_if_the_user_set_one_option_of_an_axis_the_others_do_not_change(name: str) -> None:
+    """Set the decay per step. Days and steps are one axis, because both weight the same history."""
     judge = Judge.of(WORLDS["ratings"].context, 0)
     source = SOURCES[name]
     given = TrainConfig.from_hyperparameters({f"{name}_step_decay": 0.33}, "hp")
@@ -80,7 +81,7 @@ def test_all_options_of_an_axis_are_left_alone_if_the_user_set_one(name: str) ->
     assert fitted.save()[0].keys() == source.arrays.keys()
 
 
-def test_the_chosen_options_are_those_of_the_fitted_source() -> None:
+def test_the_source_is_fitted_with_the_chosen_options() -> None:
     judge = Judge.of(WORLDS["weights"].context, 0)
     for name in ("neighbours", "ease"):
         config, fitted = choose_options(name, SOURCES[name], TrainConfig(), judge)
@@ -98,7 +99,7 @@ def test_choices_are_the_same_each_time() -> None:
         assert configs[0] == configs[1]
 
 
-def test_without_targets_the_options_stay_as_they_are() -> None:
+def test_without_targets_the_options_do_not_change() -> None:
     judge = Judge.of(fads().context, 0)
     nothing = replace(judge, queries=[], targets=judge.targets[:0])
     for name in ("popularity", "neighbours"):
@@ -107,22 +108,22 @@ def test_without_targets_the_options_stay_as_they_are() -> None:
         assert source.top(Query.of_known(judge.context.histories, 0), 3) is not None
 
 
-def test_values_that_change_nothing_leave_the_default(capsys: pytest.CaptureFixture[str]) -> None:
-    """All histories are of one time: no recency matters."""
+def test_values_without_an_effect_leave_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """Choose for histories with a single time, so recency has no effect."""
     rows = [(user, (user % 7 + item) % 10, NOON) for user in range(40) for item in range(6)]
     world = World.of(named(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])))
     source = SOURCES["ease"]
     config, _ = choose_options("ease", source, TrainConfig(), Judge.of(world.context, 0))
     options: Any = config.of(source.Options)
     assert (options.step_decay, options.day_scale, options.groups) == (0.9, 0.0, "users")
-    assert "ease: chosen of " in capsys.readouterr().out
+    assert "ease: best of " in capsys.readouterr().out
 
 
 # --- the ranking ---
 
 
 class Planted(Source):
-    """Proposes given items for each user, with given scores, as no fit could."""
+    """A source with given items and scores for each user, instead of fitted ones."""
 
     name = "planted"
 
@@ -146,7 +147,7 @@ class Planted(Source):
 
 
 def planted(judge: Judge, position: int, scores: Sequence[float], seed: int = 0) -> Planted:
-    """Return a source that has the target of each request at this position, among other items."""
+    """Return a source with the target of each request at this position, among random items."""
     random = np.random.default_rng(seed)
     num_users = len(judge.context.data.users)
     items = np.tile(np.arange(len(scores)), (num_users, 1))
@@ -157,7 +158,7 @@ def planted(judge: Judge, position: int, scores: Sequence[float], seed: int = 0)
 
 
 def noise(judge: Judge, count: int, seed: int) -> Planted:
-    """Return a source that proposes any items in any order."""
+    """Return a source with random items in random order."""
     random = np.random.default_rng(seed)
     num_users = len(judge.context.data.users)
     items = np.array([random.permutation(NUM_ITEMS)[:count] for _ in range(num_users)])
@@ -165,6 +166,7 @@ def noise(judge: Judge, count: int, seed: int) -> Planted:
 
 
 def judge_of_ratings() -> Judge:
+    """Return the judge of the world with ratings."""
     return Judge.of(WORLDS["ratings"].context, 0)
 
 
@@ -181,8 +183,8 @@ def test_the_source_that_finds_the_targets_gets_the_weight() -> None:
     assert min(weights.values()) > 0
 
 
-def test_a_perfect_source_whose_scores_a_blend_can_not_read_decides_the_order_alone() -> None:
-    """It has the target first, but by a millionth; so its order is worth more than any weight of its score."""
+def test_a_perfect_source_with_nearly_equal_scores_decides_the_order_alone() -> None:
+    """Plant a source with the target first by a millionth. No weight of its score can use its perfect order."""
     judge = judge_of_ratings()
     scores = [1.0, *(1.0 - 1e-6 * np.arange(1, 40))]
     sources = {"noise": noise(judge, 40, 1), "perfect": planted(judge, 0, scores), "more noise": noise(judge, 40, 2)}
@@ -210,7 +212,7 @@ def test_a_source_that_is_better_by_chance_does_not_decide(num_targets: int) -> 
 
 
 def test_the_ranking_is_measured_with_weights_from_other_targets() -> None:
-    """One source finds every second target and the other one the rest; both have noise before the others' targets."""
+    """Plant two sources. Each finds every second target first, and ranks the other targets last, after noise."""
     judge = judge_of_ratings()
     scores = (1 / np.arange(1, 31)).tolist()
     first, last = planted(judge, 0, scores), planted(judge, 29, scores)
@@ -222,14 +224,12 @@ def test_the_ranking_is_measured_with_weights_from_other_targets() -> None:
         sources[name] = Planted(items, best.scores)
     choice = choose_ranking(sources, {}, list(sources), judge)
     assert choice.ndcg["even"] == pytest.approx(choice.ndcg["odd"])
-    assert choice.ndcg["final"] < choice.ndcg["even"]  # weights of one half are the worst for the other one
+    assert choice.ndcg["final"] < choice.ndcg["even"]  # the weights of one half are the worst for the other half
 
 
 @pytest.mark.parametrize("least", [5, 1_000])
-def test_requests_in_a_session_learn_weights_of_their_own_if_there_are_many(
-    monkeypatch: pytest.MonkeyPatch, least: int
-) -> None:
-    """One source finds the targets of requests in a session, the other one those of requests that begin one."""
+def test_many_requests_in_sessions_get_separate_weights(monkeypatch: pytest.MonkeyPatch, least: int) -> None:
+    """Plant one source for the targets of requests in a session, and one for requests that begin a session."""
     monkeypatch.setattr(module, "LEAST_OF_SESSIONS", least)
     judge = judge_of_ratings()
     queries = [replace(query, in_session=place % 4 < 2) for place, query in enumerate(judge.queries)]
@@ -255,8 +255,8 @@ def test_requests_in_a_session_learn_weights_of_their_own_if_there_are_many(
         assert choice.used == "final"
 
 
-def test_a_source_that_only_scores_is_no_contestant_but_counts() -> None:
-    """Its scores name the target among what others propose."""
+def test_a_source_that_only_scores_gets_weights_but_no_metric() -> None:
+    """Plant a source with scores that identify the target among the candidates of the other."""
     judge = judge_of_ratings()
     scorer = planted(judge, 0, [1.0])
     sources: dict[str, Source] = {"noise": noise(judge, NUM_ITEMS, 1), "scorer": scorer}
@@ -265,7 +265,7 @@ def test_a_source_that_only_scores_is_no_contestant_but_counts() -> None:
     assert choice.ranking.weights.keys() <= {"noise", "log noise", "scorer", "log scorer"}
 
 
-def test_without_targets_the_weights_are_the_prior_ones_of_the_sources() -> None:
+def test_without_targets_the_weights_are_the_prior_weights_of_the_sources() -> None:
     judge = judge_of_ratings()
     nothing = replace(judge, queries=[], targets=judge.targets[:0])
     sources: dict[str, Source] = {name: WORLDS["ratings"].fitted(name) for name in ("ease", "popularity", "titles")}
@@ -282,16 +282,16 @@ def test_the_ranking_is_the_same_each_time() -> None:
     assert one == other
 
 
-# --- what suits the data ---
+# --- sources that suit the data ---
 
 
-def test_the_sources_that_do_not_suit_the_data_are_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sources_that_do_not_suit_the_data_are_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     config = TrainConfig.from_hyperparameters({"ease_max_size": 10}, "hp")
-    found = suited(config, replace(WORLDS["events"].context, titles=[""] * NUM_ITEMS))
+    found = suitable_sources(config, replace(WORLDS["events"].context, titles=[""] * NUM_ITEMS))
     assert list(found) == ["implicit_mf", "neighbours", "popularity", "session_neighbours"]
     assert capsys.readouterr().out.splitlines() == [
         "ease is left out: 40 are more than max_size, 10",
         "factorization is left out: the events have no ratings",
         "titles is left out: no item has a title",
     ]
-    assert list(suited(TrainConfig(), WORLDS["ratings"].context)) == TrainConfig().source_names
+    assert list(suitable_sources(TrainConfig(), WORLDS["ratings"].context)) == TrainConfig().source_names

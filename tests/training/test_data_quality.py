@@ -1,4 +1,4 @@
-"""What becomes of odd data: each case from the file through training to an answer."""
+"""Unusual data, from the file through training to the response."""
 
 import json
 from collections.abc import Callable
@@ -14,6 +14,8 @@ HEADER = "user_id,item_id,rating,timestamp\n"
 
 @pytest.fixture
 def trained_on(job: Job) -> Callable[..., Recommender]:
+    """Return a function that trains on rows of the channel train and loads the model."""
+
     def call(rows: list[tuple[object, ...]], **hyperparameters: str) -> Recommender:
         job.write("train/a.csv", HEADER + "".join(",".join(map(str, row)) + "\n" for row in rows))
         job.write_hyperparameters(embedding_dim="4", **hyperparameters)
@@ -26,9 +28,9 @@ def trained_on(job: Job) -> Callable[..., Recommender]:
 def test_users_and_items_with_a_single_rating_are_served(trained_on: Callable[..., Recommender]) -> None:
     recommender = trained_on([("u", "a", 5, 1), ("v", "b", 1, 2), ("w", "c", 3, 3)])
     for user_id, own in (("u", "a"), ("v", "b"), ("w", "c")):
-        answer = recommender.recommend(user_id)
-        assert answer.source == "model"
-        assert {item.item_id for item in answer.items} == {"a", "b", "c"} - {own}
+        response = recommender.recommend(user_id)
+        assert response.source == "model"
+        assert {item.item_id for item in response.items} == {"a", "b", "c"} - {own}
 
 
 @pytest.mark.parametrize("rating", [1, 3, 5])
@@ -51,8 +53,10 @@ IDS = [
 ]
 
 
-def test_ids_that_look_alike_stay_apart_from_the_file_to_the_answer(trained_on: Callable[..., Recommender]) -> None:
-    """Nothing is normalised, trimmed or read as a number."""
+def test_ids_that_look_alike_stay_different_from_the_file_to_the_response(
+    trained_on: Callable[..., Recommender],
+) -> None:
+    """Train on IDs that differ only by normalization, trimming or as numbers. None of these happens."""
     recommender = trained_on([(identifier, identifier, 4, 1) for identifier in IDS])
     assert sorted(recommender.model.users) == sorted(recommender.model.items) == sorted(IDS)
     for identifier in IDS:
@@ -60,7 +64,7 @@ def test_ids_that_look_alike_stay_apart_from_the_file_to_the_answer(trained_on: 
         assert others == set(IDS) - {identifier}
 
 
-def test_in_json_lines_a_whole_number_is_its_digits(job: Job) -> None:
+def test_an_integer_id_in_json_lines_becomes_its_decimal_digits(job: Job) -> None:
     ids: list[object] = [1, "1", "01", 10**30]
     rows = [{"user_id": identifier, "item_id": "i", "rating": 4} for identifier in ids]
     job.write("train/a.jsonl", "\n".join(map(json.dumps, rows)))
@@ -69,7 +73,7 @@ def test_in_json_lines_a_whole_number_is_its_digits(job: Job) -> None:
 
 
 @pytest.mark.parametrize("column", ["user_id", "item_id", "rating", "timestamp"])
-def test_a_field_of_ten_million_characters_is_an_error_of_one_short_line(job: Job, column: str) -> None:
+def test_a_field_of_ten_million_characters_is_refused_with_a_short_message(job: Job, column: str) -> None:
     row = {"user_id": "u", "item_id": "i", "rating": "4", "timestamp": "1"} | {column: "x" * 10_000_000}
     job.write("train/a.csv", HEADER + ",".join(row.values()) + "\n")
     assert train.main([]) == 1
@@ -78,7 +82,7 @@ def test_a_field_of_ten_million_characters_is_an_error_of_one_short_line(job: Jo
     assert len(job.failure) < 500
 
 
-def test_a_title_of_ten_million_characters_is_cut_and_said(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_title_of_ten_million_characters_is_cut_and_logged(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
     job.write("train/a.csv", HEADER + "u,i,4,1\nv,i,3,1\nv,j,3,1\n")
     job.write("items/a.csv", "item_id,title\ni,Red wool scarf\nj," + "wool " * 2_000_000 + "\n")
     assert train.main([]) == 0
@@ -88,7 +92,7 @@ def test_a_title_of_ten_million_characters_is_cut_and_said(job: Job, capfd: pyte
 
 
 @pytest.mark.parametrize(("keep", "ratings"), [("keep", [5, 1]), ("first", [5]), ("last", [1]), ("mean", [3])])
-def test_a_pair_that_was_rated_twice_is_kept_or_made_one(
+def test_repeated_ratings_are_kept_or_merged_by_the_option_duplicates(
     trained_on: Callable[..., Recommender], keep: str, ratings: list[float]
 ) -> None:
     recommender = trained_on([("u", "a", 5, 1), ("u", "a", 1, 2), ("v", "a", 4, 1)], duplicates=keep)

@@ -1,4 +1,4 @@
-"""A job that is stopped or killed goes on where it was, and never leaves a model that serves wrong."""
+"""A job that is stopped or killed resumes where it stopped. It never leaves an incomplete model."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from recommender.errors import ArtifactError
 from recommender.training import job as training_job
 
 SAGEMAKER_WAITS = 120  # seconds between SIGTERM and SIGKILL
-# Enough work for a signal to arrive in the middle of it, whatever the machine.
+# Enough work for a signal to arrive in the middle of it, on any machine.
 FEW_SOURCES = {"candidate_sources": "factorization,popularity"}  # only the factorization has checkpoints
 ADAM = {"solver": "adam", "embedding_dim": "64", "max_epochs": "16", "patience": "16", "learning_rate": "0.01"}
 SOLVERS = {"als": {"embedding_dim": "300", "max_sweeps": "40", **FEW_SOURCES}, "adam": {**ADAM, **FEW_SOURCES}}
@@ -28,13 +28,13 @@ SOLVERS = {"als": {"embedding_dim": "300", "max_sweeps": "40", **FEW_SOURCES}, "
 
 @pytest.fixture
 def solver() -> str:
-    """Tests that name none use this one."""
+    """Return the default solver, for tests without the parameter."""
     return "als"
 
 
 @pytest.fixture
 def uninterrupted(solver: str, shared: Shared) -> Job:
-    """A job that train.py has finished; not to be changed."""
+    """Return a job that train.py has finished. Tests must not change it."""
 
     def make(folder: Path) -> None:
         job = Job(folder)
@@ -47,14 +47,14 @@ def uninterrupted(solver: str, shared: Shared) -> Job:
 
 @pytest.fixture
 def work(uninterrupted: Job, job: Job) -> Job:
-    """The same job before it starts."""
+    """Return the same job before it starts."""
     shutil.copytree(uninterrupted.base_dir / "input", job.base_dir / "input")
     return job
 
 
 @pytest.fixture
 def finished(uninterrupted: Job, job: Job) -> Job:
-    """A copy of the finished job."""
+    """Return a copy of the finished job."""
     shutil.copytree(uninterrupted.base_dir, job.base_dir, dirs_exist_ok=True)
     return job
 
@@ -63,13 +63,14 @@ both_solvers = pytest.mark.parametrize("solver", SOLVERS)
 
 
 def wait_for(process: "subprocess.Popen[str]", beginning: str) -> None:
+    """Wait for a line of output with this beginning."""
     assert process.stdout is not None
     assert any(line.startswith(beginning) for line in process.stdout), beginning
 
 
 @both_solvers
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stopped_job_says_so_ends_soon_and_goes_on_to_the_same_bytes(
+def test_a_stopped_job_logs_the_signal_ends_soon_and_resumes_to_the_same_bytes(
     work: Job, uninterrupted: Job, number: signal.Signals, code: int
 ) -> None:
     process = work.start_training()
@@ -87,8 +88,8 @@ def test_a_stopped_job_says_so_ends_soon_and_goes_on_to_the_same_bytes(
     assert work.fingerprints == uninterrupted.fingerprints
 
 
-def test_a_signal_during_the_start_is_heard(work: Job) -> None:
-    """Imports take two seconds; a job may be stopped at any time."""
+def test_a_signal_during_the_start_stops_the_job(work: Job) -> None:
+    """Stop the job during its imports, which take two seconds."""
     for delay in np.linspace(0.2, 1.8, 4):
         process = work.start_training()
         time.sleep(delay)
@@ -99,8 +100,8 @@ def test_a_signal_during_the_start_is_heard(work: Job) -> None:
         assert work.model_files == []
 
 
-def test_a_stop_never_leaves_half_a_model(job: Job) -> None:
-    """The one of an earlier job until this one starts, then none, then this one's."""
+def test_a_stop_never_leaves_an_incomplete_model(job: Job) -> None:
+    """Stop jobs at several moments. The model folder is empty or has a whole model."""
     job.write_synthetic(users=600, items=400, ratings=9_000)
     job.write_hyperparameters(embedding_dim="8", **FEW_SOURCES)
     assert job.train_here().returncode == 0
@@ -118,7 +119,7 @@ def test_a_stop_never_leaves_half_a_model(job: Job) -> None:
         assert job.fingerprints in ({}, whole)
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(finished: Job, uninterrupted: Job) -> None:
+def test_a_damaged_checkpoint_is_named_and_the_previous_one_is_used(finished: Job, uninterrupted: Job) -> None:
     newest = max(finished.container.checkpoint_dir.iterdir())
     largest = max(newest.glob("*.npy"), key=lambda path: path.stat().st_size)
     content = bytearray(largest.read_bytes())
@@ -141,16 +142,16 @@ def test_checkpoints_of_other_data_or_hyper_parameters_are_not_used(finished: Jo
     assert finished.fingerprints == other.fingerprints
 
 
-def test_where_no_checkpoint_can_be_written_the_job_goes_on(work: Job) -> None:
+def test_a_job_that_can_not_write_checkpoints_continues(work: Job) -> None:
     work.container.checkpoint_dir.write_text("not a folder")
     result = work.train_here()
     assert result.returncode == 0
-    assert result.stdout.count("no checkpoints: ") == 1
+    assert result.stdout.count("checkpoints can't be written, the job continues without them: ") == 1
     assert "config.json" in work.model_files
 
 
 def newest_iteration(job: Job) -> int:
-    """Iterations of both fits that the newest good checkpoint stands for, the second fit's above all of the first."""
+    """Return the iteration of the newest valid checkpoint, plus 10,000 in the second fit; 0 without a checkpoint."""
     numbers = [0]
     for path in job.container.checkpoint_dir.glob("*"):
         try:
@@ -172,7 +173,7 @@ def test_killed_at_100_random_moments_no_more_than_one_iteration_is_lost(
     work: Job, uninterrupted: Job, tmp_path: Path
 ) -> None:
     expected, log = uninterrupted.fingerprints, tmp_path / "log"
-    for _ in range(2):  # the first one starts the process that the others are forked from
+    for _ in range(2):  # the first run starts the process that all others are forked from
         shutil.rmtree(work.container.checkpoint_dir, ignore_errors=True)
         began = time.monotonic()
         process = trainer.start(work, log)
@@ -200,7 +201,7 @@ def test_killed_at_100_random_moments_no_more_than_one_iteration_is_lost(
         try:
             model_folder.load(work.container.model_dir)
         except ArtifactError:
-            pass  # refused: it serves nothing rather than something wrong
+            pass  # refused: an incomplete model is not served
         else:
             assert work.fingerprints == expected
         if process.exitcode == 0 or "the model is in" in output:
@@ -213,8 +214,8 @@ def test_killed_at_100_random_moments_no_more_than_one_iteration_is_lost(
 
 
 @pytest.mark.real_component
-def test_as_process_1_it_hears_sigterm(work: Job) -> None:
-    """The kernel gives process 1 no default action for a signal: without a handler it would be ignored."""
+def test_sigterm_stops_a_job_that_is_process_1(work: Job) -> None:
+    """Run the job as process 1. The kernel ignores signals to process 1 without a handler."""
     process = work.start_training(prefix=["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
     wait_for(process, "iteration=2;")
     inside = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
@@ -224,10 +225,10 @@ def test_as_process_1_it_hears_sigterm(work: Job) -> None:
     assert "stopped by SIGTERM" in output
 
 
-def test_a_signal_of_which_a_library_makes_its_own_error_is_a_stop_all_the_same(
+def test_a_signal_stops_the_job_even_if_a_library_converts_the_exception(
     job: Job, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As numpy does where the signal comes while it writes an array."""
+    """Raise another error after a signal, as numpy does when the signal arrives while it writes an array."""
 
     def run(*_: object) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Targets inside the training data: what a judge knows, and what it must not know."""
+"""Targets inside the training data: a judge knows the earlier events and must not know later ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -30,21 +30,24 @@ Row = tuple[str, str, int]
 
 
 def data_of(rows: Sequence[Row], clock: bool = True) -> Interactions:
+    """Return events an hour apart per step; without a clock, events with step numbers as times."""
     table = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
     table["timestamp"] = (NOON if clock else 0) + table["timestamp"] * (3_600 if clock else 1)
     return Interactions.from_frame(table)
 
 
 def judge_of(rows: Sequence[Row], clock: bool = True, seed: int = 0) -> Judge:
+    """Return the judge of events."""
     return Judge.of(FitContext(data_of(rows, clock)), seed)
 
 
 def users_of(judge: Judge) -> list[int]:
+    """Return the users of a judge's requests, in order."""
     return [query.user_num for query in judge.queries if query.user_num is not None]
 
 
 @given(events, st.booleans())
-def test_the_target_is_a_later_event_and_nothing_after_it_is_known_of_its_user(rows: list[Row], clock: bool) -> None:
+def test_the_target_and_later_events_of_its_user_are_not_known(rows: list[Row], clock: bool) -> None:
     judge, data = judge_of(rows, clock), data_of(rows, clock)
     known = judge.context.data
     for query, target in zip(judge.queries, judge.targets.tolist(), strict=True):
@@ -55,11 +58,11 @@ def test_the_target_is_a_later_event_and_nothing_after_it_is_known_of_its_user(r
         assert len(query.item_num) >= 1
         assert before.max() <= when.min()  # the first event with this item is the target
         assert len(before) == len(query.item_num)
-        assert target in known.item_num  # somebody else has it
+        assert target in known.item_num  # another user has it
 
 
 @given(events)
-def test_a_request_is_made_at_the_time_of_its_target(rows: list[Row]) -> None:
+def test_a_request_has_the_time_of_its_target(rows: list[Row]) -> None:
     judge, data = judge_of(rows), data_of(rows)
     newest = int(judge.context.data.time.max())
     for query, target in zip(judge.queries, judge.targets.tolist(), strict=True):
@@ -69,7 +72,7 @@ def test_a_request_is_made_at_the_time_of_its_target(rows: list[Row]) -> None:
         assert set(query.exclude.tolist()) == set(query.item_num.tolist())
 
 
-def test_some_requests_begin_a_session_and_some_are_in_one() -> None:
+def test_half_of_the_requests_begin_a_session_and_half_are_within_one() -> None:
     rows = [(f"u{user}", f"i{(user + item) % 30:02d}", 20 * (item // 4)) for user in range(40) for item in range(12)]
     judge = judge_of(rows)
     in_session = [query.in_session for query in judge.queries]
@@ -97,7 +100,7 @@ def test_users_without_a_target_keep_all_their_events(rows: list[Row]) -> None:
 
 
 @given(events, st.integers(0, 3), st.randoms())
-def test_the_judge_is_the_same_each_time_and_for_each_order_of_the_rows(
+def test_the_judge_is_the_same_each_time_and_does_not_depend_on_the_order_of_the_rows(
     rows: list[Row], seed: int, random: Random
 ) -> None:
     shuffled = random.sample(rows, len(rows))
@@ -110,7 +113,7 @@ def test_the_judge_is_the_same_each_time_and_for_each_order_of_the_rows(
 
 
 @given(events)
-def test_tables_are_wanted_for_the_items_of_all_histories(rows: list[Row]) -> None:
+def test_the_wanted_items_are_the_items_of_all_histories(rows: list[Row]) -> None:
     judge = judge_of(rows)
     wanted = judge.context.wanted_items
     assert wanted is not None
@@ -121,17 +124,18 @@ def test_tables_are_wanted_for_the_items_of_all_histories(rows: list[Row]) -> No
 def test_histories_of_one_event_count_only_if_there_are_few_longer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     short = [(f"s{user}", item, place) for user in range(5) for place, item in enumerate("ab")]
     long = [(f"l{user}", item, place) for user in range(5) for place, item in enumerate("abcdef")]
-    short += [("one", "f", 0), ("other", "f", 0), ("one", "b", 1)]  # so that `f` is known without the targets
+    short += [("one", "f", 0), ("other", "f", 0), ("one", "b", 1)]  # these make `f` known without the targets
     assert len(judge_of([*short, *long]).targets) == 11
     monkeypatch.setattr(module, "FEW", 5)
     assert len(judge_of([*short, *long]).targets) == 5
 
 
 def big() -> World:
+    """Return a world with events at distinct times."""
     return World.of(at_distinct_times(frame()))
 
 
-def test_targets_are_drawn_if_there_are_many_and_are_in_order_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_targets_a_random_sample_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     everything = Judge.of(big().context, 0)
     monkeypatch.setattr(module, "MOST_TARGETS", 12)
     some = Judge.of(big().context, 0)
@@ -149,12 +153,12 @@ def test_options_are_chosen_on_evenly_spread_targets(monkeypatch: pytest.MonkeyP
     places = [users_of(judge).index(user) for user in users_of(small)]
     assert places == np.linspace(0, len(judge.targets) - 1, 5).astype(int).tolist()
     assert small.targets.tolist() == judge.targets[places].tolist()
-    assert small.context is judge.context  # so that intermediate results are shared
+    assert small.context is judge.context  # both share intermediate results
 
 
 @settings(max_examples=20)
 @given(st.integers(0, 5_000), st.integers(0, 3))
-def test_with_too_many_pairs_options_are_chosen_on_a_sample_with_all_users_that_have_a_target(
+def test_with_too_many_pairs_options_are_chosen_on_all_users_with_a_target_and_a_sample_of_others(
     most_pairs: int, seed: int
 ) -> None:
     judge = Judge.of(big().context, seed)
@@ -178,7 +182,7 @@ def test_with_too_many_pairs_options_are_chosen_on_a_sample_with_all_users_that_
 
 
 class Finds:
-    """Candidates with the target of each request at its position, or none."""
+    """A source with the target of each request at its position; None: no candidates."""
 
     target_ranks: Any = Source.target_ranks
 
@@ -196,7 +200,7 @@ class Finds:
 
 
 @given(st.lists(st.none() | st.integers(0, 120), min_size=1, max_size=8))
-def test_ndcg_is_that_of_the_positions(positions: list[int | None]) -> None:
+def test_ndcg_follows_from_the_positions(positions: list[int | None]) -> None:
     targets = np.arange(len(positions))
     ranks = ranks_of(Finds(targets, positions).top_of_each(positions, 100), targets)
     found = [position is not None and position < 100 for position in positions]
@@ -205,7 +209,7 @@ def test_ndcg_is_that_of_the_positions(positions: list[int | None]) -> None:
     assert ndcg_of_ranks(ranks).tolist() == pytest.approx(expected)
 
 
-def test_a_source_is_judged_by_what_it_finds() -> None:
+def test_the_ndcg_of_a_source_depends_on_the_positions_of_its_targets() -> None:
     judge = Judge.of(WORLDS["ratings"].context, 0)
     first = replace(judge, queries=judge.queries[:3], targets=judge.targets[:3])
     perfect, half, none = ([0, 0, 0], [2, 2, 2], [None, None, None])

@@ -1,4 +1,4 @@
-"""What a job measures besides its own order: the paper's pipeline, popularity and the choices."""
+"""The metrics of a job, apart from its own order: the paper's pipeline, popularity and the choices."""
 
 import re
 
@@ -8,7 +8,7 @@ from support.job import Job
 from recommender.cli import train
 
 
-def test_the_papers_pipeline_is_measured_as_its_own_job_measures_it(trained: Job, trained_copy: Job) -> None:
+def test_the_papers_pipeline_gets_the_same_metrics_as_in_a_separate_job(trained: Job, trained_copy: Job) -> None:
     trained_copy.write_hyperparameters(embedding_dim="16", pipeline="paper")
     assert trained_copy.train_here().returncode == 0
     alone, compared = trained_copy.metrics, trained.metrics
@@ -24,7 +24,7 @@ def test_the_papers_pipeline_is_measured_as_its_own_job_measures_it(trained: Job
         ("user_id,item_id,rating\nu,a,5\nu,b,1\nv,a,4\nv,b,2\n", {"candidate_sources": "neighbours,popularity"}),
     ],
 )
-def test_without_predicted_ratings_there_is_no_pipeline_of_the_paper(
+def test_without_predicted_ratings_the_papers_pipeline_is_not_measured(
     job: Job, rows: str, values: dict[str, str]
 ) -> None:
     job.write("train/a.csv", rows)
@@ -35,7 +35,7 @@ def test_without_predicted_ratings_there_is_no_pipeline_of_the_paper(
     assert not any(name.startswith("paper_") for name in job.metrics)
 
 
-def test_a_source_that_only_scores_is_measured_nowhere(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_that_proposes_no_candidates_has_no_metrics(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     job.write_synthetic(users=100, items=60, ratings=900)
     assert train.main(["--implicit_mf_max_items", "0", "--candidate_sources", "implicit_mf,popularity"]) == 0
     assert [name for name in job.metrics if "implicit_mf" in name] == []
@@ -43,10 +43,10 @@ def test_a_source_that_only_scores_is_measured_nowhere(job: Job, capsys: pytest.
     assert "implicit_mf_hit_rate" not in capsys.readouterr().out
 
 
-def test_a_job_says_in_a_line_that_its_order_is_worse_than_popularity(
+def test_a_job_logs_a_warning_if_its_order_is_worse_than_popularity(
     job: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All users take the popular item next, and the paper's pipeline shows items that few have rated high."""
+    """Let all users take the popular item next. The paper's pipeline recommends rare items with high ratings."""
     rows = [f"fan{user},popular,3\nfan{user},rare{user % 30},5\n" for user in range(90)]
     rows += [f"user{user},rare{user % 30},5\nuser{user},bad{user % 20},1\n" for user in range(60)]
     job.write("train/a.csv", "user_id,item_id,rating\n" + "".join(rows))
@@ -54,6 +54,6 @@ def test_a_job_says_in_a_line_that_its_order_is_worse_than_popularity(
     assert train.main(["--pipeline", "paper", "--embedding_dim", "4"]) == 0
     line = re.search(r"^on the test channel the final order is worse .*$", capsys.readouterr().out, re.MULTILINE)
     assert line is not None
-    assert "its hit rate at 10 is 0.00%, that of popularity 100.00%" in line[0]
+    assert "its hit rate at 10 is 0.00%, the hit rate of popularity is 100.00%" in line[0]
     assert train.main(["--embedding_dim", "4"]) == 0
     assert "is worse than" not in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""An earlier model is replaced only by a whole new one: real jobs that fail, are killed, or come at the same time."""
+"""Only a complete new model replaces an earlier one. Real jobs fail, are killed, or run at the same time."""
 
 import json
 import os
@@ -31,6 +31,7 @@ ORIGINALS = {name: getattr(Path, name) for name in ("rename", "replace", "unlink
 
 @pytest.fixture
 def with_model(job: Job) -> Job:
+    """Return a job with a model of `EARLIER`, and `LATER` in its channel."""
     job.write("train/a.csv", EARLIER)
     assert train.main([]) == 0
     job.write("train/a.csv", LATER)
@@ -43,7 +44,7 @@ def users_of(job: Job) -> str:
     return letter
 
 
-def test_a_new_model_replaces_the_earlier_one_and_leaves_nothing_of_it(with_model: Job) -> None:
+def test_a_new_model_replaces_all_files_of_the_earlier_one(with_model: Job) -> None:
     assert train.main(["--pipeline", "paper"]) == 0
     assert users_of(with_model) == "v"
     config = json.loads((with_model.container.model_dir / array_folder.CONFIG_FILE).read_text())
@@ -51,17 +52,17 @@ def test_a_new_model_replaces_the_earlier_one_and_leaves_nothing_of_it(with_mode
     assert "neighbours.score.npy" not in config["files"]  # the earlier model has it
 
 
-def test_the_earlier_model_is_served_while_the_new_one_is_made(with_model: Job) -> None:
+def test_the_earlier_model_is_served_until_the_new_one_is_complete(with_model: Job) -> None:
     later = Recommender.load(with_model.container.model_dir).model
     with model_folder.replacing(with_model.container.model_dir):
         model_folder.stage(later, with_model.container.model_dir)
         assert users_of(with_model) == "u"
 
 
-def test_at_every_moment_of_the_replacement_one_whole_model_is_there(
+def test_a_job_that_is_killed_while_it_replaces_the_model_leaves_a_complete_one(
     with_model: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process is killed before each of its renames and removals in turn."""
+    """Interrupt the replacement before each of its renames and removals in turn."""
     folder = with_model.container.model_dir
     other = Job(tmp_path / "other")
     other.write("train/a.csv", LATER)
@@ -92,7 +93,7 @@ def test_at_every_moment_of_the_replacement_one_whole_model_is_there(
                 break
         seen.append(users_of(with_model))
     assert moment > 30
-    assert seen == sorted(seen)  # the earlier model until a moment, the later one from then on
+    assert seen == sorted(seen)  # the earlier model up to some moment, then the later one
     assert set(seen) == {"u", "v"}
     assert users_of(with_model) == "v"
 
@@ -107,7 +108,7 @@ def staged_of(model: model_folder.Model, tmp_path: Path) -> tuple[dict[str, obje
     return {name: value for name, value in config.items() if name != "files"}, arrays
 
 
-def test_of_two_jobs_in_one_folder_the_second_is_refused_by_name(
+def test_a_second_job_in_the_same_folder_is_refused_with_the_folders_name(
     with_model: Job, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with model_folder.replacing(with_model.container.model_dir):
@@ -119,7 +120,7 @@ def test_of_two_jobs_in_one_folder_the_second_is_refused_by_name(
     assert users_of(with_model) == "v"
 
 
-def test_four_jobs_at_once_leave_one_whole_model(with_model: Job) -> None:
+def test_four_jobs_at_once_leave_one_complete_model(with_model: Job) -> None:
     environment = os.environ | {BASE_DIR: str(with_model.base_dir)}
     command = [sys.executable, str(ROOT / "train.py")]
     jobs = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)]
@@ -139,15 +140,15 @@ def test_a_job_that_is_killed_leaves_the_earlier_model(with_model: Job) -> None:
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if "choosing on" in line:
+        if "choosing options and ranking on" in line:
             break
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert users_of(with_model) == "u"
 
 
-def test_a_full_disk_leaves_the_reason_and_the_earlier_model(with_model: Job) -> None:
-    """A file of the model may have 4 KB at most, as if the disk were full."""
+def test_on_a_full_disk_the_job_fails_with_the_reason_and_keeps_the_earlier_model(with_model: Job) -> None:
+    """Limit files to 4 KB, as if the disk were full."""
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -172,7 +173,7 @@ def test_a_full_disk_leaves_the_reason_and_the_earlier_model(with_model: Job) ->
 
 
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "iso8859-2:strict"}])
-def test_a_line_that_stdout_cannot_encode_fails_no_job(job: Job, environment: dict[str, str]) -> None:
+def test_a_job_succeeds_if_stdout_can_not_encode_a_line(job: Job, environment: dict[str, str]) -> None:
     moved = job.base_dir / "løc"
     other = Job(moved)
     other.write("train/a.csv", EARLIER)
@@ -189,7 +190,7 @@ def test_a_line_that_stdout_cannot_encode_fails_no_job(job: Job, environment: di
 
 
 @pytest.mark.parametrize("redirect", ["> /dev/full", ">&-", "| true"])
-def test_a_stdout_that_takes_nothing_fails_no_job(job: Job, redirect: str) -> None:
+def test_a_job_succeeds_if_stdout_is_full_or_closed(job: Job, redirect: str) -> None:
     job.write("train/a.csv", EARLIER)
     command = f"set -o pipefail; {sys.executable} {ROOT / 'train.py'} {redirect}"
     result = subprocess.run(
@@ -204,8 +205,8 @@ def test_a_stdout_that_takes_nothing_fails_no_job(job: Job, redirect: str) -> No
     assert "config.json" in job.model_files
 
 
-def test_files_and_folder_are_on_the_disk_before_the_word_is_given(job: Job, tmp_path: Path) -> None:
-    """Every file of the model is synced before "the model is in ..." is printed, and its folder after the renames."""
+def test_files_and_folder_are_synced_before_the_job_says_that_the_model_is_written(job: Job, tmp_path: Path) -> None:
+    """Check that all files are synced before "the model is in ..." is printed, and the folder after the renames."""
     job.write("train/a.csv", EARLIER)
     trace = tmp_path / "trace.txt"
     code = (
@@ -229,7 +230,7 @@ def test_files_and_folder_are_on_the_disk_before_the_word_is_given(job: Job, tmp
     assert lines[:said].count(str(folder)) >= 2
 
 
-def test_a_checkpoint_config_with_a_local_path_is_honoured(job: Job, tmp_path: Path) -> None:
+def test_checkpoints_are_written_to_the_local_path_of_checkpointconfig_json(job: Job, tmp_path: Path) -> None:
     job.write("train/a.csv", EARLIER)
     for local_path, expected in (
         (str(tmp_path / "spot"), tmp_path / "spot"),
@@ -244,7 +245,7 @@ def test_a_checkpoint_config_with_a_local_path_is_honoured(job: Job, tmp_path: P
     assert "checkpointconfig.json: LocalPath: expected the absolute path of a folder, got 5" in str(job.failure)
 
 
-def test_a_channel_of_another_name_is_named_in_the_failure(job: Job) -> None:
+def test_if_the_train_channel_is_missing_the_failure_names_the_channels_found(job: Job) -> None:
     job.write("training/a.csv", EARLIER)
     assert train.main([]) == 1
     assert "channel 'train' is missing" in str(job.failure)
@@ -252,14 +253,14 @@ def test_a_channel_of_another_name_is_named_in_the_failure(job: Job) -> None:
 
 
 @pytest.mark.parametrize("word", ["False", "false"])
-def test_the_sdks_spelling_of_false_counts(job: Job, word: str) -> None:
+def test_false_may_be_spelled_as_the_sdk_writes_it(job: Job, word: str) -> None:
     job.write("train/a.csv", EARLIER)
     job.write_config("hyperparameters.json", json.dumps({"report": word, "candidate_sources": "None"}))
     assert train.main([]) == 0
     assert not job.container.report_file.exists()
 
 
-def test_equal_ratings_are_said_and_ties_go_by_popularity(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+def test_equal_ratings_are_logged_and_popular_items_come_first(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
     rows = [(f"u{user}", item, 1) for user in range(20) for item in ("i9", f"i{user % 3}", f"i{user % 2}")]
     job.write("train/a.csv", "user_id,item_id,rating\n" + "".join(f"{u},{i},{r}\n" for u, i, r in {*rows}))
     for pipeline in ("auto", "paper"):
@@ -272,11 +273,11 @@ def test_equal_ratings_are_said_and_ties_go_by_popularity(job: Job, capfd: pytes
         assert "Traceback" not in out
         recommender = Recommender.load(job.container.model_dir)
         user_id = "u0" if pipeline == "paper" else "new"
-        answer = recommender.recommend(user_id, exclude_seen=False)
-        assert answer.items[0].item_id == "i9"
+        response = recommender.recommend(user_id, exclude_seen=False)
+        assert response.items[0].item_id == "i9"
 
 
-def test_a_network_interface_that_the_host_does_not_have_is_left_to_gloo(
+def test_if_the_network_interface_is_missing_gloo_chooses_one(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from recommender.models.distributed import Hosts
@@ -286,4 +287,4 @@ def test_a_network_interface_that_the_host_does_not_have_is_left_to_gloo(
     for interface, chosen in (("ethwe", None), ("lo", "lo")):
         Hosts(Cluster("algo-1", ("algo-1", "algo-2"), interface))._choose_interface()
         assert os.environ.get("GLOO_SOCKET_IFNAME") == chosen
-    assert "network interface 'ethwe': this host has lo" in capfd.readouterr().out
+    assert "network interface 'ethwe' not found: this host has lo" in capfd.readouterr().out

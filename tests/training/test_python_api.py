@@ -1,4 +1,4 @@
-"""The Python API: a DataFrame in, recommendations out, the same model as train.py's."""
+"""The Python API: DataFrames -> recommendations, with the same model as train.py."""
 
 import subprocess
 import sys
@@ -17,15 +17,17 @@ from recommender.errors import ConfigError, DataError, RequestError
 
 @pytest.fixture(scope="module")
 def ratings(trained: Job) -> pd.DataFrame:
+    """Return the ratings of the trained job."""
     return trained.ratings()
 
 
 @pytest.fixture(scope="module")
 def titles(trained: Job) -> pd.DataFrame:
+    """Return the titles of the trained job."""
     return trained.titles()
 
 
-def test_training_from_frames_gives_the_model_of_train_py_to_the_byte(
+def test_training_from_frames_gives_the_same_bytes_as_train_py(
     trained: Job, ratings: pd.DataFrame, titles: pd.DataFrame, tmp_path: Path
 ) -> None:
     train(ratings, titles, embedding_dim=16).save(tmp_path / "model")
@@ -33,7 +35,7 @@ def test_training_from_frames_gives_the_model_of_train_py_to_the_byte(
         assert (tmp_path / "model" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_what_is_trained_recommends_and_what_is_saved_recommends_the_same(
+def test_a_saved_recommender_returns_the_same_recommendations(
     ratings: pd.DataFrame, titles: pd.DataFrame, tmp_path: Path
 ) -> None:
     made = train(ratings, titles, embedding_dim=8)
@@ -46,7 +48,7 @@ def test_what_is_trained_recommends_and_what_is_saved_recommends_the_same(
     assert len(loaded.recommend(user, top_k=3).items) == 3
 
 
-def test_ids_may_be_numbers_and_a_validation_frame_counts(ratings: pd.DataFrame) -> None:
+def test_ids_may_be_numbers_with_a_validation_frame(ratings: pd.DataFrame) -> None:
     random = np.random.default_rng(0)
     columns = {"user_id": random.integers(0, 30, 300), "item_id": random.integers(0, 20, 300), "rating": 4}
     frame = pd.DataFrame(columns)
@@ -57,7 +59,7 @@ def test_ids_may_be_numbers_and_a_validation_frame_counts(ratings: pd.DataFrame)
     assert made.recommend("new", history).source == "fold_in"
 
 
-def test_frames_keep_their_column_names(ratings: pd.DataFrame, titles: pd.DataFrame) -> None:
+def test_frames_may_have_other_column_names(ratings: pd.DataFrame, titles: pd.DataFrame) -> None:
     names = {"user_id": "visitorid", "item_id": "Item ID", "rating": "stars", "timestamp": "date", "title": "name"}
     events = ratings.rename(columns=names)
     events["date"] = pd.to_datetime(events["date"], unit="ms")
@@ -79,14 +81,14 @@ def test_frames_keep_their_column_names(ratings: pd.DataFrame, titles: pd.DataFr
         (("a", [Event(3.5, 5.0)]), {}, r"history\[0\].item_id: expected a text, got 3.5"),  # type: ignore[arg-type]
     ],
 )
-def test_a_wrong_argument_is_refused_by_its_field(
+def test_an_invalid_argument_is_refused_with_its_name(
     recommender: Recommender, arguments: tuple[Any, ...], options: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(RequestError, match=f"^{expected}"):
         recommender.recommend(*arguments, **options)
 
 
-def test_more_items_than_the_usual_candidates_are_recommended_if_they_are_wanted(recommender: Recommender) -> None:
+def test_top_k_may_be_larger_than_the_default_number_of_candidates(recommender: Recommender) -> None:
     user = recommender.model.users.id(0)
     assert len(recommender.recommend(user, top_k=150).items) == 150
 
@@ -103,7 +105,7 @@ def test_more_items_than_the_usual_candidates_are_recommended_if_they_are_wanted
         ),
     ],
 )
-def test_a_value_that_is_wrong_is_named_by_frame_row_and_column(
+def test_an_error_names_frame_row_and_column_of_an_invalid_value(
     ratings: pd.DataFrame, change: dict[str, float | str | None], expected: str
 ) -> None:
     with pytest.raises(DataError, match=expected):
@@ -119,7 +121,7 @@ def test_a_missing_column_an_empty_frame_and_an_unknown_hyper_parameter_are_name
         train(ratings, factors=20)
 
 
-def test_the_package_exports_what_it_names_and_nothing_else() -> None:
+def test_the_package_has_the_names_that_it_exports_and_no_unknown_ones() -> None:
     assert [name for name in package.__all__ if not hasattr(package, name)] == []
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = package.nothing
@@ -140,7 +142,7 @@ train(pd.DataFrame({"user_id": ["a"], "item_id": ["b"], "rating": [1]}))
 """
 
 
-def test_without_torch_training_says_which_extra_brings_it() -> None:
+def test_without_torch_the_error_names_the_extra_to_install() -> None:
     result = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], cwd=ROOT, capture_output=True, text=True)
     assert result.stderr.splitlines()[-1].endswith(
         "torch is not installed: run pip install '.[train]' in the project's folder"

@@ -1,4 +1,4 @@
-"""From a file as a shop or a public data set has it to a model folder, by one command of the documentation."""
+"""Each documented command trains a model on the files of a shop or public data set."""
 
 import re
 import shlex
@@ -23,17 +23,17 @@ COMMANDS = re.findall(r"^\.venv/bin/python train\.py (.*)$", SECTION.replace("\\
 NUM_USERS, NUM_ITEMS, EVENTS_OF_USER = 200, 80, 12
 BEGIN = 1_433_221_332  # seconds
 DAY, HOUR = 86_400, 3_600
-USERS_ASKED = range(0, NUM_USERS, 10)
+SOME_USERS = range(0, NUM_USERS, 10)
 
 
 @dataclass(frozen=True)
 class Visits:
-    """Events of users with one of two tastes, of which nothing but the events tells: users and items of one parity.
+    """Events of users with one of two tastes: users only have events of items with the same parity.
 
     Attributes:
         user, item: (num_events,) int, in order of time.
-        second: (num_events,) int. A user comes back every few days and has several events within the hour.
-        draw: (num_events,) float, 0 to 1.
+        second: (num_events,) int. A user returns every few days and has several events within an hour.
+        draw: (num_events,) float, random numbers from 0 to 1.
     """
 
     user: np.ndarray
@@ -43,6 +43,7 @@ class Visits:
 
     @classmethod
     def planted(cls) -> "Visits":
+        """Return the events."""
         random = np.random.default_rng(0)
         user = np.repeat(np.arange(NUM_USERS), EVENTS_OF_USER)
         item = 2 * (NUM_ITEMS // 2 * random.beta(1, 2, len(user))).astype(int) + user % 2
@@ -55,6 +56,7 @@ class Visits:
 
 
 def retailrocket(folder: Path, visits: Visits) -> None:
+    """Write the events in the format of RetailRocket."""
     kinds = np.select([visits.draw < 0.85, visits.draw < 0.95], ["view", "addtocart"], "transaction")
     bought = pd.Series(np.cumsum(kinds == "transaction"), dtype="Int64").where(pd.Series(kinds == "transaction"))
     columns = {"timestamp": visits.second * 1000, "visitorid": visits.user, "event": kinds, "itemid": visits.item,
@@ -63,6 +65,7 @@ def retailrocket(folder: Path, visits: Visits) -> None:
 
 
 def hm(folder: Path, visits: Visits) -> None:
+    """Write the events and names in the format of H&M."""
     days = pd.to_datetime(visits.second, unit="s").strftime("%Y-%m-%d")
     columns = {"t_dat": days, "customer_id": [f"{user:016x}" for user in visits.user],
                "article_id": [article(item) for item in visits.item], "price": visits.draw / 10,
@@ -74,10 +77,12 @@ def hm(folder: Path, visits: Visits) -> None:
 
 
 def article(item: int) -> str:
+    """Return the ID of an item in the format of H&M."""
     return f"0{108775000 + item}"
 
 
 def movielens(folder: Path, visits: Visits) -> None:
+    """Write ratings and titles in the format of MovieLens."""
     columns = {"userId": visits.user, "movieId": visits.item, "rating": np.ceil(visits.draw * 10) / 2,
                "timestamp": visits.second}  # fmt: skip
     ratings = pd.DataFrame(columns).drop_duplicates(["userId", "movieId"])
@@ -89,11 +94,11 @@ def movielens(folder: Path, visits: Visits) -> None:
 
 @dataclass(frozen=True)
 class Shop:
-    """A form of files.
+    """A file format of a shop or a public data set.
 
     Attributes:
-        write: writes files of this form.
-        small: the same form in a few lines.
+        write: writes files in this format.
+        small: a file of a few lines in this format.
         user_id, item_id: number -> ID.
     """
 
@@ -111,14 +116,14 @@ SHOPS = {
 
 
 def arguments(file: str, folder: Path) -> list[str]:
-    """The documented command for a file, with this folder as base folder and as that of the files."""
+    """Return the arguments of the documented command for a file. The files and the job are in this folder."""
     (command,) = (words for words in map(shlex.split, COMMANDS) if file in words)
     return [str(folder / word) if word in ("my-job", file) or word.endswith(".csv") else word for word in command]
 
 
 @pytest.fixture(scope="session", params=SHOPS)
 def trained_shop(request: pytest.FixtureRequest, shared: Shared) -> tuple[Shop, Job, Recommender]:
-    """A shop, and the job that the documented command has run on its files; not to be changed."""
+    """Return a shop, its job trained by the documented command, and the recommender. Tests must not change them."""
     file: str = request.param
     shop = SHOPS[file]
 
@@ -133,20 +138,21 @@ def trained_shop(request: pytest.FixtureRequest, shared: Shared) -> tuple[Shop, 
 
 
 def share_of_taste(shop: Shop, items: list[RecommendedItem], parity: int) -> float:
+    """Return the share of items with this parity."""
     of_taste = {shop.item_id(item) for item in range(parity, NUM_ITEMS, 2)}
     return float(np.mean([item.item_id in of_taste for item in items]))
 
 
-def test_the_readme_has_a_command_for_each_form_of_files() -> None:
+def test_the_documentation_has_a_command_for_each_file_format() -> None:
     assert len(COMMANDS) == len(SHOPS)
     assert all(arguments(file, Path("folder")) for file in SHOPS)
 
 
-def test_users_get_items_of_their_taste_that_they_have_not_had(trained_shop: tuple[Shop, Job, Recommender]) -> None:
+def test_users_get_new_items_of_their_taste(trained_shop: tuple[Shop, Job, Recommender]) -> None:
     shop, _, recommender = trained_shop
     visits = Visits.planted()
     found = []
-    for user in USERS_ASKED:
+    for user in SOME_USERS:
         items = recommender.recommend(shop.user_id(user)).items
         seen = {shop.item_id(item) for item in visits.item[visits.user == user]}
         assert len({item.item_id for item in items} - seen) == 5
@@ -154,7 +160,7 @@ def test_users_get_items_of_their_taste_that_they_have_not_had(trained_shop: tup
     assert np.mean(found) > 0.95
 
 
-def test_a_new_user_with_one_event_gets_items_of_its_taste(trained_shop: tuple[Shop, Job, Recommender]) -> None:
+def test_a_new_user_with_one_event_gets_items_of_that_taste(trained_shop: tuple[Shop, Job, Recommender]) -> None:
     shop, _, recommender = trained_shop
     for item in (2, 3):
         found = recommender.recommend("a new user", [Event(shop.item_id(item))]).items
@@ -162,7 +168,7 @@ def test_a_new_user_with_one_event_gets_items_of_its_taste(trained_shop: tuple[S
         assert any(because.item_ids == [shop.item_id(item)] for because in found[0].because)
 
 
-def test_only_files_with_ratings_have_predicted_ratings(trained_shop: tuple[Shop, Job, Recommender]) -> None:
+def test_ratings_are_predicted_only_for_files_with_ratings(trained_shop: tuple[Shop, Job, Recommender]) -> None:
     shop, job, recommender = trained_shop
     predicted = [item.predicted_rating for item in recommender.recommend(shop.user_id(0)).items]
     if shop is SHOPS["ratings.csv"]:
@@ -173,7 +179,7 @@ def test_only_files_with_ratings_have_predicted_ratings(trained_shop: tuple[Shop
         assert "factorization is left out: the events have no ratings\n" in job.log
 
 
-def test_items_with_names_are_shown_with_them(trained_shop: tuple[Shop, Job, Recommender]) -> None:
+def test_recommended_items_have_their_titles(trained_shop: tuple[Shop, Job, Recommender]) -> None:
     shop, _, recommender = trained_shop
     titles = [item.title for item in recommender.recommend(shop.user_id(1)).items]
     expected = {"events.csv": "None", "transactions_train.csv": "silk dress ", "ratings.csv": 'The "Silk" of '}
@@ -182,7 +188,7 @@ def test_items_with_names_are_shown_with_them(trained_shop: tuple[Shop, Job, Rec
 
 
 @pytest.mark.parametrize("file", SHOPS)
-def test_files_of_a_few_lines_train_too(file: str, tmp_path: Path) -> None:
+def test_a_model_can_be_trained_on_files_of_a_few_lines(file: str, tmp_path: Path) -> None:
     (tmp_path / file).write_bytes((SMALL_FILES / SHOPS[file].small).read_bytes())
     (tmp_path / "articles.csv").write_text("article_id,prod_name\n0663713001,Atlanta Push Body Harlow\n")
     (tmp_path / "movies.csv").write_text('movieId,title,genres\n1,"Usual Suspects, The (1995)",Crime|Mystery\n')
