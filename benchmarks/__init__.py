@@ -1,1 +1,1 @@
-"""What the README claims about speed and accuracy, measured beside peers in the same run; see README.md here."""
+"""Measurements behind the README's claims on speed and accuracy, with peers in the same run; see README.md here."""

@@ -1,6 +1,7 @@
-"""An epoch of the row-wise Adam beside torch's dense Adam, as the paper trains, and beside torch's SparseAdam.
+"""Time of an epoch of the row-wise Adam, compared with torch's SparseAdam and its dense Adam, which the paper uses.
 
-Each at the paper's tables, and at tables with 4 and 16 times as many users and items, whom nobody has rated.
+Each runs with the paper's numbers of users and items, and with 4 and 16 times as many. The additional ones have no
+ratings.
 """
 
 import time
@@ -29,7 +30,7 @@ DENSE_BATCHES = 30
 
 
 class Embeddings(nn.Module):
-    """Bias MF with torch's own tables; the global bias is a table of one row, so that it can be sparse too."""
+    """Bias MF with torch's embedding tables; the global bias is a table of one row, so that it can be sparse."""
 
     def __init__(self, data: Interactions, config: FactorizationOptions, sparse: bool) -> None:
         super().__init__()
@@ -40,29 +41,29 @@ class Embeddings(nn.Module):
             nn.init.normal_(embedding, std=adam.INITIAL_STD)
 
     def forward(self, user: Tensor, item: Tensor) -> Tensor:
-        """Predicted ratings of pairs."""
+        """Return the predicted ratings of pairs."""
         numbers = (user, item, user, item, torch.zeros_like(user))
         p, q, b, c, mean = (rows(number) for rows, number in zip(self.tables, numbers, strict=True))
         return (p * q).sum(dim=1) + (b + c + mean)[:, 0]
 
 
 def main() -> None:
-    """Measure all at each size of the tables and report."""
+    """Measure all optimizers at each size of the tables, and report."""
     with TemporaryDirectory() as tmp:
         ratings, _ = paper_split(Path(tmp))
     data, config = Interactions.from_frame(ratings), FactorizationOptions(solver="adam")
     rows = [row for times in progress(TIMES, "sizes of the tables") for row in rows_of(data, config, times)]
     report(
         "adam",
-        f"{len(data):,} ratings, dimension {config.embedding_dim}, batches of {config.batch_size}, the same for all; "
-        f"median of {REPEATS} epochs. A dense epoch is computed from {DENSE_BATCHES} of its batches, with larger "
-        "tables from fewer, at least 5. Ours works on one thread whatever there is.",
-        table(["", "threads", "rows of the tables", "an epoch", "range", "of ours"], rows),
+        f"{len(data):,} ratings, embedding size {config.embedding_dim}, the same batches of {config.batch_size} for "
+        f"all; median of {REPEATS} epochs. The time of a dense epoch is extrapolated from {DENSE_BATCHES} batches, for "
+        "larger tables from fewer, at least 5. Ours always uses one thread.",
+        table(["", "threads", "rows of the tables", "an epoch", "range", "relative to ours"], rows),
     )
 
 
 def rows_of(data: Interactions, config: FactorizationOptions, times: int) -> list[list[object]]:
-    """All contestants on tables of so many times the rows."""
+    """Return the rows of all optimizers, for tables enlarged by this factor."""
     threads = torch.get_num_threads()
     users, items = enlarged(data.users, times), enlarged(data.items, times)
     larger = replace(data, users=users, items=items)
@@ -86,12 +87,12 @@ def rows_of(data: Interactions, config: FactorizationOptions, times: int) -> lis
 
 
 def enlarged(vocabulary: Vocabulary, times: int) -> Vocabulary:
-    """As many times the length, without names: a fit asks for its length only."""
+    """Return a vocabulary without names, longer by this factor; a fit uses only its length."""
     return Vocabulary(StringTable(np.zeros(0, np.uint8), np.zeros(times * len(vocabulary) + 1, np.int64)))
 
 
 def ours(data: Interactions, config: FactorizationOptions) -> list[float]:
-    """Seconds of the epochs after the first, which makes the tables."""
+    """Return the seconds of our epochs after the first, which makes the tables."""
     running = adam.epochs(data, config)
     next(running)
     seconds = []
@@ -105,7 +106,7 @@ def ours(data: Interactions, config: FactorizationOptions) -> list[float]:
 def epochs_of_torch(
     data: Interactions, config: FactorizationOptions, sparse: bool, dense_batches: int = 0
 ) -> list[float]:
-    """Seconds of epochs of the plain loop; dense ones computed from some of their batches."""
+    """Return the seconds of epochs of the plain loop; dense ones are extrapolated from some of their batches."""
     model = Embeddings(data, config, sparse)
     optimizer: Optimizer = (
         SparseAdam(model.parameters(), lr=config.learning_rate)
@@ -115,7 +116,7 @@ def epochs_of_torch(
     running = batches_of(data, config)
     of_epoch = -(-len(data) // config.batch_size)
     measured = of_epoch if sparse else dense_batches
-    train(model, optimizer, [next(running), next(running)])  # the moments are made at the first
+    train(model, optimizer, [next(running), next(running)])  # the first step creates the moments
     seconds = []
     for _ in range(REPEATS):
         some = [next(running) for _ in range(measured)]
@@ -126,7 +127,7 @@ def epochs_of_torch(
 
 
 def batches_of(data: Interactions, config: FactorizationOptions) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """The batches of our own epochs, one epoch after the other."""
+    """Yield the batches of our own epochs, one epoch after the other, without end."""
     user, item, rating = map(torch.tensor, (data.user_num, data.item_num, data.ratings))
     number = 0
     while True:
@@ -137,7 +138,7 @@ def batches_of(data: Interactions, config: FactorizationOptions) -> Iterator[tup
 
 
 def train(model: nn.Module, optimizer: Optimizer, batches: list[tuple[Tensor, Tensor, Tensor]]) -> None:
-    """The usual loop."""
+    """Run the usual training loop over these batches."""
     for user, item, rating in batches:
         optimizer.zero_grad()
         nn.functional.mse_loss(model(user, item), rating).backward()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""How long one fit takes beside Surprise's SVD of the same dimension, on the paper's training ratings."""
+"""Time of one fit on the paper's train ratings, compared with Surprise's SVD of the same embedding size."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ REPEATS = 11
 
 
 def timed(contestants: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Seconds of each run, all by turns, so that what disturbs the machine disturbs all of them."""
+    """Return the seconds of each run; contestants take turns, so that other load on the machine affects all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in progress(range(REPEATS), "rounds"):
         for name, run in contestants.items():
@@ -31,7 +31,7 @@ def timed(contestants: Mapping[str, Callable[[], object]]) -> dict[str, list[flo
 
 
 def main() -> None:
-    """Run peers and ours by turns and report the medians."""
+    """Run the peer and ours in turns, and report the medians."""
     with TemporaryDirectory() as tmp:
         ratings, _ = paper_split(Path(tmp))
     data, config = Interactions.from_frame(ratings), FactorizationOptions()
@@ -51,10 +51,10 @@ def main() -> None:
 
     contestants: dict[str, tuple[int, Callable[[], object]]] = {
         f"Surprise SVD(n_factors={config.embedding_dim}).fit, 20 epochs": (1, surprise_svd),
-        f"ours, one fit ({num_sweeps} sweeps, as validation chose)": (threads, lambda: fit(data, config, num_sweeps)),
-        "ours, the same": (1, ours_on_one_thread),
-        f"ours, one fit of all {config.max_sweeps} sweeps": (threads, lambda: fit(data, config, config.max_sweeps)),
-        "ours, the choice of the sweeps and the fit": (
+        f"ours, one fit ({num_sweeps} sweeps, chosen on validation)": (threads, lambda: fit(data, config, num_sweeps)),
+        "ours, the same fit": (1, ours_on_one_thread),
+        f"ours, one fit with all {config.max_sweeps} sweeps": (threads, lambda: fit(data, config, config.max_sweeps)),
+        "ours, choice of the sweeps and fit": (
             threads,
             lambda: fit(data, config, choose_iterations(data, config).num_iterations),
         ),
@@ -66,8 +66,8 @@ def main() -> None:
         spread = f"{min(times):.3f} to {max(times):.3f}"
         rows.append([name, contestants[name][0], f"{median(times):.3f} s", spread, f"{median(times) / peer:.2f}"])
     sizes = f"{len(data):,} ratings, {len(data.users):,} users, {len(data.items):,} items"
-    what = f"{sizes}, dimension {config.embedding_dim}, median of {REPEATS} rounds"
-    report("fit", what, table(["", "threads", "median", "range", "of Surprise's time"], rows))
+    text = f"{sizes}, embedding size {config.embedding_dim}, median of {REPEATS} rounds"
+    report("fit", text, table(["", "threads", "median", "range", "relative to Surprise"], rows))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The Lambda function under AWS's Runtime Interface Emulator: the first answer of a new process, and those after it.
+"""The Lambda function under AWS's Runtime Interface Emulator: times of the first and of later responses of a process.
 
-Beside handlers of a few lines, as samples show them, in front of the same server.
+It is compared with handlers of a few lines, as in AWS's samples, that call the same server.
 """
 
 from collections.abc import Mapping
@@ -23,31 +23,31 @@ COLD_STARTS, WARM = 15, 400
 Times = NDArray[np.float64]
 ENDPOINT = "fashion"
 OURS = "lambda/ of this project"
-QUESTION = {"user_id": "somebody"}
+REQUEST = {"user_id": "unknown"}
 NOTHING = "def lambda_handler(event, context):\n    return {}\n"
-ASK = """runtime.invoke_endpoint(
+CALL = """runtime.invoke_endpoint(
         EndpointName="fashion", ContentType="application/json", Body=json.dumps(event))["Body"].read()"""
 CLIENT_ONCE = f"""import boto3, json
 runtime = boto3.client("sagemaker-runtime")
 def lambda_handler(event, context):
-    return json.loads({ASK})
+    return json.loads({CALL})
 """
 CLIENT_EACH = f"""import boto3, json
 def lambda_handler(event, context):
     runtime = boto3.client("sagemaker-runtime")
-    return json.loads({ASK})
+    return json.loads({CALL})
 """
 
 
 def main() -> None:
-    """Start each of them often, and ask it often."""
+    """Measure cold starts and later responses of all handlers, and report."""
     with TemporaryDirectory() as tmp:
         folder = Path(tmp)
         train(folder)
         handlers = {
             OURS: ROOT / "lambda",
-            "a handler that asks, its client made once": written(folder / "once", CLIENT_ONCE),
-            "the same, its client made in each call": written(folder / "each", CLIENT_EACH),
+            "a handler that calls the endpoint, one client per process": written(folder / "once", CLIENT_ONCE),
+            "the same, a new client for each call": written(folder / "each", CLIENT_EACH),
             "a handler that does nothing": written(folder / "nothing", NOTHING),
         }
         with (
@@ -62,29 +62,29 @@ def main() -> None:
          f"{np.median(warm):.1f} ms", f"{np.percentile(warm, 99):.1f} ms"]
         for name, (cold, warm) in measured.items()
     ]  # fmt: skip
-    header = ["", "first answer of a process", "range", "of ours", "an answer after it, p50", "p99"]
+    header = ["", "first response of a process", "range", "relative to ours", "later responses, p50", "p99"]
     report(
         "function",
         table(header, rows),
-        f"{COLD_STARTS} starts, {WARM} answers; the server's own answer, the emulator and the hop in front of the "
-        "server are in all of them. On AWS a cold start has more before it (the zip is fetched, a machine is made).",
+        f"{COLD_STARTS} starts, {WARM} later responses. Every time includes the server, the emulator and the proxy in "
+        "front of the server. On AWS a cold start takes longer: the zip is fetched and a machine is made first.",
     )
 
 
 def written(folder: Path, handler: str) -> Path:
-    """A folder with this handler."""
+    """Write a handler into a new folder; return the folder."""
     folder.mkdir()
     (folder / "handler.py").write_text(handler)
     return folder
 
 
 def measure(handlers: Mapping[str, Path], variables: Mapping[str, str], log: Path) -> dict[str, tuple[Times, Times]]:
-    """Milliseconds of each handler: the first answers of new processes, and later ones of the first process."""
+    """Return the milliseconds of each handler: first responses of new processes, later ones of the first process."""
     cold: dict[str, list[float]] = {name: [] for name in handlers}
     warm: dict[str, list[float]] = {name: [] for name in handlers}
     for start in range(COLD_STARTS):
         say(f"start {start + 1} of {COLD_STARTS} ...")
-        for name, code in handlers.items():  # in turn, so that whatever else the machine does meets all of them
+        for name, code in handlers.items():  # in turns, so that other load on the machine affects all of them
             with running_function(code, variables, log) as function:
                 cold[name].append(milliseconds(function))
                 if start == 0:
@@ -93,11 +93,11 @@ def measure(handlers: Mapping[str, Path], variables: Mapping[str, str], log: Pat
 
 
 def milliseconds(function: Function) -> float:
-    """Of one answer."""
+    """Invoke the function; return the milliseconds to its response."""
     began = perf_counter()
-    answer = function.invoke(QUESTION)
-    if "errorType" in answer:
-        raise SystemExit(f"the function has failed: {answer}")
+    response = function.invoke(REQUEST)
+    if "errorType" in response:
+        raise SystemExit(f"the function failed: {response}")
     return (perf_counter() - began) * 1000
 
 

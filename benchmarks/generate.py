@@ -1,4 +1,4 @@
-"""How long the raw files of a synthetic data set take to make and to write, gzipped, as it grows."""
+"""Time to generate and write the gzipped raw files of a synthetic data set, at three sizes."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ SIZES = [(1_600, 600, 10_000), (16_000, 6_000, 100_000), (160_000, 60_000, 1_000
 
 
 def main() -> None:
-    """Run the command line at each size."""
+    """Run `recommender synthesize` at each size, and report."""
     rows = []
     for users, items, ratings in SIZES:
         with TemporaryDirectory() as tmp:

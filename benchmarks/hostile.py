@@ -1,4 +1,4 @@
-"""What hostile clients do to a server: each attack of them by its name, once and at once."""
+"""Attacks of hostile clients on a server, by name; each function returns the counts of the response statuses."""
 
 import json
 import socket
@@ -11,21 +11,21 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
-HOLD_SECONDS = 3.0  # that clients hold a connection
-LARGEST = 6 * 2**20  # bytes of a body
+HOLD_SECONDS = 3.0  # time for which clients hold a connection
+LARGEST = 6 * 2**20  # bytes of the largest body that the server accepts
 NONE, RESET = "no response", "connection lost"
-Attack = Callable[[int], Counter[str]]
+Attack = Callable[[int], Counter[str]]  # port -> counts of the statuses
 
 
 def posted(body: bytes, media_type: str = "application/json", length: int | None = None, header: str = "") -> bytes:
-    """Return a request with this body."""
+    """Return a POST request with this body; `length` replaces its Content-Length."""
     given = len(body) if length is None else length
     head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\nContent-Length: {given}\r\n"
     return f"{head}{header}\r\n".encode() + body
 
 
 def status_of(client: socket.socket) -> str:
-    """Return the status of the response that a client reads; the rest is left unread."""
+    """Read the status of a response; leave the rest unread."""
     try:
         head = client.recv(64)
     except TimeoutError:
@@ -36,7 +36,7 @@ def status_of(client: socket.socket) -> str:
 
 
 def one(data: bytes, port: int, *, half_closes: bool = False) -> str:
-    """Send these bytes on a connection of their own; return the status of the response, which is read to its end."""
+    """Send these bytes on a new connection, and read the response to its end; return its status."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
         with suppress(OSError):
             client.sendall(data)
@@ -51,12 +51,12 @@ def one(data: bytes, port: int, *, half_closes: bool = False) -> str:
 
 
 def once(data: bytes, port: int, *, half_closes: bool = False) -> Counter[str]:
-    """Send one request."""
+    """Send these bytes once, on a new connection."""
     return Counter([one(data, port, half_closes=half_closes)])
 
 
 def at_once(count: int, data: bytes, port: int) -> Counter[str]:
-    """Send the same request on so many connections at the same time."""
+    """Send the same request on `count` connections at the same time."""
     found: Counter[str] = Counter()
     threads = [threading.Thread(target=lambda: found.update([one(data, port)])) for _ in range(count)]
     for thread in threads:
@@ -67,7 +67,7 @@ def at_once(count: int, data: bytes, port: int) -> Counter[str]:
 
 
 def held(count: int, data: bytes, port: int) -> Counter[str]:
-    """Open so many connections, send these bytes on each as far as the server takes them, and hold them."""
+    """Open `count` connections, send these bytes on each until the server stops reading, and hold them."""
     with ExitStack() as stack:
         clients = []
         for _ in range(count):
@@ -83,7 +83,7 @@ def held(count: int, data: bytes, port: int) -> Counter[str]:
 
 
 def by_urllib(size: int, port: int) -> Counter[str]:
-    """Send a body of this size as a library does that writes it whole before it reads."""
+    """Send a body of this size with urllib, which writes the whole body before it reads the response."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations", b" " * size, {"Content-Type": "application/json"}
     )
@@ -108,8 +108,8 @@ ATTACKS: dict[str, Attack] = {
     "a user_id of 6 MB": partial(once, posted(json.dumps({"user_id": "u" * 6_000_000}).encode())),
     "2,000,000 empty lists": partial(once, posted(b"[" + b"[]," * 2_000_000 + b"[]]")),
     "500 records with top_k 1,000, 8 at once": partial(at_once, 8, posted(LARGE_RECORDS)),
-    "1,000 bodies announced and not sent": partial(held, 1_000, posted(b"", length=LARGEST)),
-    "100 bodies of 6 MiB but one byte": partial(held, 100, posted(b" " * (LARGEST - 1), length=LARGEST)),
+    "1,000 bodies announced but not sent": partial(held, 1_000, posted(b"", length=LARGEST)),
+    "100 bodies of 6 MiB without their last byte": partial(held, 100, posted(b" " * (LARGEST - 1), length=LARGEST)),
     "100 unfinished headers of 770 KB": partial(held, 100, _unfinished_head()),
     "a body of 7 MB, by urllib": partial(by_urllib, 7 * 10**6),
     "a body of 50 MB, by urllib": partial(by_urllib, 50 * 10**6),
@@ -124,17 +124,17 @@ ATTACKS: dict[str, Attack] = {
 
 
 def attacks(user: str, items: Sequence[str]) -> dict[str, Attack]:
-    """Return all attacks by their names.
+    """Return all attacks by name.
 
     Args:
-        user: is known to the model: others cost it less.
-        items: are known to the model.
+        user: a user that the model knows; unknown ones take less work.
+        items: items that the model knows.
     """
     history = [{"item_id": item} for item in items[:1_000]]
     many = [{"user_id": user, "num_candidates": 500}] * 1_000
     large = [{"user_id": user, "history": history, "top_k": 400, "num_candidates": 10_000}] * 50
     return ATTACKS | {
-        f"the most work that one request may ask for, {form}, 4 at once": partial(
+        f"the most work that one request may cause, {form}, 4 at once": partial(
             at_once, 4, posted(json.dumps({"instances": records}).encode())
         )
         for form, records in (("1,000 records", many), ("50 large records", large))
@@ -142,7 +142,7 @@ def attacks(user: str, items: Sequence[str]) -> dict[str, Attack]:
 
 
 def repeat(attack: Attack, port: int, seconds: float) -> Counter[str]:
-    """Repeat an attack for so many seconds; return the statuses that it got."""
+    """Repeat an attack for this time; return the counts of the response statuses."""
     found: Counter[str] = Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end:

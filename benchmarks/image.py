@@ -1,6 +1,8 @@
-"""The image and the one that only serves: size, a build from nothing, docker run to the first 200 of /ping.
+"""Size, build time and start time of the full image and the serving image.
 
-DOCKER_BUILD, as for make container-demo, holds more options of docker build.
+Builds use no cache. A start lasts from docker run to the first 200 of /ping.
+
+DOCKER_BUILD adds options to docker build, as for make container-demo.
 """
 
 import os
@@ -23,35 +25,35 @@ STARTS = 7
 
 
 def main() -> None:
-    """Build both, start both."""
+    """Build and start both images, and report."""
     rows = []
     with TemporaryDirectory() as tmp:
         train(Path(tmp))
-        for target, called in TARGETS.items():
+        for target, label in TARGETS.items():
             seconds = build(target)
             starts = sorted(start(Path(tmp), target) for _ in range(STARTS))
             between = f"{starts[0]:.2f} to {starts[-1]:.2f}"
             size, packages = megabytes(target), megabytes(target) - base_megabytes()
             rows.append(
-                [called, f"{size:,.0f} MB", f"{packages:,.0f} MB", f"{seconds:.0f} s",
+                [label, f"{size:,.0f} MB", f"{packages:,.0f} MB", f"{seconds:.0f} s",
                  f"{np.median(starts):.2f} s", between]
             )  # fmt: skip
     header = ["", "size", "without python:3.11-slim", "build, no cache", "start to the first 200", "range"]
     report(
         "image",
-        f"The paper's model (9,566 users, 52,619 items, dimension 150); {STARTS} starts. The base here is Debian's "
-        f"Python 3.11 of {base_megabytes():,.0f} MB.",
+        f"The paper's model (9,566 users, 52,619 items, embedding size 150); {STARTS} starts. The base image here is "
+        f"Debian's Python 3.11 with {base_megabytes():,.0f} MB.",
         table(header, rows),
     )
 
 
 def name_of(target: str) -> str:
-    """The tag of a target."""
+    """Return the tag of a target."""
     return f"recommender-benchmark-{target}"
 
 
 def build(target: str) -> float:
-    """Seconds."""
+    """Build a target without cache; return the seconds."""
     say(f"building {target} ...")
     options = shlex.split(os.environ.get("DOCKER_BUILD", ""))
     began = time.perf_counter()
@@ -65,7 +67,7 @@ def build(target: str) -> float:
 
 
 def start(base_dir: Path, target: str) -> float:
-    """Seconds."""
+    """Start a server in a container; return the seconds to its first 200 of /ping."""
     mount = f"{base_dir}/model:/opt/ml/model:ro"
     command = ("docker", "run", "--rm", "--network=host", "-e", BIND_TO_PORT, "-v", mount, name_of(target), "serve")
     began = time.perf_counter()
@@ -74,17 +76,17 @@ def start(base_dir: Path, target: str) -> float:
 
 
 def megabytes(target: str) -> float:
-    """Of the image, unpacked."""
+    """Return the size of a target's image, unpacked."""
     return size_of(name_of(target))
 
 
 def base_megabytes() -> float:
-    """Of the base image."""
+    """Return the size of the base image, unpacked."""
     return size_of("python:3.11-slim")
 
 
 def size_of(image: str) -> float:
-    """Megabytes of an image, unpacked."""
+    """Return the megabytes of an image, unpacked."""
     command = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1e6
 

@@ -1,4 +1,4 @@
-"""A load generator (wrk) against a running server, and how /ping fares beside it."""
+"""Load a running server with wrk, and measure the times of /ping meanwhile."""
 
 import os
 import re
@@ -20,7 +20,7 @@ PING_PAUSE_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Load:
-    """Requests a second; percentiles of the answers' and of /ping's times in milliseconds."""
+    """Requests per second, and percentiles of the times of responses and of /ping in milliseconds."""
 
     rate: float
     p50: float
@@ -30,13 +30,13 @@ class Load:
 
 
 def require_wrk() -> None:
-    """End the program where the load generator is missing."""
+    """End the program if wrk or taskset is missing."""
     if not (shutil.which("wrk") and shutil.which("taskset")):
-        sys.exit("wrk and taskset are needed to measure a server: apt-get install wrk util-linux")
+        sys.exit("wrk or taskset was not found, both are needed to measure a server: apt-get install wrk util-linux")
 
 
 def measure(server: Server, users: Path, connections: int, seconds: int, core: int) -> Load:
-    """Load a server for some seconds from another core, and ping it at the same time."""
+    """Load a server for some seconds from this core, and ping it at the same time."""
     url = f"http://127.0.0.1:{server.port}/invocations"
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "--latency", "-s", str(SCRIPT)]
     os.sched_setaffinity(0, {core})  # the pings must not compete with the server
@@ -54,7 +54,7 @@ def measure(server: Server, users: Path, connections: int, seconds: int, core: i
     stop.set()
     pinging.join()
     if "Non-2xx" in output or "Socket errors" in output or wrk.returncode:
-        sys.exit(f"not every request was answered with 200:\n{output}")
+        sys.exit(f"wrk: expected status 200 for every request:\n{output}")
     ping_p50, ping_p99 = np.percentile(pings, [50, 99]) * 1000
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
     assert rate, output

@@ -1,4 +1,4 @@
-"""The main job on the paper's split as it is: train.py with its defaults, and what it measured at the end."""
+"""The main job: train.py with its defaults on the paper's split, and the metrics that it measures at the end."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from recommender.sagemaker.environment import BASE_DIR, Container
 
 
 def main() -> None:
-    """Run train.py and report its metrics.json."""
+    """Run train.py and report the metrics of its metrics.json."""
     with TemporaryDirectory() as tmp:
         container = Container(Path(tmp))
         paper_channels(container.base_dir / "input" / "data")
@@ -33,7 +33,7 @@ def main() -> None:
     report(
         "main_job",
         f"{metrics['num_ratings']:,} train and {metrics['num_test_ratings']:,} test ratings of the paper, 782 titles, "
-        "seed 0; all test rows, the full catalogue; 95 % intervals",
+        "seed 0. All test rows, full catalogue, 95 % intervals.",
         table(["", "ours", "the paper's pipeline", "popular items"], rows),
         f"train.py in all, report included: {seconds:.0f} s. Times: {times}. "
         f"Model folder: {metrics['model_bytes'] / 1e6:.0f} MB.",

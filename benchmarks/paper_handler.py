@@ -1,10 +1,18 @@
-"""The paper's request handler, made again from its description (sections 3.2.2 and 3.2.3), as a peer to measure.
+"""The paper's request handler, rebuilt from its description (sections 3.2.2 and 3.2.3), as a peer to measure.
 
-A Python loop over all items with a product of a row and a column each (the rating is an array of one), a
-list of the seen rows, a heap for the best 100, masks over all ratings and all products, TF-IDF made from
-the titles at request time. Kinder than the paper in three things: it runs under gunicorn and not on
-Flask's development server, each rating weighs its own title, and it answers from the same model folder as
-serve.py, so that the answers can be compared. Run under gunicorn: `benchmarks.paper_handler:app()`.
+As in the paper,
+
+- a Python loop over all items multiplies a row by a column for each (a rating is an array of one number),
+- the rows of seen items are a list, and a heap finds the best 100,
+- masks select from all ratings and all items, and TF-IDF vectors are computed from titles for each request.
+
+It differs from the paper in three things, all in favour of the handler:
+
+- It runs under gunicorn, not on Flask's development server.
+- Each rating weights its own title.
+- It reads the same model folder as serve.py, so that the responses can be compared.
+
+Run under gunicorn: `benchmarks.paper_handler:app()`.
 """
 
 import heapq
@@ -22,7 +30,7 @@ from recommender.sagemaker.environment import Container
 
 
 class PaperHandler:
-    """Two stages as the paper describes them."""
+    """The two stages of the paper: candidates by predicted rating, ranked by titles."""
 
     def __init__(self) -> None:
         model = model_folder.load(Container.from_environment().model_dir)
@@ -48,7 +56,7 @@ class PaperHandler:
         )
 
     def recommend(self, user_id: str) -> list[str]:
-        """The five items for a user of the training data."""
+        """Return five item IDs for a user of the training data."""
         history = self.train[self.train["user_id"] == user_id]
         candidates = self.candidates(user_id, set(history["item_id"]))
         seen = self.vectorizer.transform(self.titles_of(history["item_id"].tolist())).toarray()
@@ -59,7 +67,7 @@ class PaperHandler:
         return [item_id for _, item_id in ranked[:5]]
 
     def candidates(self, user_id: str, seen: set[str]) -> list[str]:
-        """The 100 unseen items of the highest predicted rating."""
+        """Return the 100 unseen items with the highest predicted ratings."""
         user_num = self.user_index[user_id]
         user_row, user_bias = self.user_vector[user_num].reshape(1, -1), self.factors.user_bias[user_num]
         seen_rows = [self.item_index[item_id] for item_id in seen]
@@ -73,14 +81,14 @@ class PaperHandler:
         return [item_id for _, item_id in heapq.nlargest(100, rated, key=lambda pair: pair[0])]
 
     def titles_of(self, item_ids: list[str]) -> list[str]:
-        """The titles of these items, from the products that a mask finds."""
+        """Return the titles of these items; a mask finds them among all."""
         found = self.products[self.products["item_id"].isin(item_ids)]
         titles = dict(zip(found["item_id"], found["title"], strict=True))
         return [titles[item_id] for item_id in item_ids]
 
 
 def app() -> Flask:
-    """The WSGI application."""
+    """Return the WSGI application."""
     handler, flask = PaperHandler(), Flask(__name__)
 
     @flask.get("/ping")

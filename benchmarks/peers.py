@@ -1,7 +1,8 @@
-"""A whole fit beside other matrix factorizations of the same dimension: time and, where there is one, test RMSE.
+"""Time and test RMSE of a whole fit, compared with other matrix factorizations of the same embedding size.
 
-`cmfrec` minimises what ours does, with the same weights; its sweeps are chosen on the same validation ratings, by
-its fastest variant. `implicit` fits confidences, not ratings: it has no comparable RMSE, only the time of an iteration.
+`cmfrec` minimises the same objective as ours, with the same penalties. The number of its sweeps is chosen on the same
+validation ratings, with its fastest variant. `implicit` fits confidences, not ratings. It has no comparable RMSE, so
+only the time of its iterations is compared.
 """
 
 import time
@@ -30,9 +31,9 @@ from recommender.models.options import FactorizationOptions
 
 REPEATS = 3
 ITERATIONS = 5
-MOST_SWEEPS = 5  # of cmfrec that are tried on validation
+MOST_SWEEPS = 5  # largest number of cmfrec's sweeps to try on validation
 Predictions = NDArray[np.floating]
-Contestant = Callable[[int], tuple[float, Predictions]]  # seed -> seconds of the fit, predictions of the test rows
+Contestant = Callable[[int], tuple[float, Predictions]]  # seed -> seconds of the fit, predictions for the test rows
 VARIANTS: dict[str, dict[str, bool]] = {
     "use_cg=True, finalize_chol=False": {"use_cg": True, "finalize_chol": False},
     "use_cg=True": {"use_cg": True},
@@ -41,7 +42,7 @@ VARIANTS: dict[str, dict[str, bool]] = {
 
 
 def main() -> None:
-    """Fit all by turns on one thread and on all, and report."""
+    """Fit all in turns on one thread and on all threads, and report."""
     with TemporaryDirectory() as tmp:
         train, test = paper_split(Path(tmp))
     data, config, all_threads = Interactions.from_frame(train), FactorizationOptions(), torch.get_num_threads()
@@ -67,17 +68,17 @@ def main() -> None:
         torch.set_num_threads(all_threads)
     report(
         "peers",
-        f"{len(train):,} train and {len(test):,} test ratings of the paper, dimension {config.embedding_dim}, "
-        f"{REPEATS} seeds by turns. Sweeps of ours and of cmfrec are chosen on validation, Surprise has its default.",
-        table(["", "threads", "a fit, median", "range", "of ours", "test RMSE, mean", "by seed"], fits),
-        f"One iteration over all users and items, {ITERATIONS} after the first. `implicit` fits confidences over all "
-        "pairs, another objective: there is no RMSE of ratings to compare.",
-        table(["", "threads", "an iteration, median", "range", "of ours"], iterations),
+        f"{len(train):,} train and {len(test):,} test ratings of the paper, embedding size {config.embedding_dim}, "
+        f"{REPEATS} seeds in turns. Sweeps of ours and of cmfrec are chosen on validation; Surprise has its default.",
+        table(["", "threads", "a fit, median", "range", "relative to ours", "test RMSE, mean", "range of seeds"], fits),
+        f"One iteration over all users and items, {ITERATIONS} after the first. `implicit` fits confidences of all "
+        "pairs, another objective, so no RMSE is comparable.",
+        table(["", "threads", "an iteration, median", "range", "relative to ours"], iterations),
     )
 
 
 def fit_rows(contestants: dict[str, Contestant], rating: NDArray[np.float32], threads: int) -> list[list[object]]:
-    """Seconds and errors of each, the first being what the others are compared with."""
+    """Return a row of seconds and errors per contestant; the others are compared with the first."""
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for seed in progress(range(REPEATS), f"seeds, threads {threads}"):
         for name, run in contestants.items():
@@ -96,7 +97,7 @@ def fit_rows(contestants: dict[str, Contestant], rating: NDArray[np.float32], th
 def fit_ours(
     data: Interactions, test: pd.DataFrame, config: FactorizationOptions, sweeps: int
 ) -> tuple[float, Predictions]:
-    """The fit of a training job."""
+    """Fit ours as a training job does; return the seconds and the predictions."""
     began = time.perf_counter()
     factors = fit(data, config, sweeps)
     seconds = time.perf_counter() - began
@@ -104,7 +105,7 @@ def fit_ours(
 
 
 def fit_surprise(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[float, Predictions]:
-    """Surprise's SVD with its own defaults."""
+    """Fit Surprise's SVD with its defaults; return the seconds and the predictions."""
     columns = ["user_id", "item_id", "rating"]
     trainset = Dataset.load_from_df(train[columns], Reader(rating_scale=(1, 5))).build_full_trainset()
     began = time.perf_counter()
@@ -121,9 +122,9 @@ def cmfrec_of(
     threads: int,
     variant: dict[str, bool],
 ) -> Contestant:
-    """The `CMF` of cmfrec with the weights of our configuration."""
+    """Return cmfrec's `CMF` with the penalties of our configuration."""
     matrix = coo_matrix((data.ratings, (data.user_num, data.item_num)), shape=(len(data.users), len(data.items)))
-    factors = [config.regularization] * 4  # of users, items, and of side information, of which there is none
+    factors = [config.regularization] * 4  # of users, items, and side information, which is not used
 
     def run(seed: int) -> tuple[float, Predictions]:
         model = CMF(
@@ -138,7 +139,7 @@ def cmfrec_of(
 
 
 def choose_cmfrec(data: Interactions, config: FactorizationOptions) -> int:
-    """The number of cmfrec's sweeps that predicts our validation ratings best."""
+    """Return the number of cmfrec's sweeps with the smallest error on our validation ratings."""
     held_out = leave_one_out(data)
     rest, validation = data.where(~held_out), data.where(held_out)
     errors = []
@@ -149,7 +150,7 @@ def choose_cmfrec(data: Interactions, config: FactorizationOptions) -> int:
 
 
 def iteration_rows(data: Interactions, config: FactorizationOptions, threads: int) -> list[list[object]]:
-    """Seconds of our sweeps and of implicit's iterations."""
+    """Return rows with the seconds of our sweeps and of implicit's iterations."""
     of_ours, of_implicit = [], []
     running = als.sweeps(data, config)
     next(running)

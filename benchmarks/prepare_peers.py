@@ -1,4 +1,4 @@
-"""The paper's steps as others would write them; each prints how many train and test rows it finds.
+"""The paper's steps in pandas, Polars and DuckDB; each prints its numbers of train and test rows.
 
 python -m benchmarks.prepare_peers pandas|polars|duckdb REVIEWS METADATA
 """
@@ -12,7 +12,7 @@ MIN_ITEMS = 5
 
 
 def with_pandas(reviews_file: str, metadata_file: str) -> tuple[int, int]:
-    """The naive way: json.loads a line, a frame of all of them."""
+    """Return the numbers of train and test rows, the naive way: json.loads for each line, all in one frame."""
     import pandas as pd
 
     with gzip.open(reviews_file) as file:
@@ -30,7 +30,7 @@ def with_pandas(reviews_file: str, metadata_file: str) -> tuple[int, int]:
 
 
 def with_polars(reviews_file: str, metadata_file: str) -> tuple[int, int]:
-    """Polars, lazily, on its streaming engine."""
+    """Return the numbers of train and test rows, with lazy Polars on its streaming engine."""
     import polars as pl
 
     schema = {"user_id": pl.String, "parent_asin": pl.String, "rating": pl.Float64, "timestamp": pl.Int64,
@@ -55,7 +55,10 @@ def with_polars(reviews_file: str, metadata_file: str) -> tuple[int, int]:
 
 
 def with_duckdb(reviews_file: str, metadata_file: str) -> tuple[int, int]:
-    """DuckDB with its own reader of JSON, which names no bad line; within the memory that ours has."""
+    """Return the numbers of train and test rows, with DuckDB's JSON reader, which names no bad line.
+
+    Its memory limit is that of `recommender prepare`.
+    """
     import duckdb
 
     fields = (

@@ -1,8 +1,8 @@
-"""A server under attack, and in a soak of right and hostile requests (Linux).
+"""Measure a server under attack, and in a soak of right and hostile requests (Linux).
 
-One worker on core 0 serves a model of synthetic data; the clients and the pings are processes on core 1, the pings with
-the higher priority. `/ping` comes each time on a new connection. A good client that finds its idle connection closed
-opens another, as every client of HTTP does; its request is lost if no right response comes then.
+One worker on core 0 serves a model of synthetic data. Clients and pings are processes on core 1; the pings have the
+higher priority. Each `/ping` uses a new connection. If a good client finds its idle connection closed, it opens
+another, as HTTP clients do. Its request is lost if it gets no right response then.
 """
 
 import json
@@ -39,34 +39,34 @@ ONE_WORKER = {MODEL_SERVER_WORKERS: "1", CONTAINER_LOG_LEVEL: "WARNING"}
 PING_PAUSE_SECONDS = 0.02
 SAMPLE_SECONDS = 10
 GOOD_CLIENTS = 4
-SEVERAL, MANY = 20, 200  # records of a larger request
-# The attacks of the soak: the others take the worker's whole time, so that what is measured would be the queue.
+SEVERAL, MANY = 20, 200  # records of the larger requests of a good client
+# The attacks of the soak. The others occupy the worker all the time, so the soak would only measure the queue.
 IN_SOAK = [attack for name, attack in hostile.ATTACKS.items() if "at once" not in name]
 Request = tuple[str, bytes]  # media type and body
 
 
 @dataclass
 class Pings:
-    """The times of /ping in milliseconds, and how many failed."""
+    """The times of pings in milliseconds, and the number of failed ones."""
 
     milliseconds: list[float] = field(default_factory=list)
     failed: int = 0
 
     def percentiles(self) -> list[str]:
-        """Return p50, p99 and the longest time, as text."""
+        """Return p50, p99 and the maximum as text."""
         return [f"{value:.1f}" for value in np.percentile(self.milliseconds, [50, 99, 100])]
 
 
 @dataclass
-class Answered:
-    """What the good clients of a soak got.
+class GoodClient:
+    """The results of a good client in a soak.
 
     Attributes:
-        right: right responses.
-        busy: 503 with Retry-After.
-        lost: requests without either.
-        reopened: connections that the server had closed while they were idle.
-        milliseconds: times of the right responses to a single record.
+        right: number of requests with the right response.
+        busy: number of requests with a 503 response, which the client may repeat.
+        lost: number of all other requests.
+        reopened: number of idle connections that the server closed.
+        milliseconds: times of the right responses to single records.
     """
 
     right: int = 0
@@ -77,13 +77,13 @@ class Answered:
 
 
 @click.command(help=__doc__)
-@click.option("--minutes", type=click.FloatRange(0.1), default=10, show_default=True, help="Length of the soak.")
-@click.option("--seconds", type=click.FloatRange(1), default=10, show_default=True, help="Length of each attack.")
+@click.option("--minutes", type=click.FloatRange(0.1), default=10, show_default=True, help="Minutes of the soak.")
+@click.option("--seconds", type=click.FloatRange(1), default=10, show_default=True, help="Seconds of each attack.")
 @click.option("--fuzzed", type=click.IntRange(2_000), default=100_000, show_default=True, help="Requests to fuzz with.")
 @click.option("--report/--no-report", "writes", default=True, help="Write results/reliability.md.")
 def main(minutes: float, seconds: float, fuzzed: int, writes: bool) -> None:
-    """Measure all of it."""
-    fuzz_found = fuzz(fuzzed)  # first: what it finds is to be mended, and measured again
+    """Run the fuzz test, the attacks and the soak, and report."""
+    fuzz_found = fuzz(fuzzed)  # first: a failure must be fixed before anything is measured
     with TemporaryDirectory() as tmp, multiprocessing.get_context("spawn").Pool(2 + GOOD_CLIENTS, _on_core_1) as pool:
         train(Path(tmp))
         attacks = under_attack(Path(tmp), pool, seconds)
@@ -91,10 +91,10 @@ def main(minutes: float, seconds: float, fuzzed: int, writes: bool) -> None:
         soaked = soak(Path(tmp), pool, minutes * 60)
     parts = [
         __doc__.split("\n\n")[1].replace("\n", " "),
-        f"{seconds:g} seconds of each attack, again and again, on a fresh server; ms of `/ping`; MB of the worker:",
+        f"Each attack is repeated for {seconds:g} s on a fresh server. Columns: times of `/ping` in ms, memory in MB.",
         attacks,
-        f"With an idle connection that is kept alive, the server ends {end:.2f} s after SIGTERM.",
-        f"A soak of {minutes:g} minutes: {GOOD_CLIENTS} good clients, and the attacks one after the other:",
+        f"With an idle kept-alive connection, the server exits {end:.2f} s after SIGTERM.",
+        f"A soak of {minutes:g} minutes with {GOOD_CLIENTS} good clients and one attack after the other:",
         soaked,
         fuzz_found,
     ]
@@ -105,7 +105,7 @@ def main(minutes: float, seconds: float, fuzzed: int, writes: bool) -> None:
 
 
 def train(folder: Path) -> None:
-    """Make data and a model, as a user would."""
+    """Make data and a model with the command line."""
     raw, channels = folder / "raw", folder / "input" / "data"
     commands = [
         ["recommender", "synthesize", "--output", str(raw)],
@@ -134,12 +134,12 @@ def under_attack(folder: Path, pool: Pool, seconds: float) -> str:
             killed = children_of(server.process.pid) != [worker]
             peak = "" if killed else f"{resident_mb(worker, 'VmHWM') - before:+.0f}"
             rows.append([name, _counts(statuses), *pings.percentiles(), pings.failed, peak, int(killed)])
-    header = ["attack", "it got", "p50", "p99", "longest", "failed", "peak MB, minus before", "kills"]
+    header = ["attack", "responses", "p50", "p99", "maximum", "failed", "peak MB, minus before", "kills"]
     return table(header, rows)
 
 
 def ping_for(port: int, seconds: float) -> Pings:
-    """Ask for /ping on new connections."""
+    """Send pings on new connections for this time, with normal priority; return their times."""
     os.setpriority(os.PRIO_PROCESS, 0, 0)
     pings, end = Pings(), time.monotonic() + seconds
     while time.monotonic() < end:
@@ -158,7 +158,7 @@ def ping_for(port: int, seconds: float) -> Pings:
 
 
 def attack_for(attack: hostile.Attack | None, port: int, seconds: float) -> "Counter[str]":
-    """Repeat an attack, if there is one, with a low priority: the pings must not wait for the attacker's own work."""
+    """Repeat an attack, or only wait for None; the low priority keeps pings from waiting for the attacker's CPU."""
     os.setpriority(os.PRIO_PROCESS, 0, 10)
     if attack is None:
         time.sleep(seconds)
@@ -167,7 +167,7 @@ def attack_for(attack: hostile.Attack | None, port: int, seconds: float) -> "Cou
 
 
 def attack_in_turn(port: int, seconds: float) -> "Counter[str]":
-    """Go through the attacks of a soak, again and again."""
+    """Repeat the attacks of a soak in turn for this time; return the statuses of their responses."""
     end, found = time.monotonic() + seconds, Counter[str]()
     while time.monotonic() < end:
         for attack in IN_SOAK:
@@ -176,7 +176,7 @@ def attack_in_turn(port: int, seconds: float) -> "Counter[str]":
 
 
 def seconds_to_end(folder: Path) -> float:
-    """Return how long a server takes to end with an idle connection."""
+    """Return the seconds from SIGTERM to the exit of a server with an idle connection."""
     with running_server(folder, ONE_WORKER) as server:
         connection = HTTPConnection("127.0.0.1", server.port)
         connection.request("GET", "/ping")
@@ -188,16 +188,16 @@ def seconds_to_end(folder: Path) -> float:
 
 
 def soak(folder: Path, pool: Pool, seconds: float) -> str:
-    """Return a table of what right and hostile clients got, and of the server's memory and files meanwhile."""
+    """Return a table of the responses to right and hostile clients, and of the server's memory and open files."""
     users = Recommender.load(Container(folder).model_dir).model.users
     known = [users.id(number % len(users)) for number in range(GOOD_CLIENTS * MANY)]
     requests = [requests_of(known[client::GOOD_CLIENTS]) for client in range(GOOD_CLIENTS)]
     with running_server(folder, ONE_WORKER, ON_CORE_0) as server:
         (worker,) = children_of(server.process.pid)
-        expected = [[answer_at_rest(server, request) for request in of_client] for of_client in requests]
+        expected = [[response_of_idle(server, request) for request in of_client] for of_client in requests]
         files = open_files(worker)
         clients = [
-            pool.apply_async(ask_for, (server.port, *both, seconds)) for both in zip(requests, expected, strict=True)
+            pool.apply_async(send_for, (server.port, *both, seconds)) for both in zip(requests, expected, strict=True)
         ]
         pinged = pool.apply_async(ping_for, (server.port, seconds))
         attacked = pool.apply_async(attack_in_turn, (server.port, seconds))
@@ -216,7 +216,7 @@ def soak(folder: Path, pool: Pool, seconds: float) -> str:
         ["idle connections closed and opened again", f"{sum(client.reopened for client in found):,}"],
         ["hostile requests and connections", _counts(attacked.get())],
         ["ms of a right response to one record, p50 and p99", f"{times[0]:.1f}, {times[1]:.1f}"],
-        ["ms of `/ping`, p50, p99 and longest", ", ".join(pings.percentiles())],
+        ["ms of `/ping`, p50, p99 and maximum", ", ".join(pings.percentiles())],
         ["`/ping` failed", pings.failed],
         ["MB of the worker, medians of the second and of the last quarter", f"{early:.1f}, {late:.1f}"],
         ["open files, at the beginning and at the end", f"{files}, {files_after}"],
@@ -235,7 +235,7 @@ def _memory_until(results: "Sequence[ApplyResult[Any]]", server: Server, worker:
 
 
 def requests_of(users: Sequence[str]) -> list[Request]:
-    """Return right requests of every media type and several sizes; the first `SEVERAL` have a single record."""
+    """Return right requests of every media type and several sizes; each of the first `SEVERAL` has one record."""
     return [
         *[("application/json", json.dumps({"user_id": user}).encode()) for user in users[:SEVERAL]],
         ("application/jsonlines", b"\n".join(json.dumps({"user_id": user}).encode() for user in users[:SEVERAL])),
@@ -244,38 +244,38 @@ def requests_of(users: Sequence[str]) -> list[Request]:
     ]
 
 
-def answer_at_rest(server: Server, request: Request) -> bytes:
-    """Return the right response to a request."""
+def response_of_idle(server: Server, request: Request) -> bytes:
+    """Return the response of an idle server: the right one."""
     media_type, body = request
     status, response = server.request("POST", "/invocations", body, {"Content-Type": media_type})
     if status != 200:
-        sys.exit(f"a right request got {status}: {response!r}")
+        sys.exit(f"{media_type}: expected status 200 for a right request, got {status}: {response!r}")
     return response
 
 
-def ask_for(port: int, requests: Sequence[Request], expected: Sequence[bytes], seconds: float) -> Answered:
-    """Send right requests on a connection that is kept alive, and compare the responses."""
+def send_for(port: int, requests: Sequence[Request], expected: Sequence[bytes], seconds: float) -> GoodClient:
+    """Send right requests on a kept-alive connection for this time, and compare the responses."""
     os.setpriority(os.PRIO_PROCESS, 0, 5)
-    answered = Answered()
+    client = GoodClient()
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for place, (media_type, body) in enumerate(requests):
             began = time.perf_counter()
-            status, response = _asked(connection, media_type, body, answered)
+            status, response = _response(connection, media_type, body, client)
             if status == 200 and response == expected[place]:
-                answered.right += 1
+                client.right += 1
                 if place < SEVERAL:
-                    answered.milliseconds.append((time.perf_counter() - began) * 1000)
+                    client.milliseconds.append((time.perf_counter() - began) * 1000)
             elif status == 503:
-                answered.busy += 1
+                client.busy += 1
             else:
-                answered.lost += 1
-    return answered
+                client.lost += 1
+    return client
 
 
-def _asked(connection: HTTPConnection, media_type: str, body: bytes, answered: Answered) -> tuple[int, bytes]:
-    def ask() -> tuple[int, bytes]:
+def _response(connection: HTTPConnection, media_type: str, body: bytes, client: GoodClient) -> tuple[int, bytes]:
+    def send() -> tuple[int, bytes]:
         connection.request("POST", "/invocations", body, {"Content-Type": media_type})
         response = connection.getresponse()
         return response.status, response.read()
@@ -283,29 +283,29 @@ def _asked(connection: HTTPConnection, media_type: str, body: bytes, answered: A
     for attempt in range(2):
         is_reused = connection.sock is not None
         try:
-            return ask()
+            return send()
         except (OSError, HTTPException):
             connection.close()
             if attempt or not is_reused:
                 break
-            answered.reopened += 1
+            client.reopened += 1
     return 0, b""
 
 
 def fuzz(requests: int) -> str:
-    """Return what the fuzz test found."""
+    """Run the fuzz test; return its result as text."""
     command = [sys.executable, "-m", "pytest", "--quiet", "--capture", "no", "tests/service/test_fuzz.py"]
     environment = {**os.environ, "FUZZ_REQUESTS": str(requests)}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     line = re.search(r"^fuzzed (\{.*\})$", ended.stdout, re.MULTILINE)
     if ended.returncode or not line:
-        sys.exit(f"the fuzz test has failed:\n{ended.stdout}{ended.stderr}")
+        sys.exit(f"tests/service/test_fuzz.py failed:\n{ended.stdout}{ended.stderr}")
     found = json.loads(line[1])
     silent = found["statuses"].pop("0", 0)
     return (
-        f"`make fuzz`: {found['requests']:,} connections with hostile requests. {silent:,} got no response: they were "
-        f"reset, or held no whole line. The others got {_counts(Counter(found['statuses']))}. No response was wrong, "
-        f"no worker was killed, and its memory changed by {found['drift_mb']:+.1f} MB."
+        f"`make fuzz`: {found['requests']:,} connections with hostile requests. {silent:,} got no response: the client "
+        f"reset them, or sent no whole line. The others got {_counts(Counter(found['statuses']))}. No response was "
+        f"wrong, and no worker was killed. The worker's memory changed by {found['drift_mb']:+.1f} MB."
     )
 
 

@@ -1,8 +1,8 @@
-"""The server at the size of the whole category: 2 million users, 826,108 items, dimension 150.
+"""The server at the size of the whole category: 2 million users, 826,108 items, embedding size 150.
 
-Titles and ratings are the synthetic ones, factors are random: every item has a direction of its own, which
-is the worst case for size and speed of the recall. Measured: the start with all checksums, the memory that
-two workers really occupy (proportional set size), the time of an answer.
+Titles and ratings are synthetic. Factors are random: no two items have parallel embeddings, which is the worst case for
+the size and speed of the candidate source. The benchmark measures the start with all checksums, the memory of two
+workers (proportional set size), and the time of a response.
 """
 
 import time
@@ -35,7 +35,7 @@ NUM_REQUESTS = 1_000
 
 
 def main() -> None:
-    """Make the model, start the server, ask it."""
+    """Make the model, start the server, send requests, and report."""
     with TemporaryDirectory() as tmp:
         container = Container(Path(tmp))
         users = write_model(container.model_dir)
@@ -55,7 +55,7 @@ def main() -> None:
     p50, p99 = np.percentile(seconds, [50, 99]) * 1000
     rows = [
         ["files of the model", f"{num_bytes / MEGABYTE:,.0f} MB"],
-        ["start to the first 200 of /ping, every checksum verified (files in the page cache)", f"{start:.1f} s"],
+        ["start to the first 200 of /ping, with all checksums (files in the page cache)", f"{start:.1f} s"],
         [f"PSS of {len(workers)} workers after {NUM_REQUESTS:,} random users", times(of_workers, num_bytes)],
         ["PSS of the workers and gunicorn's master", times(of_all, num_bytes)],
         ["one request after the other, p50 and p99", f"{p50:.0f} ms, {p99:.0f} ms"],
@@ -64,12 +64,12 @@ def main() -> None:
 
 
 def times(pss: int, num_bytes: int) -> str:
-    """Megabytes and their ratio to the arrays."""
+    """Return megabytes, and their ratio to the size of the arrays."""
     return f"{pss / MEGABYTE:,.0f} MB, {pss / num_bytes:.2f} times the arrays"
 
 
 def write_model(folder: Path) -> list[str]:
-    """Save a model of this size; returns random users of it."""
+    """Save a model of this size; return random users of it."""
     say("making 2 million users and 826,108 items ...")
     made = generate(NUM_USERS, NUM_ITEMS, NUM_RATINGS)
     random = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def write_model(folder: Path) -> list[str]:
 
 
 def random_factors(dim: int, random: np.random.Generator) -> Factors:
-    """Factors as spread as trained ones, no two items on one line."""
+    """Return factors with the spread of trained ones; no two items have parallel embeddings."""
 
     def normal(*shape: int) -> NDArray[np.float32]:
         return 0.1 * random.standard_normal(shape, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Users a second of one core: all of them at once offline, beside one request after the other, on the paper's split."""
+"""Users per second of one core on the paper's split: batch scoring, compared with one request after the other."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ RUNS = 3
 
 
 def main() -> None:
-    """Train, ask one by one, score all."""
+    """Train, measure single requests, score all users, and report."""
     require_wrk()
     with TemporaryDirectory() as tmp:
         users = train(Path(tmp))
@@ -36,13 +36,13 @@ def main() -> None:
     ]
     report(
         "score",
-        f"One core, {len(users):,} users, 52,619 items with titles; {RUNS} runs, median and range.",
-        table(["", "users/s", "of one by one"], rows),
+        f"One core, {len(users):,} users, 52,619 items with titles. Batch scoring: median and range of {RUNS} runs.",
+        table(["", "users/s", "relative to serve.py"], rows),
     )
 
 
 def score_all(base_dir: Path) -> float:
-    """Seconds of the command."""
+    """Score all users with the command; return the seconds."""
     command = [*ON_CORE_0, sys.executable, "-m", "recommender", "score", "--workers", "1"]
     began = time.perf_counter()
     subprocess.run(

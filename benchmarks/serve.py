@@ -1,8 +1,8 @@
-"""Requests a second of one core: today's pipelines, the product as it was with one source, and the paper's handler.
+"""Requests per second of one core: today's pipelines, an older commit with one source, and the paper's handler.
 
 All serve the paper's split, with a real title for every item. Each server has one worker pinned to core 0 and one
-BLAS thread; wrk and the pings run on core 1. Users are drawn uniformly, and every response is computed. The older
-product is checked out of the repository's history, and trained and served by its own code.
+BLAS thread; wrk and the pings run on core 1. Users are drawn uniformly, and no response is cached. The older commit is
+checked out from the repository's history, and its own code trains and serves.
 """
 
 import itertools
@@ -27,7 +27,7 @@ from recommender.service.process import Server, running_server
 
 CONCURRENCY = (1, 8, 64)
 SECONDS = 10
-ONE_SOURCE = "322eda5269927b441f1870ef0cd2498494a8023c"  # the last commit with bias MF's candidates alone
+ONE_SOURCE = "322eda5269927b441f1870ef0cd2498494a8023c"  # the last commit with bias MF as the only source
 DEFAULT, POOLED, PAPER, OLDER = "default", "factorizations score the pool only", "pipeline paper", "with one source"
 VARIANTS = {
     DEFAULT: {},
@@ -46,19 +46,20 @@ ON_CORE_0 = ("taskset", "-c", "0")
 
 
 def main() -> None:
-    """Train and load all of them one after the other, and compare the responses of the paper's handler."""
+    """Train and load all servers in turn, compare responses with the paper's handler, and report."""
     require_wrk()
     loads: dict[tuple[str, int], Load] = {}
-    with TemporaryDirectory() as tmp, older_product(Path(tmp)) as older:
+    with TemporaryDirectory() as tmp, older_checkout(Path(tmp)) as older:
         users = write_channels(Path(tmp) / "channels")
         users_file = write_users(Path(tmp), users)
         for name, hyperparameters in progress(VARIANTS.items(), "serve.py"):
             base_dir = train_variant(Path(tmp), ROOT, hyperparameters)
             with running_server(base_dir, ONE_WORKER, ON_CORE_0) as server:
                 loads |= {(name, count): measure(server, users_file, count, SECONDS, core=1) for count in CONCURRENCY}
-                responses = ask(server, users[::50])
+                responses = recommended_items(server, users[::50])
         with running_server(base_dir, ONE_THREAD, ON_CORE_0, ("sh", "-c", HANDLER)) as handler:
-            same = sum(one == other for one, other in zip(responses, ask(handler, users[::50]), strict=True))
+            others = recommended_items(handler, users[::50])
+            same = sum(one == other for one, other in zip(responses, others, strict=True))
             say("the paper's handler ...")
             loads["the paper's handler", 1] = measure(handler, users_file, 1, 2 * SECONDS, core=1)
         base_dir = train_variant(Path(tmp), older, {})
@@ -69,21 +70,21 @@ def main() -> None:
     ratios = {name: loads[name, 1].p50 / base.p50 for name in VARIANTS}
     report(
         "serve",
-        f"One core, 9,566 users, 52,619 items with titles, {SECONDS} s each, times in ms.",
+        f"One core, 9,566 users, 52,619 items with titles, {SECONDS} s each. Times in ms.",
         table(
-            ["", "connections", "requests/s", "p50", "p99", "p50, of that with one source", "/ping p50", "/ping p99"],
+            ["", "connections", "requests/s", "p50", "p99", "p50 relative to one source", "/ping p50", "/ping p99"],
             [row(name, count, load, base) for (name, count), load in loads.items()],
         ),
-        f"One request after the other, a response takes {ratios[DEFAULT]:.2f} times the time of the product with one "
-        f"source (commit {ONE_SOURCE[:7]}), and {ratios[POOLED]:.2f} times if the factorizations only score what the "
-        f"others propose ({settings(POOLED)}). {same} of {len(responses)} users get the same five items from the "
-        "pipeline paper and from the paper's handler.",
+        f"With one connection, a response takes {ratios[DEFAULT]:.2f} times as long as with one source (commit "
+        f"{ONE_SOURCE[:7]}), and {ratios[POOLED]:.2f} times if the factorizations only score candidates of the other "
+        f"sources ({settings(POOLED)}). For {same} of {len(responses)} users, the pipeline paper and the paper's "
+        "handler recommend the same five items.",
     )
 
 
 @contextmanager
-def older_product(folder: Path) -> Iterator[Path]:
-    """Check out the product with one source; the checkout is removed at the end."""
+def older_checkout(folder: Path) -> Iterator[Path]:
+    """Check out the commit with one source; remove the checkout at the end."""
     checkout = folder / "older"
     git = ("git", "-C", str(ROOT), "worktree")
     subprocess.run([*git, "add", "--quiet", "--detach", checkout, ONE_SOURCE], check=True)
@@ -94,7 +95,7 @@ def older_product(folder: Path) -> Iterator[Path]:
 
 
 def settings(variant: str) -> str:
-    """Return the hyper-parameters of a variant as options."""
+    """Return the hyper-parameters of a variant as command-line options."""
     return " ".join(f"`--{name} {value}`" for name, value in VARIANTS[variant].items())
 
 
@@ -120,7 +121,7 @@ def train(base_dir: Path) -> list[str]:
 
 
 def train_variant(folder: Path, code: Path, hyperparameters: Mapping[str, str]) -> Path:
-    """Train on the channels of the folder with the code of a checkout; return the job's base directory."""
+    """Train on the folder's channels with the code of a checkout; return the job's base directory."""
     base_dir = Path(mkdtemp(dir=folder))
     (base_dir / "input").mkdir()
     (base_dir / "input" / "data").symlink_to(folder / "channels")
@@ -136,19 +137,19 @@ def run_train(base_dir: Path, code: Path, hyperparameters: Mapping[str, str]) ->
 
 
 def write_users(folder: Path, users: list[str]) -> Path:
-    """The file of users that the load generator draws from."""
+    """Write the file of users from which wrk draws; return its path."""
     file = folder / "users.txt"
     file.write_text("\n".join(users) + "\n")
     return file
 
 
-def ask(server: Server, users: list[str]) -> list[list[str]]:
-    """The recommended items of each user."""
+def recommended_items(server: Server, users: list[str]) -> list[list[str]]:
+    """Return the recommended items of each user, one request after the other."""
     return [server.invoke({"user_id": user})[1]["recommended_items"] for user in users]
 
 
 def row(name: str, connections: int, load: Load, base: Load) -> list[object]:
-    """Return a line of the table."""
+    """Return a row of the table."""
     times = [f"{value:.1f}" for value in (load.p50, load.p99)]
     pings = [f"{value:.1f}" for value in (load.ping_p50, load.ping_p99)]
     ratio = f"{load.p50 / base.p50:.2f}" if connections == 1 else ""

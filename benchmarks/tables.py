@@ -1,8 +1,8 @@
-"""Time and memory of the tables of items at 20 million events, and the size of the model folder.
+"""Time and memory of the sources' item tables at 20 million events, and the size of the model folder.
 
-The events are those of 2 million users and 826,108 items, and of a tenth of all three: users begin with items by
-popularity and go on to near ones, as in a catalogue that is ordered by kind. Each source is fitted with its defaults
-in a process of its own, whose peak memory is measured, that of the events included.
+There are two sizes: 2 million users, 826,108 items and 20 million events, and a tenth of all three. Users begin with
+items drawn by popularity and continue with items of near numbers, as in a catalogue sorted by kind. Each source is
+fitted with its defaults in a separate process. The measured peak memory of the process includes the events.
 """
 
 import resource
@@ -36,15 +36,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 FITTED = ("popularity", "neighbours", "session_neighbours", "titles")
 NEWEST = 1_700_000_000  # seconds since 1970
-SECONDS = 5 * 365 * 86_400  # of all events
-NEAR = 40  # items
-SESSION = 4  # events of a user in a session, at most
-WORDS = 30_000
+SECONDS = 5 * 365 * 86_400  # from the oldest event to the newest
+NEAR = 40  # largest step between the item numbers of successive events
+SESSION = 4  # events of a session, at most
+WORDS = 30_000  # in the vocabulary of titles
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What one fit took: seconds, and the peak of the process's memory in bytes, also before the fit."""
+    """Seconds of one fit, and the peak memory of its process in bytes, before and after the fit."""
 
     wall: float
     cpu: float
@@ -53,7 +53,7 @@ class Fit:
 
 
 def main() -> None:
-    """Fit every source at every size, and save both pipelines at the largest."""
+    """Fit every source at every size, save both pipelines at the largest size, and report."""
     rows = []
     for size in SIZES:
         for name in progress(FITTED, f"{size[2]:,} events"):
@@ -64,15 +64,15 @@ def main() -> None:
     auto, paper = alone(folder_sizes, SIZES[-1])
     report(
         "tables",
-        "Each source in a process of its own, with its defaults on two cores.",
+        "Each source is fitted in a separate process, with its defaults on two cores.",
         table(["", "users", "items", "events", "wall", "CPU", "memory before", "peak"], rows),
-        f"The model folder of the pipeline auto has {auto / 1e6:,.0f} MB at {SIZES[-1][2]:,} events, that of the "
-        f"pipeline paper {paper / 1e6:,.0f} MB: {auto / paper:.2f} times as much.",
+        f"At {SIZES[-1][2]:,} events the model folder has {auto / 1e6:,.0f} MB with `pipeline=auto` and "
+        f"{paper / 1e6:,.0f} MB with `pipeline=paper`: a factor of {auto / paper:.2f}.",
     )
 
 
 def alone(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-    """Return what a function returns in a new process."""
+    """Call a function in a new process; return its result."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *arguments, **keywords).result()
 
@@ -81,10 +81,10 @@ def events(num_users: int, num_items: int, num_events: int) -> Interactions:
     """Return events, sorted by user and time."""
     random = np.random.default_rng(0)
     user = np.sort(random.integers(0, num_users, num_events))
-    item = (num_items * random.random(num_events) ** 3).astype(np.int64)  # the first items are popular
+    item = (num_items * random.random(num_events) ** 3).astype(np.int64)  # items with small numbers are popular
     follows = np.append(False, user[1:] == user[:-1]) & (random.random(num_events) < 0.6)
     steps = random.integers(-NEAR, NEAR + 1, num_events)
-    for _ in range(3):  # an event near the one before it, which may itself be near another
+    for _ in range(3):  # an item near the one before; three passes make short chains
         item = np.where(follows, np.clip(np.roll(item, 1) + steps, 0, num_items - 1), item)
     time_of = np.sort(random.integers(0, SECONDS // 86_400, num_events // SESSION + 1))[
         random.permutation(num_events) // SESSION
@@ -101,16 +101,16 @@ def events(num_users: int, num_items: int, num_events: int) -> Interactions:
 
 
 def titles(num_items: int) -> list[str]:
-    """Return a title of six words for each item; some words are common."""
+    """Return a title of six words for each item; words with small numbers are common."""
     words = (WORDS * np.random.default_rng(1).random((num_items, 6)) ** 2).astype(np.int64)
     return [" ".join(f"word{word}" for word in row) for row in words.tolist()]
 
 
 def fit_source(name: str, size: tuple[int, int, int]) -> Fit:
-    """Fit a source in this process."""
+    """Fit a source in this process; return its time and memory."""
     context = FitContext(events(*size), titles=titles(size[1]) if name == "titles" else [])
     options = TrainConfig().of(SOURCES[name].Options)
-    SOURCES[name].fit(FitContext(events(200, 100, 2_000), titles=titles(100)), options)  # imports, machine code
+    SOURCES[name].fit(FitContext(events(200, 100, 2_000), titles=titles(100)), options)  # imports, compiles
     before, wall, cpu = peak(), time.perf_counter(), time.process_time()
     SOURCES[name].fit(context, options)
     return Fit(time.perf_counter() - wall, time.process_time() - cpu, before, peak())
@@ -122,7 +122,7 @@ def peak() -> int:
 
 
 def folder_sizes(size: tuple[int, int, int]) -> tuple[int, int]:
-    """Return the bytes of the model folders of both pipelines; the embeddings are random."""
+    """Return the bytes of the model folders of the pipelines auto and paper, with random embeddings."""
     num_users, num_items, _ = size
     data, names = events(*size), titles(num_items)
     context, auto, paper = FitContext(data, titles=names), TrainConfig(), TrainConfig(pipeline="paper")

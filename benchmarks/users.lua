@@ -1,4 +1,4 @@
--- wrk: one user of the file named by USERS a request, drawn uniformly.
+-- A wrk script: each request has a user drawn uniformly from the file that USERS names.
 local users = {}
 for line in io.lines(os.getenv("USERS")) do users[#users + 1] = line end
 math.randomseed(7)

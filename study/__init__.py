@@ -1,1 +1,1 @@
-"""The paper's section 3 again, beside peers: interactions -> contestants -> results/ -> tables and plots."""
+"""Section 3 of the paper, repeated with peers: interactions -> contestants -> results/ -> tables and plots."""

@@ -1,9 +1,9 @@
-"""The paper's study again: table 5, and the hit rates of whole pipelines.
+"""Repeat the paper's study: table 5, and the hit rates of whole pipelines.
 
 `make study` needs paper-split/, uci-online-retail/ and amazon-beauty-2014/ in the folder named by RECOMMENDER_DATA
-(default ../shared/data) and takes hours; `make study-sample` needs no data and takes minutes. Both install the packages
-of study/requirements.txt; `make study` also builds .venv-sasrec for study/requirements-sasrec.txt. Results of fits are
-kept in build/study: the same command resumes where it was stopped, and repeats nothing.
+(default ../shared/data). It takes hours. `make study-sample` needs no data and takes minutes. Both install the packages
+of study/requirements.txt; `make study` also builds .venv-sasrec for study/requirements-sasrec.txt. build/study keeps
+the result of every fit: after a stop, run the same command to resume. It repeats no finished fit.
 """
 
 import sys
@@ -21,7 +21,7 @@ from study.data import DATA, REAL, SAMPLES
 from study.hits import run as pipelines
 from study.table5 import run as table5
 
-# Data sets (the first one for table 5 as well), where results are written, and the command that makes them.
+# --sample -> the data sets (table 5 uses the first), the folder of the results, and the command to show in them.
 PARTS = {
     False: (REAL, RESULTS, "make study"),
     True: (SAMPLES, ROOT / "build" / "study-sample", "make study-sample"),
@@ -36,9 +36,9 @@ def command() -> click.Command:
     peers = click.Option(
         ["--peers", "name"],
         type=click.Choice(list(DATA)),
-        help="Only fit the baselines and peers of this data set, keep them in build/study and print the tables.",
+        help="Fit only the baselines and peers of this data set, keep them in build/study and print the tables.",
     )
-    only_hits = click.Option(["--hits"], is_flag=True, help="Only measure whole pipelines, without table 5.")
+    only_hits = click.Option(["--hits"], is_flag=True, help="Measure only whole pipelines, without table 5.")
     return click.Command("study", callback=study, params=[sample, peers, only_hits], help=__doc__)
 
 
@@ -49,19 +49,20 @@ def study(sample: bool, name: str | None, hits: bool) -> None:
         print(pipelines.peers_of(DATA[name](), cache))
         return
     if not hits and find_spec("surprise") is None:
-        raise EngineError("table 5 needs scikit-surprise: pip install -r study/requirements.txt")
-    names, folder, words = PARTS[sample]
-    datasets = [DATA[name]() for name in names]  # missing data is an error before hours of work
+        raise EngineError("scikit-surprise is not installed, table 5 needs it: pip install -r study/requirements.txt")
+    names, folder, shown_command = PARTS[sample]
+    datasets = [DATA[name]() for name in names]  # missing data ends the program before hours of work
     if not hits:
-        table5.run(names[0], cache, folder, words)
-        user_day.run(names[0], folder, words)
-    pipelines.run(datasets, cache, folder, f"python -m study{' --sample' if sample else ''} --hits" if hits else words)
+        table5.run(names[0], cache, folder, shown_command)
+        user_day.run(names[0], folder, shown_command)
+    only_hits = f"python -m study{' --sample' if sample else ''} --hits"
+    pipelines.run(datasets, cache, folder, only_hits if hits else shown_command)
     say(f"the results are in {folder}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code."""
-    return run_command(command(), arguments, "study", "stopped: the same command goes on from what is fitted")
+    return run_command(command(), arguments, "study", "stopped: run the same command to resume")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Results by what they are of, so that a study that was stopped goes on and a finished one costs nothing."""
+"""Result cache keyed by inputs and code: a stopped study resumes, and a finished one computes nothing."""
 
 import ast
 import base64
@@ -20,14 +20,14 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 class Cache:
     """A folder with a JSON file for each result.
 
-    A key holds all that a result depends on, the code that makes it included: see `code_digest`.
+    A key holds everything that a result depends on, including the code that computes it: see `code_digest`.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def get(self, key: Mapping[str, object]) -> dict[str, Any] | None:
-        """What was put under that key; None if nothing was, or the file is not whole."""
+        """Return the result stored under this key; None if there is no file or it is incomplete."""
         try:
             kept = json.loads(self._path(key).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -35,7 +35,7 @@ class Cache:
         return kept["result"] if kept.get("key") == _plain(key) else None
 
     def put(self, key: Mapping[str, object], result: Mapping[str, object]) -> None:
-        """Keep a result, whole or not at all."""
+        """Store a result atomically: a reader finds the whole result or none."""
         self._folder.mkdir(parents=True, exist_ok=True)
         write_text(self._path(key), json.dumps({"key": key, "result": result}))
 
@@ -45,24 +45,24 @@ class Cache:
 
 
 def code_digest(files: Iterable[Path]) -> str:
-    """Return a text that changes with what modules do, not with comments, docstrings or layout."""
+    """Return a digest that changes with the code of modules, not with comments, docstrings or layout."""
     return digest_of_sources(file.read_text(encoding="utf-8") for file in files)
 
 
 def digest_of_sources(sources: Iterable[str]) -> str:
-    """Return a text that changes with what source code does, not with comments, docstrings or layout."""
+    """Return a digest that changes with source code, not with comments, docstrings or layout."""
     trees = [ast.dump(_without_docstrings(ast.parse(source))) for source in sources]
     return hashlib.sha256("".join(trees).encode()).hexdigest()
 
 
 def packed(items: NDArray[np.int64]) -> dict[str, object]:
-    """Return item numbers as JSON can hold them."""
+    """Return item numbers as a JSON object: the shape, and zlib-compressed int32 in base64."""
     content = zlib.compress(items.astype(np.int32).tobytes(), 6)
     return {"shape": list(items.shape), "zlib_int32": base64.b64encode(content).decode()}
 
 
 def unpacked(kept: Mapping[str, Any]) -> NDArray[np.int64]:
-    """Return what `packed` packed."""
+    """Return the item numbers of the result of `packed`, int64."""
     content = zlib.decompress(base64.b64decode(kept["zlib_int32"]))
     return np.frombuffer(content, np.int32).reshape(kept["shape"]).astype(np.int64)
 

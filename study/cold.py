@@ -1,8 +1,8 @@
-"""Items that training never saw, found by their titles: `python -m study.cold` writes results/cold.md.
+"""Hit rates of cold items, which only their titles can find: `python -m study.cold` writes results/cold.md.
 
-The test events are the last ones of Online Retail's users, ties at random. In each of several draws a tenth of the
-items has no event in train, and the test events with one of them count: the draws together have enough of them. All
-items compete, cold or not. Training chooses the options of titles by itself, as always.
+The test events are the last events of Online Retail's users, with ties in random order. Each draw removes a tenth of
+the items from train and counts the test events with one of them. One draw has too few, so there are several. All items
+compete, cold or not. Training chooses the options of titles, as in every training job.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from study.protocols import COLD
 
 DRAWS = 8
 CUTS = (5, 10, 100)
-OURS, PLAIN = "ours, `candidate_sources=titles`", "TF-IDF of titles, all history alike"
+OURS, PLAIN = "ours, `candidate_sources=titles`", "TF-IDF of titles, all history weighted equally"
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     count = sum(len(found.hit_rate(10)) for found in ranks[OURS])
     text = (
         f"`python -m study.cold` on {machine()}\n\nUCI Online Retail, {DRAWS} draws of {COLD:.0%} of the items, "
-        f"{count:,} test events with one of them in all; 95 % intervals over test events.\n\n"
+        f"{count:,} test events with one of these items in all draws together; 95 % intervals over test events.\n\n"
         + table(["", *(f"HR@{k}" for k in CUTS)], rows)
     )
     write_text(RESULTS / "cold.md", text + "\n")
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def cold(data: Data, seed: int) -> Data:
-    """Return the data with a share of the items cold, and the test events with these items."""
+    """Return the data with `COLD` of the items removed from train, and only the test events with these items."""
     num_items = len(data.train.items)
     items = np.random.default_rng(seed).choice(num_items, int(num_items * COLD), replace=False)
     train = data.train.where(~np.isin(data.train.item_num, items))
@@ -53,7 +53,7 @@ def cold(data: Data, seed: int) -> Data:
 
 
 def rate(found: list[Rankings], k: int) -> str:
-    """Return the hit rate at k over all draws, with its interval."""
+    """Return the hit rate at k over all draws as text, with its 95 % interval."""
     estimate = mean_estimate(np.concatenate([one.hit_rate(k) for one in found]))
     return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
 

@@ -1,4 +1,4 @@
-"""Where real data and results lie, the machine's name, Markdown tables."""
+"""Paths of real data and results, a description of the machine, and Markdown tables."""
 
 import datetime
 import os
@@ -16,12 +16,12 @@ def real_data(part: str = "paper-split") -> Path:
     """Return the folder named by RECOMMENDER_DATA (default ../shared/data); end the program if a part is missing."""
     folder = (ROOT / os.environ.get("RECOMMENDER_DATA", "../shared/data")).resolve()
     if not (folder / part).is_dir():
-        sys.exit(f"RECOMMENDER_DATA: there is no folder {part} in {folder}, which is needed here")
+        sys.exit(f"RECOMMENDER_DATA: expected a folder {part} in {folder}, found none: name the folder of the data")
     return folder
 
 
 def machine() -> str:
-    """Processor, cores in use, Python and the date."""
+    """Return a line with the processor, the number of cores, the version of Python and the date."""
     cpuinfo = Path("/proc/cpuinfo")
     models = (
         [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
@@ -31,6 +31,6 @@ def machine() -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

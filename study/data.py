@@ -1,4 +1,4 @@
-"""The data sets and protocols of the study: real ones from the folder of RECOMMENDER_DATA, and a synthetic sample."""
+"""The data sets of the study with their protocols: real data of RECOMMENDER_DATA, and a synthetic sample."""
 
 import hashlib
 import sys
@@ -21,29 +21,30 @@ from study import protocols
 from study.common import PAPER_FILES, real_data
 from study.protocols import Protocol, choice
 
-LEAST_ITEMS = 5  # distinct items of a user who is kept, as in the paper
+LEAST_ITEMS = 5  # minimum number of distinct items per user, as in the paper
 SAMPLE_USERS, SAMPLE_ITEMS, SAMPLE_RATINGS = 2_500, 2_000, 16_000
 
-OF_TIME = (
+# How test is held out, for the reader of the tables.
+HOW_TIME = (
     f"The newest {protocols.NEWEST:.0%} of the events are held out, from one point in time on. Test is each user's "
-    "first new item from then on (equal times in a seeded random order), if train knows user and item."
+    "first new item from then on, if train knows the user and the item. Equal times are in a seeded random order."
 )
-OF_BASKET = (
+HOW_BASKET = (
     f"Test is each user's last session: events with less than {protocols.SESSION_HOURS} hours between them. All its "
-    "items that train knows are relevant; only first events with an item are in the data, so they are new to the user."
+    "items that train knows are relevant. They are new to the user: the data has only first events with an item."
 )
-OF_COLD = (
+HOW_COLD = (
     f"{protocols.COLD:.0%} of the items, drawn with a seed, have no event in train. Test is each user's last event "
-    "with one of them; train has nothing later of that user. All items compete, cold or not. Contestants without "
-    "titles can't find a cold item; popularity stands for them."
+    "with one of them; train has no later event of that user. All items compete, cold or not. Contestants without "
+    "titles can't find a cold item; popularity represents them."
 )
-OF_PUBLISHED = (
-    "Published figures are of the same data and test, but usually of models that were not fitted again with the events "
-    "that they were chosen by; the rows measured here were."
+ABOUT_PUBLISHED = (
+    "Published metrics have the same data and test. Their models were usually not fitted again with the validation "
+    "events; the models measured here were."
 )
 FOR_CHOICE = choice(4)
 SLOW = {"SASRec (RecTools)": "left out: an hour or more; see Amazon Beauty 2014 and the time split of Online Retail"}
-KNOWS_COLD = ("popularity", "titles alone")  # and the project's own pipelines
+CAN_FIND_COLD = ("popularity", "titles alone")  # besides the project's own pipelines
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,15 @@ class Data:
     """Events to fit, and held-out events to measure on.
 
     Attributes:
-        name: what tables call it.
+        name: the data set's name in the tables.
         train: the events to fit.
-        test: events numbered as `train`; a user's events are relevant to one list of recommendations.
+        test: held-out events with the numbering of `train`. All test events of a user are relevant to the user's one
+            list of recommendations.
         titles: by item_num; '' if unknown.
-        inside: holds out events of train to choose by.
-        how: how test is held out, for the reader.
-        only: the contestants without the project's own pipelines, by name; empty: all.
-        left_out: contestants that are not run, by name, and the reason.
+        inside: the protocol that holds out validation events inside train.
+        how: how test is held out, for the reader of the tables.
+        only: names of the baselines and peers to run, next to the project's own pipelines; empty for all.
+        left_out: contestants that do not run, by name, with the reason.
     """
 
     name: str
@@ -72,12 +74,12 @@ class Data:
 
     @property
     def ratings_digest(self) -> str:
-        """Tells these events from any others."""
+        """A digest that changes with the events."""
         return digest(self.train, self.test)
 
     @property
     def digest(self) -> str:
-        """Tells these events and titles from any others."""
+        """A digest that changes with the events and the titles."""
         return hashlib.sha256("\0".join([self.ratings_digest, *self.titles]).encode()).hexdigest()
 
     @property
@@ -87,7 +89,7 @@ class Data:
 
     @property
     def times(self) -> NDArray[np.int64]:
-        """The times at which `users` make their requests: those of their first test events."""
+        """The times of the requests of `users`: the times of their first test events."""
         order = np.lexsort((self.test.time, self.test.user_num))
         return self.test.time[order][np.searchsorted(self.test.user_num[order], self.users)]
 
@@ -100,13 +102,13 @@ class Data:
 
     @property
     def inner(self) -> "Data":
-        """The same with events of train held out, to choose by."""
+        """The train events as a data set, with the validation events as test."""
         split = self.inside(self.train)
         return replace(self, train=split.train, test=split.test)
 
 
 def digest(*parts: Interactions) -> str:
-    """Return a text that changes with events, their order, and the numbers of users and items."""
+    """Return a digest that changes with the events, their order, and the numbers of users and items."""
     found = hashlib.sha256()
     for part in parts:
         columns = [part.user_num, part.item_num, part.time, part.rating]
@@ -119,34 +121,34 @@ def digest(*parts: Interactions) -> str:
 
 
 def paper() -> Data:
-    """The paper's own split of Amazon Fashion."""
+    """Return the paper's own split of Amazon Fashion."""
     train = Interactions.from_frame(_paper_ratings("train"))
     test = _paper_ratings("test")
     known = train.known(test)
     if len(known) < len(test):
         folder = real_data() / "paper-split"
-        sys.exit(f"{folder}: expected every test rating's user and item in train, {len(test) - len(known)} are not")
+        sys.exit(f"{folder}: {len(test) - len(known)} test ratings have a user or an item that is not in train")
     how = (
-        "The paper's own split: test is each user's last rating. 59 of the 1,426 pairs are in train as well; they "
+        "The paper's own split: test is each user's last rating. 59 of the 1,426 pairs are in train as well. They "
         "can't be hit, because seen items are left out."
     )
     return Data("Amazon Fashion", train, known, _paper_titles(train), how=how, left_out=SLOW)
 
 
 def paper_in_time() -> Data:
-    """All ratings of the paper's split, split at one point in time."""
+    """Return all ratings of the paper's data, split at one point in time."""
     everything = Interactions.from_frame(pd.concat([_paper_ratings("train"), _paper_ratings("test")]))
-    made = _in_time("Amazon Fashion, time split", everything, _paper_titles(everything), OF_TIME)
+    made = _in_time("Amazon Fashion, time split", everything, _paper_titles(everything), HOW_TIME)
     return replace(made, left_out=SLOW)
 
 
 def retail() -> Data:
-    """UCI Online Retail with the last row of each user's file as test."""
+    """Return UCI Online Retail with the last row of each user in the file as test."""
     events, titles = _retail()
     split = protocols.last_of_file(events)
     how = (
         "Test is each user's last event. Rows of a basket share their time and are sorted by item code in the file: "
-        f"{_tied(split):.0%} of the test events are just the largest code of a basket, which some contestants use."
+        f"{_tied(split):.0%} of the test events are only the largest code of a basket, and some contestants learn that."
     )
     return Data(
         "Online Retail, as the file is", split.train, split.test, titles, protocols.last_of_file, how, left_out=SLOW
@@ -163,7 +165,7 @@ def _retail() -> tuple[Interactions, list[str]]:
 
 
 def retail_with_random_ties() -> Data:
-    """UCI Online Retail with one of the rows of each user's last basket as test."""
+    """Return UCI Online Retail with a random row of each user's last basket as test."""
     events, titles = _retail()
     split = split_leave_one_out(events, seed=protocols.SEED)
     how = "Test is each user's last event; a seeded hash orders the rows of a basket, which share their time."
@@ -171,22 +173,22 @@ def retail_with_random_ties() -> Data:
 
 
 def retail_in_time() -> Data:
-    """UCI Online Retail, split at one point in time."""
-    return _in_time("Online Retail, time split", *_retail(), OF_TIME)
+    """Return UCI Online Retail, split at one point in time."""
+    return _in_time("Online Retail, time split", *_retail(), HOW_TIME)
 
 
 def retail_basket() -> Data:
-    """UCI Online Retail with each user's last session as test."""
+    """Return UCI Online Retail with each user's last session as test."""
     return replace(_basket("Online Retail, next basket", *_retail()), left_out=SLOW)
 
 
 def retail_cold() -> Data:
-    """UCI Online Retail with cold items."""
+    """Return UCI Online Retail with cold items as test."""
     return _cold("Online Retail, cold items", *_retail())
 
 
 def first_purchases(events: pd.DataFrame) -> pd.DataFrame:
-    """Return each user's first purchase of each item, of users with at least `LEAST_ITEMS` items.
+    """Return the first purchase of each pair of user and item, for users with at least `LEAST_ITEMS` items.
 
     Args:
         events: user_id, item_id, timestamp, one row for each line of an invoice.
@@ -197,17 +199,17 @@ def first_purchases(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def beauty() -> Data:
-    """Amazon Beauty 2014 as papers on sequential recommenders use it; the published protocol."""
-    how = f"Test is each user's last event; times are positions in the sequence. {OF_PUBLISHED}"
+    """Return Amazon Beauty 2014 with the protocol of papers on sequential recommenders."""
+    how = f"Test is each user's last event; times are positions in the sequence. {ABOUT_PUBLISHED}"
     events, _ = _beauty()
     return _last("Amazon Beauty 2014", events, [""] * len(events.items), how)
 
 
 def beauty_with_titles() -> Data:
-    """The same with the numbers of each item's category and brand as its title."""
+    """Return `beauty` with the numbers of each item's categories and brand as its title."""
     how = (
-        "The same events and test; the title of an item is the numbers of its categories and brand. Contestants that "
-        f"do not use titles have the same rows as above. {OF_PUBLISHED}"
+        "The same events and test. An item's title lists the numbers of its categories and brand. Contestants that do "
+        f"not use titles have the same rows as above. {ABOUT_PUBLISHED}"
     )
     return _last("Amazon Beauty 2014, with categories and brands", *_beauty(), how)
 
@@ -223,7 +225,7 @@ def _beauty() -> tuple[Interactions, list[str]]:
 
 @cache
 def _sample() -> tuple[Interactions, list[str]]:
-    """Return synthetic ratings, cleaned as the paper does, in a fraction of a second."""
+    """Return synthetic ratings, cleaned as in the paper; takes a fraction of a second."""
     made = generate(SAMPLE_USERS, SAMPLE_ITEMS, SAMPLE_RATINGS)
     ratings = pd.DataFrame(
         {
@@ -240,24 +242,24 @@ def _sample() -> tuple[Interactions, list[str]]:
 
 
 def sample() -> Data:
-    """Synthetic ratings, split as the paper does."""
+    """Return synthetic ratings, split as in the paper."""
     data, titles = _sample()
     split = split_leave_one_out(data)
     return Data("synthetic sample", split.train, split.test, titles, how="Test is each user's last rating.")
 
 
 def sample_in_time() -> Data:
-    """Synthetic ratings, split at one point in time."""
-    return replace(_in_time("synthetic sample, time split", *_sample(), OF_TIME), only=CHEAP)
+    """Return synthetic ratings, split at one point in time."""
+    return replace(_in_time("synthetic sample, time split", *_sample(), HOW_TIME), only=CHEAP)
 
 
 def sample_basket() -> Data:
-    """Synthetic ratings with each user's last session as test."""
+    """Return synthetic ratings with each user's last session as test."""
     return replace(_basket("synthetic sample, next basket", *_sample()), only=CHEAP)
 
 
 def sample_cold() -> Data:
-    """Synthetic ratings with cold items."""
+    """Return synthetic ratings with cold items as test."""
     return _cold("synthetic sample, cold items", *_sample())
 
 
@@ -271,12 +273,12 @@ def _in_time(name: str, data: Interactions, titles: list[str], how: str) -> Data
 
 def _basket(name: str, data: Interactions, titles: list[str]) -> Data:
     split = protocols.next_basket(data)
-    return Data(name, split.train, split.test, titles, protocols.next_basket, OF_BASKET)
+    return Data(name, split.train, split.test, titles, protocols.next_basket, HOW_BASKET)
 
 
 def _cold(name: str, data: Interactions, titles: list[str]) -> Data:
     split = protocols.cold_items(data)
-    return Data(name, split.train, split.test, titles, protocols.cold_items_again, OF_COLD, KNOWS_COLD)
+    return Data(name, split.train, split.test, titles, protocols.cold_items_again, HOW_COLD, CAN_FIND_COLD)
 
 
 def _last(name: str, data: Interactions, titles: list[str], how: str) -> Data:
@@ -285,7 +287,7 @@ def _last(name: str, data: Interactions, titles: list[str], how: str) -> Data:
 
 
 def _tied(split: Split) -> float:
-    """Return the share of test events that share their time with a train event of their user."""
+    """Return the share of test events at the same time as a train event of the same user."""
     times = set(zip(split.train.user_num.tolist(), split.train.time.tolist(), strict=True))
     tied = [pair in times for pair in zip(split.test.user_num.tolist(), split.test.time.tolist(), strict=True)]
     return float(np.mean(tied))

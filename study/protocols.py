@@ -1,4 +1,4 @@
-"""Protocols: which events are held out, for test and in the same way inside train to choose by."""
+"""Protocols: which events are held out as test, and in the same way inside train as validation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,14 +18,15 @@ Protocol = Callable[[Interactions], Split]
 
 
 def choice(min_history: int) -> Protocol:
-    """Return the protocol by which the product chooses, too; see `split_for_choice`."""
+    """Return the protocol that training jobs use for validation; see `split_for_choice`."""
     return lambda data: split_for_choice(data, SEED, min_history)
 
 
 def last_of_file(data: Interactions) -> Split:
-    """Hold out each user's last event; of equal times the largest item ID, by which many files are sorted.
+    """Hold out each user's last event; among equal times the one with the largest item ID.
 
-    So the largest code of a basket is the test. It is kept to compare with earlier figures.
+    Many files are sorted by item ID, so test is the largest code of a basket. The study keeps this protocol to compare
+    with earlier results.
     """
     position = np.empty(len(data), np.int64)
     position[np.lexsort((data.item_num, data.time))] = np.arange(len(data))
@@ -33,9 +34,9 @@ def last_of_file(data: Interactions) -> Split:
 
 
 def last_events(data: Interactions) -> Split:
-    """Hold out the last event of each user, also if train does not know its item: the protocol of Amazon Beauty 2014.
+    """Hold out each user's last event, even if train does not know its item: the protocol of Amazon Beauty 2014.
 
-    Times are positions in the user's sequence, so they have no ties.
+    Times are positions in the user's sequence, so no two are equal.
     """
     last = np.full(len(data.users), np.iinfo(np.int64).min)
     np.maximum.at(last, data.user_num, data.time)
@@ -45,8 +46,8 @@ def last_events(data: Interactions) -> Split:
 def newest(data: Interactions) -> Split:
     """Hold out all events from one point in time on; test has each user's first new item from then on.
 
-    The newest `NEWEST` of the events are held out, together with events of the same time as the oldest of them. Test
-    has users and items that train knows, and of each user the first event with an item that is new to the user.
+    A share of `NEWEST` of the events is held out, and all events at the same time as the oldest of these. Test has only
+    users and items that train knows. It keeps each user's first event with an item that is new to the user.
     """
     split = split_at_time(data, time_share(data, NEWEST))
     new = split.test.where(~np.isin(pairs(split.test), pairs(split.train)))
@@ -54,20 +55,20 @@ def newest(data: Interactions) -> Split:
 
 
 def next_basket(data: Interactions) -> Split:
-    """Hold out each user's last session, which ends where nothing follows for `SESSION_HOURS`; see the product's split.
+    """Hold out each user's last session; `SESSION_HOURS` without an event end a session. See `split_next_basket`.
 
     Raises:
-        ValueError: the times are an order without a unit.
+        ValueError: the times are positions without a unit.
     """
     if data.seconds_per_unit is None:
-        raise ValueError("expected times in seconds or a similar unit, got an order without a unit")
+        raise ValueError("the next basket needs times with a unit, such as seconds, but these are positions")
     return split_next_basket(data, SESSION_HOURS * 3600 / data.seconds_per_unit)
 
 
 def cold_items(data: Interactions, seed: int = SEED) -> Split:
-    """Make a share of the items cold: train has none of their events; test has each user's last one.
+    """Make `COLD` of the items cold: train has none of their events, and test has each user's last one.
 
-    Train has nothing later than a user's test event. Users need an event with another item that is not later.
+    Train has no event of a user after the user's test event. A user without any train event is not in test.
     """
     known = np.unique(data.item_num)
     cold = np.random.default_rng(seed).choice(known, int(len(known) * COLD), replace=False)
@@ -81,22 +82,22 @@ def cold_items(data: Interactions, seed: int = SEED) -> Split:
 
 
 def cold_items_again(train: Interactions) -> Split:
-    """Make other items cold, inside the train part of `cold_items`."""
+    """Hold out validation events in the train part of `cold_items`: make other items cold."""
     return cold_items(train, SEED + 1)
 
 
 def parted(data: Interactions, held_out: NDArray[np.bool_]) -> Split:
-    """Return the split with these events as test."""
+    """Return a split with these events as test and the others as train."""
     return Split(data.where(~held_out), _none(data), data.where(held_out))
 
 
 def pairs(data: Interactions) -> NDArray[np.int64]:
-    """Return a number for each pair of user and item, (num_events,)."""
+    """Return the number of each event's pair of user and item, (num_events,)."""
     return data.user_num * len(data.items) + data.item_num
 
 
 def _at_the_end(data: Interactions, time: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark each user's last event by these times; equal times in a random, seeded order of the items."""
+    """Mark each user's last event by these times; a seeded random order of the items breaks ties."""
     tie = np.random.default_rng(SEED).permutation(len(data.items))[data.item_num]
     order = np.lexsort((tie, time, data.user_num))
     user = data.user_num[order]

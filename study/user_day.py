@@ -1,11 +1,11 @@
-"""An experiment: does it help to know that ratings of one user on one day go together?
+"""An experiment: does a bias for all ratings of one user on one day lower the error?
 
-The project's model with one more bias for each day of a user on which there are ratings:
+It adds to the project's model a bias for each pair of a user and a day with ratings:
 
     r_ui = global_mean + user_bias_u + user_day_bias_ut + item_bias_i + user_embedding_u . item_embedding_i
 
-A rating that is predicted gets the bias of its day where the user has rated on that day, else none. Its weight of
-regularization is chosen on validation, among them infinity, which is the model without it.
+A prediction includes the bias of its day if the user has train ratings on that day, and none otherwise. The L2 penalty
+on this bias is chosen on validation. One of the choices is infinity: the model without it.
 """
 
 from dataclasses import dataclass, replace
@@ -27,21 +27,21 @@ from study.data import DATA
 
 DAY = 86_400_000  # milliseconds
 REGULARIZATIONS = (0.3, 1.0, 3.0, 10.0, 30.0, np.inf)
-ROUNDS = 3  # of fitting all else for fixed user-day biases, and these for fixed all else
+ROUNDS = 3  # each fits the model with fixed user-day biases, then these biases with the fixed model
 SEEDS = range(5)
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class UserDays:
-    """Which ratings share a user and a day: numbers from 0, -1 where nobody's train rating does."""
+    """The number of each rating's pair of user and day, from 0; -1 for a pair without train ratings."""
 
     train: NDArray[np.int64]
     pairs: NDArray[np.int64]
 
     @classmethod
     def of(cls, train: Interactions, pairs: Interactions) -> "UserDays":
-        """Number the days of the train ratings, and find those of other pairs."""
+        """Enumerate the user-days of the train ratings, and look up those of other pairs."""
         keys, numbers = np.unique(_keys(train), axis=0, return_inverse=True)
         known = {(int(user), int(day)): number for number, (user, day) in enumerate(keys)}
         found = [known.get((int(user), int(day)), -1) for user, day in _keys(pairs)]
@@ -49,7 +49,7 @@ class UserDays:
 
 
 def predict(train: Interactions, pairs: Interactions, seed: int, regularization: float, sweeps: int) -> Values:
-    """Ratings of the pairs; block coordinate descent on the squared error and its regularization."""
+    """Predict the ratings of the pairs; fits by block coordinate descent on the penalized squared error."""
     config, days = FactorizationOptions(seed=seed), UserDays.of(train, pairs)
     count = np.bincount(days.train)
     bias = np.zeros(len(count))
@@ -61,13 +61,13 @@ def predict(train: Interactions, pairs: Interactions, seed: int, regularization:
 
 
 def run(name: str, folder: Path, command: str) -> None:
-    """Choose on validation, measure on test beside the model without it, write results/user_day.md."""
+    """Choose the penalty on validation, compare on test with the model without the bias, write user_day.md."""
     data = DATA[name]()
     split = split_leave_one_out(data.train)
     sweeps = [choose_iterations(data.train, FactorizationOptions(seed=seed)).num_iterations for seed in SEEDS]
     validation: dict[float, Values] = {}
     test: dict[float, Values] = {}
-    for weight in progress(REGULARIZATIONS, "user-day bias"):
+    for weight in progress(REGULARIZATIONS, "penalties on user-day biases"):
         for errors, train, pairs in ((validation, split.train, split.test), (test, data.train, data.test)):
             predicted = [predict(train, pairs, seed, weight, sweeps[seed]) for seed in SEEDS]
             errors[weight] = np.array(predicted) - pairs.ratings
@@ -84,9 +84,10 @@ def run(name: str, folder: Path, command: str) -> None:
     text = "\n\n".join(
         [
             f"`{command}` on {machine()}",
-            f"{data.name}: {share:.0%} of the {len(data.test):,} test ratings are of a day on which their user has "
-            f"train ratings. Bias MF by least squares at {FactorizationOptions().embedding_dim}, {len(SEEDS)} seeds.",
-            table(["weight", "validation RMSE", "test RMSE", "less that without, paired 95 %"], rows),
+            f"{data.name}: for {share:.0%} of the {len(data.test):,} test ratings, the user has train ratings on the "
+            f"same day. Bias MF by least squares, embedding size {FactorizationOptions().embedding_dim}; "
+            f"{len(SEEDS)} seeds. Penalty none: the model without the bias.",
+            table(["L2 penalty", "validation RMSE", "test RMSE", "minus without the bias (paired, 95 %)"], rows),
         ]
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Hit rates of whole pipelines: contestants -> chosen by validation -> one look at test -> tables and a plot."""
+"""Hit rates of whole pipelines: contestants -> choice on validation -> one measurement on test -> tables and a plot."""

@@ -1,4 +1,4 @@
-"""Contestants that need nothing but the project's own packages: popularity, item bias, titles, EASE."""
+"""Contestants that need only the project's own packages: popularity, item bias, titles, EASE."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,20 +21,20 @@ MODELS = tuple(sorted(Path(models_fit.__file__).parent.glob("*.py")))
 
 
 def item_bias(train: Interactions, _titles: Sequence[str], _params: Params, _seed: int) -> Recommend:
-    """Recommend by the item bias of the product's factorization, the same order for everybody."""
+    """Recommend by the item bias of the project's factorization: the same order for all users."""
     config = FactorizationOptions()
     bias = fit(train, config, choose_iterations(train, config).num_iterations).item_bias
     return by_scores(matrix(train), lambda users: np.tile(bias, (len(users), 1)))
 
 
 def popularity(train: Interactions, _titles: Sequence[str], _params: Params, _seed: int) -> Recommend:
-    """Recommend the items with most events."""
+    """Recommend the items with the most events."""
     count = np.bincount(train.item_num, minlength=len(train.items)).astype(np.float32)
     return by_scores(matrix(train), lambda users: np.tile(count, (len(users), 1)))
 
 
 def titles_alone(train: Interactions, titles: Sequence[str], _params: Params, _seed: int) -> Recommend:
-    """Recommend by the cosine of an item's TF-IDF vector and the mean of the user's, cold items too."""
+    """Recommend by the cosine between an item's TF-IDF vector and the mean of the user's items; includes cold items."""
     terms, seen = normalize(TfidfVectorizer().fit_transform(titles)), matrix(train)
 
     def scores(users: Users) -> NDArray[np.float64]:
@@ -45,7 +45,7 @@ def titles_alone(train: Interactions, titles: Sequence[str], _params: Params, _s
 
 
 def fit_ease(train: Interactions, _titles: Sequence[str], params: Params, _seed: int) -> Recommend:
-    """Recommend by EASE of who has had an item."""
+    """Recommend by EASE on the pairs of user and item, without ratings."""
     seen = matrix(train)
     return by_scores(seen, ease(seen, float(params["lambda"])))
 

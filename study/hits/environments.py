@@ -1,4 +1,4 @@
-"""Where a contestant's packages are installed: here, or in an environment of its own."""
+"""The Python environment with a contestant's packages: the running one or a separate one."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ class Environment:
     """A Python environment.
 
     Attributes:
-        python: its interpreter; None for the running one.
+        python: its interpreter; None for the running environment.
     """
 
     python: Path | None = None
@@ -35,7 +35,7 @@ HERE = Environment()
 
 @cache
 def _versions(python: Path) -> dict[str, str]:
-    """Return the distributions of another environment, by name in lower case; none if there is no interpreter."""
+    """Return the versions of another environment's distributions by lower-case name; empty without an interpreter."""
     if not python.exists():
         return {}
     listed = subprocess.run([python, "-c", LIST], check=True, capture_output=True).stdout  # noqa: S603 - of this project

@@ -1,7 +1,7 @@
-"""Fits of other projects by their own code; study/requirements.txt installs them.
+"""Fits of other projects with their own code; study/requirements.txt installs them.
 
-Only who has had an item counts, except for Surprise, which predicts ratings. The same code orders the items for all of
-them, by their own embeddings or similarities. Fits use one thread if more would give another result each time.
+They get pairs of user and item without ratings, except Surprise, which predicts ratings. The same code ranks the items
+for all of them, by their own embeddings or similarities. A fit uses one thread if its result varies with more.
 """
 
 import os
@@ -21,7 +21,7 @@ THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 
 
 
 def surprise_svd(train: Interactions, _titles: Sequence[str], _params: Params, seed: int) -> Recommend:
-    """Surprise's SVD with its defaults, 100 factors; an item without a rating has bias and vector 0, as it predicts."""
+    """Fit Surprise's SVD with its defaults, 100 factors; items without ratings get bias and vector 0, as there."""
     from surprise import SVD, Dataset, Reader
 
     frame = pd.DataFrame({"user": train.user_num, "item": train.item_num, "rating": train.ratings})
@@ -36,14 +36,14 @@ def surprise_svd(train: Interactions, _titles: Sequence[str], _params: Params, s
 
 
 def implicit_als(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
-    """Least squares of confidences."""
+    """Fit implicit's ALS: least squares on confidences."""
     from implicit.als import AlternatingLeastSquares
 
     return _factors_of(lambda: AlternatingLeastSquares(**params, num_threads=THREADS, random_state=seed), train)
 
 
 def implicit_bpr(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
-    """Bayesian personalized ranking; the item's bias is one of its factors."""
+    """Fit implicit's Bayesian personalized ranking; one of the factors is the item bias."""
     from implicit.bpr import BayesianPersonalizedRanking
 
     return _factors_of(lambda: BayesianPersonalizedRanking(**params, num_threads=1, random_state=seed), train)
@@ -51,21 +51,21 @@ def implicit_bpr(train: Interactions, _titles: Sequence[str], params: Params, se
 
 def _factors_of(make: Callable[[], Any], train: Interactions) -> Recommend:
     seen = matrix(train)
-    with threadpool_limits(1, user_api="blas"):  # its threads are its own
+    with threadpool_limits(1, user_api="blas"):  # implicit starts its own threads
         model = make()
         model.fit(seen, show_progress=False)
     return by_factors(seen, model.user_factors, model.item_factors)
 
 
 def implicit_neighbours(name: str) -> Fit:
-    """A fit of implicit's item-kNN of this class; items that no neighbour leads to are not recommended."""
+    """Return the fit of this class of implicit's item-kNN; it recommends only items with a neighbour in the history."""
 
     def fit(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
         from implicit import nearest_neighbours
 
         seen = matrix(train)
         model = getattr(nearest_neighbours, name)(**params, num_threads=THREADS)
-        with warnings.catch_warnings(action="ignore"):  # that its own weights are not in rows
+        with warnings.catch_warnings(action="ignore"):  # implicit warns that its weights are not in CSR format
             model.fit(seen, show_progress=False)
 
         def scores(users: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ def implicit_neighbours(name: str) -> Fit:
 
 
 def lightfm_warp(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
-    """LightFM with the WARP loss, of ids alone."""
+    """Fit LightFM with the WARP loss on IDs only, without features."""
     from lightfm import LightFM
 
     seen = matrix(train)

@@ -1,4 +1,4 @@
-"""A contestant on a data set -> its row: parameters by validation, a fit for each seed, one look at the test events."""
+"""A contestant and a data set -> a row: choose parameters on validation, fit each seed, measure on test once."""
 
 import time
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ ACCURACY = {
 
 
 def choose(data: Data, contestant: Contestant) -> Row:
-    """Return the parameters with the best NDCG at 100 on events held out inside train, and all that was tried.
+    """Return the parameters with the best NDCG at 100 on validation, and all that were tried.
 
-    `seconds_choose` is the time of it; nothing is tried if there is no choice.
+    `seconds_choose` is the time for the choice. With one entry in the grid, nothing is tried.
     """
     began = time.perf_counter()
     if contestant.choose is not None:
@@ -50,7 +50,7 @@ def _criterion(inner: Data, contestant: Contestant, params: Params) -> float:
 
 
 def recommended_by(data: Data, contestant: Contestant, params: Params, seed: int) -> tuple[Items, Row]:
-    """Fit all of train and recommend to the test users once; return the items and the seconds of both."""
+    """Fit all of train and recommend to the test users once; return the items and the seconds of each step."""
     began = time.perf_counter()
     recommend = contestant.fitted(data, params, seed)
     fitted = time.perf_counter()
@@ -62,9 +62,9 @@ def recommended_by(data: Data, contestant: Contestant, params: Params, seed: int
 
 
 def metrics(data: Data, lists: Sequence[Items]) -> Row:
-    """Return every metric of the recommendations, means over the seeds; those of accuracy with intervals over users.
+    """Return every metric as a mean over the seeds; accuracy metrics have 95 % intervals over users.
 
-    `users_<metric>` are the values of each user at 10 and 100, for comparisons.
+    `users_<metric>` holds the value of each user at 10 and 100, for paired comparisons.
     """
     rankings, relevant = [Rankings.of(items, data.relevant) for items in lists], data.relevant
     of_users = {name: np.mean([values(one, k) for one in rankings], axis=0) for name, (values, k) in ACCURACY.items()}
@@ -85,17 +85,17 @@ def metrics(data: Data, lists: Sequence[Items]) -> Row:
 
 
 def difference(one: Sequence[float], other: Sequence[float]) -> Estimate:
-    """Return the mean of the differences of users, with its interval."""
+    """Return the mean difference over users, with its interval."""
     return mean_estimate(np.array(one) - np.array(other))
 
 
 def flat(name: str, found: Estimate) -> Row:
-    """Return an estimate as three values of a row."""
+    """Return an estimate as three fields of a row."""
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def rounded(values: NDArray[np.float64]) -> list[float]:
-    """Return values for JSON."""
+    """Return the values with 4 decimals, as a list for JSON."""
     return np.round(values, 4).tolist()
 
 

@@ -1,7 +1,7 @@
-"""A contestant on a data set -> its row, from the cache as far as it has been computed before.
+"""A contestant and a data set -> a row; steps that were computed before come from the cache.
 
 The cache holds three kinds of results: a choice of parameters, the recommendations of one fit, and metrics. So a new
-metric needs no fit, and neither does a second data set with the same events.
+metric needs no new fit, and a second data set with the same events needs none either.
 """
 
 import hashlib
@@ -21,14 +21,15 @@ from study.hits.environments import HERE
 from study.hits.measuring import Row, choose, metrics, recommended_by
 
 PACKAGES = ("numpy", "scipy", "scikit-learn")  # of every contestant
-PACKAGES_ELSEWHERE = ("numpy", "torch", "pytorch-lightning")  # of contestants with an environment of their own
-ROOMS = ("models", "components", "candidates", "ranking", "pipeline", "training")  # that make a product's row
+PACKAGES_ELSEWHERE = ("numpy", "torch", "pytorch-lightning")  # of contestants with a separate environment
+# Rooms of the package: a change of their code changes the key of the project's own rows.
+ROOMS = ("models", "components", "candidates", "ranking", "pipeline", "training")
 SHOWN = (10, 100)
 Key = Mapping[str, object]
 
 
 def outcome(data: Data, contestant: Contestant, cache: Cache) -> Row:
-    """Return the row of a contestant with the hits of each user, or the reason why it has none."""
+    """Return the row of a contestant with the hit rates of each user, or with the reason why it did not run."""
     named: Row = {"contestant": contestant.name, "stage": contestant.stage}
     if (reason := contestant.missing(data)) is not None:
         say(f"{data.name}: {contestant.name}: {reason}")
@@ -45,7 +46,7 @@ def outcome(data: Data, contestant: Contestant, cache: Cache) -> Row:
 
 
 def code_of(contestant: Contestant) -> str:
-    """Return a text that changes with the code of a contestant's recommendations; the product is all its rooms."""
+    """Return a digest of the code behind a contestant's recommendations; for the project's own, all of `ROOMS`."""
     here = Path(__file__).parent
     files = [here / "scoring.py", here / "ease.py", *contestant.files]
     files.append(Path(inspect.getfile(inspect.unwrap(contestant.fit))))
@@ -101,7 +102,7 @@ def _metrics(data: Data, fits: list[Row], cache: Cache) -> Row:
 
 
 def _kept(cache: Cache, key: Key, message: str, make: Callable[[], Row]) -> Row:
-    """Return the result under a key, made and kept now if the cache does not have it."""
+    """Return the cached result of a key; compute and store it if the cache has none."""
     found = cache.get(key)
     if found is None:
         if message:

@@ -1,4 +1,4 @@
-"""Contestants of other projects, and what validation chooses from."""
+"""Contestants of other projects, and the grids from which validation chooses."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -9,7 +9,7 @@ from study.hits.libraries import implicit_als, implicit_bpr, implicit_neighbours
 
 
 def grid(**values: Sequence[float]) -> list[Params]:
-    """Every combination, in the order of the names."""
+    """Return every combination of the values; the last name varies fastest."""
     return [dict(zip(values, some, strict=True)) for some in product(*values.values())]
 
 
@@ -18,7 +18,7 @@ ALS_GRID = grid(factors=(32, 64, 128, 256), alpha=(1, 10, 40, 160, 640), regular
 BPR_GRID = grid(learning_rate=(0.01, 0.1), iterations=(50, 200))
 NEIGHBOUR_GRID = grid(K=(20, 100, 500, 2000))
 LIGHTFM_GRID = grid(no_components=(16, 64, 128), epochs=(5, 20, 50))
-SEEDS = 3  # of contestants with chance
+SEEDS = 3  # of random contestants
 NEIGHBOURS = {"cosine": "CosineRecommender", "TF-IDF": "TFIDFRecommender", "BM25": "BM25Recommender"}
 PEERS = (
     Contestant("Surprise SVD", "peer", surprise_svd, package=SURPRISE, seeds=SEEDS, needs_ratings=True),

@@ -1,13 +1,13 @@
-"""Figures that others have published on the same data by the same protocol; the study does not compute them."""
+"""Metrics that others have published for the same data and protocol; the study does not compute them."""
 
 from typing import Any
 
 Row = dict[str, Any]
 PAPER = "the paper's text"
 # "eSASRec: Enhancing Transformer-based Recommendations in a Modular Fashion" (RecSys 2025), the first table in its
-# repository blondered/transformer_benchmark: figures that it takes from the papers of the models ...
+# repository blondered/transformer_benchmark. Metrics that it cites from the papers of the models:
 REPORTED = "its paper, cited by eSASRec (RecSys 2025)"
-# ... and figures that its authors computed.
+# Metrics that its authors computed:
 CALCULATED = "eSASRec (RecSys 2025)"
 BEAUTY = (
     ("SASRec", 0.0605, 0.0318, REPORTED),

@@ -1,4 +1,4 @@
-"""The product's own rows: its pipelines, and each of its candidate sources alone."""
+"""The project's own contestants: its pipelines, and each of its candidate sources alone."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,10 +23,10 @@ from study.hits.scoring import DEPTH, Recommend
 def pipeline(
     train: Interactions, titles: Sequence[str], params: Params, seed: int, times: Times | None = None
 ) -> Recommend:
-    """Return what is served: train.py's model with these hyper-parameters, behind the server's own code.
+    """Return the recommendations of the server: train.py's model with these hyper-parameters, run by the server's code.
 
-    Each user makes a request at the time of the test event, and nothing later counts. Without `times` it is made at
-    the time of the user's newest event in train, and begins a new session.
+    Each user makes a request at the time of the test event, and later events do not count. Without `times`, the request
+    comes at the time of the user's newest train event and begins a new session.
     """
     config = TrainConfig.from_hyperparameters({**params, "seed": seed}, "study")
     recommender = Recommender(fit_model(config, FitContext(train, titles=titles)))
@@ -45,22 +45,22 @@ def pipeline(
 
 
 def unsuited(name: str, data: Data) -> str | None:
-    """Return why a source is left out for a data set."""
+    """Return the reason why a source does not suit a data set; None if it does."""
     source = SOURCES[name]
     return source.unsuited(FitContext(data.train, titles=data.titles), source.Options())
 
 
 def filled(lists: Sequence[NDArray[np.int64]]) -> Items:
-    """(len(lists), DEPTH), -1 behind the end of each."""
+    """Return the lists as one array, (len(lists), DEPTH), filled with -1 after the end of each list."""
     result = np.full((len(lists), DEPTH), NO_ITEM, np.int64)
     for row, items in zip(result, lists, strict=True):
         row[: len(items)] = items
     return result
 
 
-# The rows of the product; the first one is what others are compared with.
+# The project's own rows. The others are compared with the first.
 OURS = Contestant("ours", "ours", pipeline, seeds=SEEDS, uses_titles=True, timed=pipeline)
-PRODUCT = (
+OUR_CONTESTANTS = (
     OURS,
     Contestant(
         "ours: the paper's pipeline", "ours", pipeline, [{"pipeline": "paper"}], uses_titles=True, needs_ratings=True

@@ -25,14 +25,14 @@ METRICS = {
     "MRR@10": "mrr@10",
     "MRR@100": "mrr@100",
 }
-RECALLS = {"recall@10": "recall@10", "recall@100": "recall@100"}  # if users have several relevant items
+RECALLS = {"recall@10": "recall@10", "recall@100": "recall@100"}  # shown if users have several relevant items
 WITH_INTERVAL = {"hit_rate@10", "ndcg@10"}
 REFERENCES = ("popularity", "ours")
 DIFFERENCES = {f"HR@{k} minus {one}": (f"hit_rate@{k}_minus_{one}", one) for one in REFERENCES for k in (10, 100)}
 CHOSEN_HEADER = [
     "contestant",
     "chosen on validation",
-    "of",
+    "tried",
     "seeds",
     "choosing",
     "a fit",
@@ -42,16 +42,16 @@ CHOSEN_HEADER = [
     "novelty@10",
     "popularity@10",
 ]
-READ = (
-    "Items are found in the whole catalogue, without those that the user has had. HR@k: share of the users with a "
-    "relevant item among the first k. Intervals (95 %) are over users. Contestants with chance have several seeds: "
-    "their metrics are means. Differences are paired; noise: the interval holds 0. Published figures are not computed "
-    "here."
+HOW_TO_READ = (
+    "Recommendations come from the whole catalogue without the user's seen items. HR@k is the share of users with a "
+    "relevant item among the first k. Intervals (95 %) are over users. Random contestants have several seeds; their "
+    "metrics are means. Differences are paired; noise: the interval contains 0. Published metrics are copied, not "
+    "measured here."
 )
-CHOSEN = (
-    "Parameters are chosen by NDCG@100 on events held out inside train in the same way, among so many (for SASRec: "
-    "epochs); without a number they are the defaults, or the product chooses by itself. Then all of train is fitted. "
-    "Seconds are those of one run with other programs next to it: no benchmark."
+HOW_CHOSEN = (
+    "Parameters have the best NDCG@100 on events that are held out inside train in the same way. The column `tried` is "
+    "the number of settings (for SASRec: epochs). If it is empty, the parameters are the defaults, or training chooses "
+    "them itself. Then all of train is fitted. Seconds are of one run next to other programs: not a benchmark."
 )
 OURS = "ours"
 OTHERS = "#52606d"  # the colour of peers and baselines, dark enough for small text
@@ -60,19 +60,19 @@ PLOTTED = ("Amazon Fashion", "Online Retail, ties at random", "Amazon Beauty 201
 
 
 def write(found: Mapping[str, Any], results: Path) -> None:
-    """Write hits.md and hits.svg of what hits.json holds."""
+    """Write hits.md and hits.svg from the content of hits.json."""
     text = f"`{found['command']}` on {found['machine']}\n\n{markdown(found['rows'])}\n"
     write_text(results / "hits.md", text)
     write_text(results / "hits.svg", plot(found["rows"]))
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return how to read the tables, and those of every data set."""
-    return "\n\n".join([READ, CHOSEN, *(part for name in names(rows) for part in _parts(of_data(rows, name)))])
+    """Return the tables of every data set, after a text on how to read them."""
+    return "\n\n".join([HOW_TO_READ, HOW_CHOSEN, *(part for one in names(rows) for part in _parts(of_data(rows, one)))])
 
 
 def names(rows: Sequence[Row]) -> list[str]:
-    """Return the data sets, in their order."""
+    """Return the names of the data sets in the order of the rows."""
     return list(dict.fromkeys(row["data"] for row in rows))
 
 
@@ -89,19 +89,19 @@ def _parts(rows: Sequence[Row]) -> list[str]:
     return [
         f"## {rows[0]['data']}",
         f"{_sizes(rows)}. {rows[0]['how']}".strip(),
-        table([*header, *differences], [figures(row, columns, differences) for row in rows]),
-        table(CHOSEN_HEADER, [choice(row) for row in measured]),
+        table([*header, *differences], [metric_cells(row, columns, differences) for row in rows]),
+        table(CHOSEN_HEADER, [choice_cells(row) for row in measured]),
     ]
 
 
 def _sizes(rows: Sequence[Row]) -> str:
     measured = next(row for row in rows if "users" in row)
-    relevant = f", {measured['relevant']:.1f} relevant items a user" if measured["relevant"] > 1 else ""
+    relevant = f", {measured['relevant']:.1f} relevant items per user" if measured["relevant"] > 1 else ""
     return f"{measured['users']:,} users{relevant}, {measured['items']:,} items"
 
 
-def figures(row: Row, columns: Mapping[str, str], differences: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Return the cells of a contestant in the first table."""
+def metric_cells(row: Row, columns: Mapping[str, str], differences: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Return the cells of a contestant in the table of metrics."""
     name = row["contestant"]
     if "missing" in row:
         return [name, row["missing"], *[""] * (len(columns) + len(differences) - 1)]
@@ -111,7 +111,7 @@ def figures(row: Row, columns: Mapping[str, str], differences: Mapping[str, tupl
 
 
 def metric(row: Row, name: str) -> str:
-    """Return a metric, some with their interval; nothing if the row does not have it."""
+    """Return a metric, with its interval if it is in `WITH_INTERVAL`; '' if the row has none."""
     if name not in row:
         return ""
     if name not in WITH_INTERVAL or f"{name}_low" not in row:
@@ -120,15 +120,15 @@ def metric(row: Row, name: str) -> str:
 
 
 def difference(row: Row, name: str) -> str:
-    """Return a difference, its interval and whether it is noise; nothing if the row does not have it."""
+    """Return a difference, its interval and whether it is noise; '' if the row has none."""
     if name not in row:
         return ""
     noise = ", noise" if row[f"{name}_is_noise"] else ""
     return f"{row[name]:+.4f} ({row[f'{name}_low']:+.4f} to {row[f'{name}_high']:+.4f}){noise}"
 
 
-def choice(row: Row) -> list[str]:
-    """Return the cells of a contestant in the second table."""
+def choice_cells(row: Row) -> list[str]:
+    """Return the cells of a contestant in the table of parameters and times."""
     return [
         row["contestant"],
         ", ".join(f"{name} {value:g}" if isinstance(value, int | float) else f"{name} {value}"
@@ -146,7 +146,7 @@ def choice(row: Row) -> list[str]:
 
 
 def plot(rows: Sequence[Row]) -> str:
-    """Draw hit rates with their intervals, a row of panels for each data set; return SVG on white."""
+    """Draw hit rates with their intervals, one row of panels per data set; return SVG on white."""
     chosen = [name for name in PLOTTED if name in names(rows)] or names(rows)[:1]
     shown = {name: _by_hit_rate(of_data(rows, name)) for name in chosen}
     heights = [len(some) + 3 for some in shown.values()]
@@ -162,7 +162,7 @@ def _panels(shown: Mapping[str, Sequence[Row]], heights: Sequence[int], figure: 
 
 
 def panel(axes: Axes, rows: Sequence[Row], k: int, title: str) -> None:
-    """Draw the hit rate at k of contestants, from top to bottom in their order."""
+    """Draw the hit rates at k of contestants from top to bottom, in the order of the rows."""
     axes.set_title(title, pad=10)
     axes.set_xlabel(f"hit rate at {k}, with 95 % interval")
     for place, row in enumerate(rows):
@@ -194,7 +194,7 @@ def _frame(axes: Axes, rows: Sequence[Row], k: int) -> None:
 
 
 def _by_hit_rate(rows: Sequence[Row]) -> list[Row]:
-    """Those that were measured, the best at 10 first."""
+    """Return the measured rows, the best hit rate at 10 first."""
     measured = [row for row in rows if "hit_rate@10_low" in row]
     return sorted(measured, key=lambda row: -row["hit_rate@10"])
 

@@ -1,7 +1,7 @@
 """Hit rates of whole pipelines, compared with peers on the same data and protocols: results/hits.json, .md, .svg.
 
-Recommendations are of the full catalogue without the user's own items. Parameters are chosen on events held out inside
-train, then everything in train is fitted, and the test events are looked at once.
+Recommendations come from the full catalogue without the user's seen items. Parameters are chosen on events that are
+held out inside train. Then all of train is fitted, and the test events are used once.
 """
 
 import datetime
@@ -19,16 +19,16 @@ from study.hits.contestants import Contestant
 from study.hits.measuring import Row, difference, flat
 from study.hits.outcomes import outcome
 from study.hits.peers import PEERS
-from study.hits.recommenders import OURS, PRODUCT
+from study.hits.recommenders import OUR_CONTESTANTS, OURS
 
-COMPARED = (10, 100)  # where the differences of hit rates are taken
+COMPARED = (10, 100)  # k of the differences of hit rates
 REFERENCES = (POPULARITY.name, OURS.name)
 
 
 def run(datasets: Iterable[Data], cache: Cache, results: Path, command: str) -> None:
     """Measure every contestant on each data set and write hits.json, hits.md and hits.svg to `results`.
 
-    What `cache` has is not computed again: a run that was stopped goes on at the fit where it stopped.
+    Results in `cache` are not computed again: a stopped run resumes after its last finished fit.
     """
     found = {
         "command": command,
@@ -42,26 +42,26 @@ def run(datasets: Iterable[Data], cache: Cache, results: Path, command: str) -> 
 
 
 def peers_of(data: Data, cache: Cache) -> str:
-    """Fit and measure what is not the product's, and return the tables."""
-    return report.markdown(rows_of(data, cache, [one for one in contestants_of(data) if one not in PRODUCT]))
+    """Fit and measure the baselines and peers, and return the tables."""
+    return report.markdown(rows_of(data, cache, [one for one in contestants_of(data) if one not in OUR_CONTESTANTS]))
 
 
 def rows_of(data: Data, cache: Cache, contestants: Sequence[Contestant]) -> list[Row]:
-    """Return one row for each contestant, those that can't run among them, after the published figures."""
+    """Return the published rows, then one row per contestant, also for those that can't run."""
     outcomes = {one.name: outcome(data, one, cache) for one in contestants}
     rows = [*published.rows_of(data.name), *(compared(row, outcomes) for row in outcomes.values())]
     return [{"data": data.name, "how": data.how, **row} for row in rows]
 
 
 def contestants_of(data: Data) -> list[Contestant]:
-    """Return all contestants that the data is for; titles alone only if most items have a title."""
+    """Return the contestants of a data set; `titles alone` only if most items have a title."""
     titled = sum(map(bool, data.titles)) > len(data.titles) / 2
     others = [one for one in (*BASELINES, *PEERS) if titled or one is not TITLES]
-    return [*PRODUCT, *(one for one in others if not data.only or one.name in data.only)]
+    return [*OUR_CONTESTANTS, *(one for one in others if not data.only or one.name in data.only)]
 
 
 def compared(row: Row, outcomes: Mapping[str, Row]) -> Row:
-    """Return the row without the values of users, with the paired differences of its hit rates to the references'."""
+    """Return the row without the values of each user, and with paired differences from the references' hit rates."""
     found = {name: value for name, value in row.items() if not name.startswith("users_")}
     for reference in REFERENCES:
         for k in COMPARED:

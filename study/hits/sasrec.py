@@ -1,4 +1,4 @@
-"""RecTools' SASRec, fitted by `study/sasrec/worker.py` in an environment of its own (`make study` builds it)."""
+"""RecTools' SASRec, fitted by `study/sasrec/worker.py` in a separate environment, which `make study` builds."""
 
 import json
 import math
@@ -22,27 +22,27 @@ WORKER = ROOT / "study" / "sasrec" / "worker.py"
 PYTHON = Path(os.environ.get("SASREC_PYTHON", ROOT / ".venv-sasrec" / "bin" / "python"))
 ENVIRONMENT = Environment(PYTHON)
 MOST_EPOCHS = 200
-PATIENCE = 1_000  # steps of the optimizer without a better result before the end, at least 3 epochs
+PATIENCE = 1_000  # optimizer steps without a better result that end the choice, at least 3 epochs
 BATCH = 128
 Arrays = Mapping[str, NDArray[np.generic]]
 
 
 def choose(inner: Data) -> list[dict[str, Value]]:
-    """Return the NDCG of the held-out events after each epoch, until `PATIENCE` steps bring no better one."""
+    """Return the NDCG on the held-out events after each epoch; stop after `PATIENCE` steps without a better one."""
     patience = max(3, math.ceil(PATIENCE * BATCH / len(np.unique(inner.train.user_num))))
     found = run(inputs(inner.train, inner.test, {"epochs": MOST_EPOCHS, "patience": patience}))
     return [{"epochs": number, CRITERION: float(value)} for number, value in enumerate(found["validation"], 1)]
 
 
 def fit(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
-    """RecTools' SASRec with sampled softmax, for the chosen number of epochs."""
+    """Fit RecTools' SASRec with sampled softmax for the chosen number of epochs."""
     found = run(inputs(train, None, {**params, "seed": seed}))
     user, item = found["user"], found["item"]
     return by_scores(matrix(train), lambda users: np.nan_to_num(user[users] @ item.T, nan=-np.inf))
 
 
 def inputs(train: Interactions, held_out: Interactions | None, settings: Params) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays that the worker reads: the events by time, equal times in the order of the input."""
+    """Return the input arrays of the worker: events sorted by time, equal times in input order."""
     order = np.argsort(train.time, kind="stable")
     nothing = np.zeros(0, np.int64)
     return {
@@ -57,7 +57,7 @@ def inputs(train: Interactions, held_out: Interactions | None, settings: Params)
 
 
 def run(arrays: Arrays) -> dict[str, NDArray[np.float32]]:
-    """Return the arrays that the worker writes; it uses one thread.
+    """Run the worker on one thread; return the arrays that it writes.
 
     Raises:
         subprocess.CalledProcessError: the worker failed.

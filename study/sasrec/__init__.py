@@ -1,1 +1,1 @@
-"""RecTools' SASRec, a transformer; its environment has an older numpy and pandas than the project's."""
+"""RecTools' SASRec, a transformer, in an environment with older numpy and pandas than the project's."""

@@ -2,13 +2,21 @@
 
     python worker.py INPUT.npz OUTPUT.npz
 
-INPUT has `user_num` and `item_num`, the events in the order of time; `num_users`, `num_items`; `settings`, JSON of
-`Settings`; and for a choice of epochs `held_out_user` and `held_out_item`. OUTPUT has `user` and `item`, embeddings
-with the score as their inner product (NaN for unknown ones), and `validation`, the NDCG at 100 after each epoch.
+INPUT has
 
-The model, its negatives, its loss and its optimizer are RecTools' own. `OnlyEvents` leaves out arithmetic without an
-effect: most of a batch is padding, and the loss ignores its logits. On a CPU one product with the whole catalogue costs
-less than to collect the embeddings of each position's 257 candidates.
+- `user_num` and `item_num`: the events, sorted by time,
+- `num_users` and `num_items`,
+- `settings`: JSON of `Settings`,
+- `held_out_user` and `held_out_item`: the events to choose the epochs on; empty for none.
+
+OUTPUT has
+
+- `user` and `item`: embeddings (NaN for unknown users and items); the score is their inner product,
+- `validation`: the NDCG at 100 after each epoch.
+
+The model, its negatives, its loss and its optimizer are RecTools' own. `OnlyEvents` skips arithmetic without effect:
+most of a batch is padding, and the loss ignores its logits. On a CPU, one product with the whole catalogue is faster
+than collecting the embeddings of each position's 257 candidates.
 """
 
 import json
@@ -31,17 +39,17 @@ from rectools.models.nn.transformers.lightning import TransformerLightningModule
 from scipy import sparse
 
 DEPTH = 100
-BLOCK = 512  # users whose scores are in memory at once
+BLOCK = 512  # users scored at once
 Values = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of a fit; the values for Amazon Beauty published with eSASRec (RecSys 2025) are the defaults.
+    """The options of a fit; the defaults are those for Amazon Beauty published with eSASRec (RecSys 2025).
 
     Attributes:
-        epochs: the number of epochs; with held-out events the largest number.
-        patience: epochs without a better NDCG on held-out events before the end.
+        epochs: the number of epochs; with held-out events, the largest number.
+        patience: the number of epochs without a better NDCG on held-out events that ends the fit.
         seed: of initial values, negatives and the order of batches.
     """
 
@@ -60,10 +68,10 @@ class Settings:
 
 
 class OnlyEvents(TransformerLightningModule):  # type: ignore[misc]
-    """RecTools' training step without the logits of padding."""
+    """RecTools' module with a training step that skips the logits of padding."""
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        """Return the loss of a batch, equal to that of RecTools' own step."""
+        """Return the loss of a batch; it equals the loss of RecTools' own step."""
         event = batch["y"] != 0
         target, weight = batch["y"][event], batch["yw"][event]
         items = self.torch_model.item_model.get_all_embeddings()
@@ -82,9 +90,9 @@ class Events:
     """The events of a fit.
 
     Attributes:
-        frame: user_id, item_id, datetime and weight as RecTools expects them.
-        num_users, num_items: users and items in all, unknown ones included.
-        held_out: user_num and item_num of the events to choose the epochs by; empty for none.
+        frame: user_id, item_id, datetime and weight, as RecTools expects them.
+        num_users, num_items: numbers of users and items, including unknown ones.
+        held_out: user and item numbers of the events to choose the epochs on; empty for none.
     """
 
     frame: pd.DataFrame
@@ -100,7 +108,7 @@ class Events:
             {
                 Columns.User: arrays["user_num"],
                 Columns.Item: arrays["item_num"],
-                Columns.Datetime: pd.to_datetime(np.arange(count), unit="s"),  # the order is all that counts
+                Columns.Datetime: pd.to_datetime(np.arange(count), unit="s"),  # only the order counts
                 Columns.Weight: 1.0,
             }
         )
@@ -109,14 +117,14 @@ class Events:
 
 
 class Validation(Callback):  # type: ignore[misc]
-    """Measure the NDCG at 100 after each epoch; stop after `patience` epochs without a better one."""
+    """A callback that measures the NDCG at 100 after each epoch, and ends the training when `patience` ends."""
 
     def __init__(self, events: Events, patience: int) -> None:
         self.events, self.patience = events, patience
         self.found: list[float] = []
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure, and decide whether training ends."""
+        """Measure the NDCG at 100; stop the training if patience ends."""
         user, item = embeddings(pl_module, self.events)
         pl_module.train()
         self.found.append(ndcg(user, item, self.events))
@@ -126,11 +134,11 @@ class Validation(Callback):  # type: ignore[misc]
 
 
 def embeddings(module: LightningModule, events: Events) -> tuple[Values, Values]:
-    """Return the embeddings of users and items by number; NaN for those that the model does not know."""
+    """Return the embeddings of users and items by number; NaN for users and items that the model does not know."""
     preparator = module.data_preparator
     dataset = Dataset.construct(events.frame)
     users = np.unique(events.frame[Columns.User])
-    with warnings.catch_warnings(action="ignore"):  # that items of too short histories are unknown
+    with warnings.catch_warnings(action="ignore"):  # RecTools warns that items of too short histories are unknown
         known = preparator.transform_dataset_u2i(dataset, users)
     loader = preparator.get_dataloader_recommend(known, BLOCK)
     user_embs, item_embs = module._get_user_item_embeddings(loader, "cpu")

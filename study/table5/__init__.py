@@ -1,1 +1,1 @@
-"""The paper's table 5: plan -> contestants -> cells, chosen two ways -> rows and differences -> table and plot."""
+"""The paper's table 5: plan -> contestants -> cells, chosen in two ways -> rows and differences -> table and plot."""

@@ -1,4 +1,4 @@
-"""What needs no embedding: constants and damped means."""
+"""Contestants without embeddings: constants and damped means."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -13,9 +13,10 @@ DAMPINGS = (1, 2, 3, 5, 8, 13, 21)
 
 
 def damped_biases(train: Interactions, pairs: Interactions) -> Iterator[Step]:
-    """Item, then user means of what is left, each as if `damping` more ratings were at the mean (LensKit's Bias).
+    """Yield predictions with damped biases for each pair of dampings (LensKit's Bias).
 
-    The number of a step is its place in the grid of dampings.
+    The item bias is the mean of the ratings minus the global mean; the user bias is the mean of the rest. Each of
+    these means includes `damping` extra zeros. The number of a step is its place in the grid of dampings, from 1.
     """
     mean = train.ratings.mean(dtype=np.float64)
     for number, (user_damping, item_damping) in enumerate(product(DAMPINGS, DAMPINGS), 1):

@@ -1,4 +1,4 @@
-"""Each cell is fitted, chosen two ways, and kept."""
+"""Fit each cell of table 5, choose its number of iterations in two ways, and cache the result."""
 
 import os
 import time
@@ -25,7 +25,7 @@ from study.table5 import contestants
 from study.table5.plan import Cell
 from study.table5.steps import Contestant, Step, Values
 
-VALIDATION, TEST, DEFAULTS = "validation", "test", "defaults"  # what a cell's iterations may be chosen on
+VALIDATION, TEST, DEFAULTS = "validation", "test", "defaults"  # ways to choose the number of iterations
 PACKAGES = ("torch", "numpy", "scikit-surprise")
 
 
@@ -35,9 +35,9 @@ class Chosen:
 
     Attributes:
         iterations: the number.
-        predicted: (n,) the test ratings as it predicts them.
+        predicted: (n,) predictions of the test ratings.
         plain: (n,) the same with embeddings set to zero; see `Step`.
-        seconds: of one core, for choosing and fitting; where every step is a fit of its own, of all up to this one.
+        seconds: processor time for choosing and fitting. If every step is a separate fit, it includes all earlier ones.
     """
 
     iterations: int
@@ -47,11 +47,12 @@ class Chosen:
 
 
 def run_cell(data: Data, cell: Cell) -> dict[str, Chosen]:
-    """Fit a cell; by what its iterations are chosen on.
+    """Fit a cell; return the fit for each way to choose the number of iterations.
 
-    `validation`: each user's last train rating is held out, the iteration with the least error there is the one, then
-    all train ratings are fitted that far. `test`: the paper's way, the iteration with the least error on test itself,
-    which is where its patience ends. `defaults`: what the library takes by itself.
+    - `validation`: hold out each user's last train rating, and take the iteration with the smallest error there. Then
+      fit all train ratings for as many iterations.
+    - `test`: take the iteration with the smallest error on test itself, as the paper does; stop when patience ends.
+    - `defaults`: take the library's own default.
     """
     contestant = contestants.create(cell.model, cell.solver, cell.embedding_dim, cell.seed)
     began = time.process_time()
@@ -74,7 +75,7 @@ def run_cell(data: Data, cell: Cell) -> dict[str, Chosen]:
 
 
 def best_number(contestant: Contestant, data: Data) -> int:
-    """Which step, from 1, predicts the held-out train ratings best."""
+    """Return the step, from 1, with the smallest error on the held-out train ratings."""
     split = split_leave_one_out(data.train)
     least = Patience(contestant.most, contestant.patience)
     for step in contestant.steps(split.train, split.test):
@@ -85,22 +86,22 @@ def best_number(contestant: Contestant, data: Data) -> int:
 
 
 def timed(steps: Iterator[Step]) -> Iterator[tuple[Step, float]]:
-    """Each step and the seconds of processor until it was there: other work on the machine does not count."""
+    """Yield each step with the processor seconds so far; unlike wall time, they exclude other programs."""
     began = time.process_time()
     for step in steps:
         yield step, time.process_time() - began
 
 
 def chosen(step: Step, seconds: float) -> Chosen:
-    """A step as what was chosen."""
+    """Return a step as a chosen fit."""
     return Chosen(step.number, step.predicted, step.plain, seconds)
 
 
 def fit_all(name: str, cells: list[Cell], cache: Cache) -> dict[Cell, dict[str, Chosen]]:
-    """Every cell, from the cache or fitted now by a process a core; what is done is kept at once."""
+    """Return every cell from the cache, or fit it in one process per core; cache each result at once."""
     keys = {cell: key_of(DATA[name]().ratings_digest, cell) for cell in cells}
     missing = [cell for cell in cells if cache.get(keys[cell]) is None]
-    say(f"table 5, {name}: {len(cells) - len(missing)} of {len(cells)} cells are there already")
+    say(f"table 5, {name}: {len(cells) - len(missing)} of {len(cells)} cells are in the cache")
     began = time.perf_counter()
     for done, (cell, result) in enumerate(fitted(name, missing), 1):
         cache.put(keys[cell], {way: _as_json(chosen) for way, chosen in result.items()})
@@ -113,11 +114,11 @@ def fit_all(name: str, cells: list[Cell], cache: Cache) -> dict[Cell, dict[str, 
 
 
 def fitted(name: str, cells: list[Cell]) -> Iterator[tuple[Cell, dict[str, Chosen]]]:
-    """The cells as they become ready, one thread each."""
+    """Fit cells in parallel, each on one thread; yield each result when it is ready."""
     if not cells:
         return
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        running: dict[Future[dict[str, Chosen]], Cell] = {pool.submit(work, name, cell): cell for cell in cells}
+        running: dict[Future[dict[str, Chosen]], Cell] = {pool.submit(fit_alone, name, cell): cell for cell in cells}
         try:
             while running:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -126,8 +127,8 @@ def fitted(name: str, cells: list[Cell]) -> Iterator[tuple[Cell, dict[str, Chose
             pool.shutdown(cancel_futures=True)
 
 
-def work(name: str, cell: Cell) -> dict[str, Chosen]:
-    """What a process does."""
+def fit_alone(name: str, cell: Cell) -> dict[str, Chosen]:
+    """Fit a cell on one thread, in a process of the pool."""
     torch.set_num_threads(1)
     with threadpool_limits(1):
         return run_cell(data_of(name), cell)
@@ -135,12 +136,12 @@ def work(name: str, cell: Cell) -> dict[str, Chosen]:
 
 @cache
 def data_of(name: str) -> Data:
-    """Read once in each process."""
+    """Return a data set, which each process reads once."""
     return DATA[name]()
 
 
 def key_of(digest: str, cell: Cell) -> dict[str, object]:
-    """All that a cell's result depends on."""
+    """Return the cache key of a cell: everything that its result depends on."""
     modules = contestants.code_of(cell.model)
     code = code_digest(Path(str(module.__file__)) for module in modules)
     return {"data": digest, **asdict(cell), "code": code, **{name: version(name) for name in PACKAGES}}

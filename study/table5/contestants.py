@@ -1,4 +1,4 @@
-"""The contestants of table 5 by their names."""
+"""The contestants of table 5, by name."""
 
 from types import ModuleType
 
@@ -10,7 +10,7 @@ from study.table5.steps import Contestant
 
 
 def create(model: str, solver: str, embedding_dim: int, seed: int) -> Contestant:
-    """The contestant of that name."""
+    """Return the contestant with this model and solver."""
     if model == "surprise svd":
         return surprise_svd.surprise_svd(embedding_dim, seed)
     if model in CONSTANTS:
@@ -21,7 +21,7 @@ def create(model: str, solver: str, embedding_dim: int, seed: int) -> Contestant
 
 
 def code_of(model: str) -> list[ModuleType]:
-    """The modules that decide what a contestant predicts."""
+    """Return the modules that affect a contestant's predictions; the cache key includes their code."""
     if model == "surprise svd":
         return [steps, surprise_svd]
     if model in CONSTANTS or model == "damped biases":

@@ -1,4 +1,4 @@
-"""The project's own solvers, and the paper's own loop, step by step."""
+"""The project's solvers and the paper's training loop, as contestants of table 5."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -16,13 +16,13 @@ from recommender.models.networks import BasicMF, SigmoidMF
 from recommender.models.options import FactorizationOptions
 from study.table5.steps import Contestant, Step
 
-PAPER = {"learning_rate": 0.001, "weight_decay": 0.00001}  # the rest of its recipe are FactorizationOptions's defaults
-# The paper's loop -> standard deviation of its initial embeddings: 0.01 in the paper's code, 1 in its text.
+PAPER = {"learning_rate": 0.001, "weight_decay": 0.00001}  # its other values are the defaults of FactorizationOptions
+# Solver with the paper's loop -> standard deviation of the initial embeddings: 0.01 in its code, 1 in its text.
 DENSE = {"dense adam": INITIAL_STD, "dense adam, standard normal": 1.0}
 
 
 def factorization(model: str, solver: str, embedding_dim: int, seed: int) -> Contestant:
-    """A model of the paper by `als`, `adam` (the paper's values), `adam, our values`, or one of `DENSE`."""
+    """Return a model with the solver `als`, `adam` (the paper's values), `adam, our values`, or one of `DENSE`."""
     values = {"model": model, "embedding_dim": embedding_dim, "seed": seed}
     if solver == "als":
         return ours(FactorizationOptions.model_validate(values))
@@ -34,7 +34,7 @@ def factorization(model: str, solver: str, embedding_dim: int, seed: int) -> Con
 
 
 def ours(config: FactorizationOptions) -> Contestant:
-    """The project's own solvers, as a training job runs them."""
+    """Return the project's solver of this configuration, as a training job runs it."""
 
     def steps(train: Interactions, pairs: Interactions) -> Iterator[Step]:
         for iteration in SOLVERS[config.solver](train, config, None, ALONE):
@@ -44,10 +44,10 @@ def ours(config: FactorizationOptions) -> Contestant:
 
 
 def dense_adam(config: FactorizationOptions, initial_std: float) -> Contestant:
-    """The paper's own loop: torch's Adam, which moves every row of every table at every batch.
+    """Return the paper's own loop with torch's Adam, which updates every row of every table in every batch.
 
-    From the paper's code: biases 0, global bias the mean and learned, the learning rate halved every 20 epochs.
-    `fused` is the same arithmetic in one pass over the tables.
+    As in the paper's code, biases begin at 0, and the global bias begins at the mean and is learned. The learning rate
+    is halved every 20 epochs. `fused` does the same arithmetic in one pass over the tables.
     """
 
     def steps(train: Interactions, pairs: Interactions) -> Iterator[Step]:
@@ -76,7 +76,7 @@ def dense_adam(config: FactorizationOptions, initial_std: float) -> Contestant:
 
 @torch.no_grad()
 def step_of(number: int, model: BasicMF, pairs: Interactions) -> Step:
-    """What a model predicts now."""
+    """Return the predictions of a model in its present state as a step."""
     user, item = torch.from_numpy(pairs.user_num), torch.from_numpy(pairs.item_num)
     predicted = model(user, item)
     if isinstance(model, SigmoidMF):

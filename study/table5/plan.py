@@ -1,4 +1,4 @@
-"""Which cells table 5 has: every line of it at every embedding size, several seeds each."""
+"""The cells of table 5: every line at every embedding size, with one or more seeds."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -13,13 +13,13 @@ SAMPLE_SIZES = (10, 50, 150)
 
 @dataclass(frozen=True)
 class Cell:
-    """One fit, and the choice of how long it takes.
+    """One fit and the choice of its number of iterations.
 
     Attributes:
         model: `basic`, `sigmoid`, `bias`, `surprise svd`, `damped biases` or one of the constants.
         solver: see `contestants.create`.
-        embedding_dim: 0 where the model has no embedding.
-        seed: of everything that is drawn.
+        embedding_dim: 0 for a model without embeddings.
+        seed: of everything that is random.
     """
 
     model: str
@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: a model by a solver."""
+    """A line of the table: a model with a solver."""
 
     model: str
     solver: str
@@ -38,7 +38,7 @@ class Line:
     seeds: int
 
     def cells(self) -> list[Cell]:
-        """All of them."""
+        """Return the cells of the line: each size with each seed."""
         return [Cell(self.model, self.solver, size, seed) for seed, size in product(range(self.seeds), self.sizes)]
 
 
@@ -51,7 +51,7 @@ WHOLE = [
     *(Line(model, "dense adam", DENSE_SIZES, 2) for model in ("basic", "sigmoid", "bias")),
     *(Line(model, "dense adam, standard normal", DENSE_SIZES, 1) for model in ("basic", "sigmoid", "bias")),
     Line("bias", "adam", SIZES, 2),
-    # 400 epochs a cell: a second seed where others are compared with, one of the rest.
+    # A cell takes 400 epochs, so only sizes that are compared with others have a second seed.
     *(Line(model, "adam", COMPARED_SIZES, 2) for model in ("sigmoid", "basic")),
     *(Line(model, "adam", OTHER_SIZES, 1) for model in ("sigmoid", "basic")),
 ]
@@ -65,5 +65,5 @@ SAMPLE = [
 
 
 def in_order(lines: list[Line]) -> list[Cell]:
-    """The cells of all lines, those of a first seed before those of a second: a run cut short has the whole table."""
+    """Return the cells of all lines, those of the first seed first: a run that is stopped later has the whole table."""
     return sorted((cell for line in lines for cell in line.cells()), key=lambda cell: cell.seed)

@@ -31,7 +31,7 @@ OTHERS = {
 
 
 def draw(means: Sequence[Row], with_paper: bool, path: Path) -> None:
-    """Write an SVG: left the models with biases, right those without, both with baselines that have no embedding."""
+    """Write an SVG: models with biases left, without biases right, and baselines without embeddings in both."""
     write_text(path, svg(partial(_panels, means, with_paper), size=(11, 5.6), background="white"))
 
 

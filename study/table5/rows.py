@@ -12,14 +12,14 @@ from study.table5.cells import DEFAULTS, VALIDATION, Chosen
 from study.table5.plan import Cell
 from study.table5.steps import Values
 
-# A prediction moves by less than this part of the error that the embeddings are there to correct: collapsed.
+# Embeddings have collapsed if they change predictions by less than this share of the error without them.
 COLLAPSED = 0.1
 Results = Mapping[Cell, Mapping[str, Chosen]]
 
 
 @dataclass(frozen=True)
 class Group:
-    """The fits of a line at one size by all seeds, chosen one way."""
+    """The fits of a line at one size with all seeds, chosen in one way."""
 
     model: str
     solver: str
@@ -27,18 +27,18 @@ class Group:
     chosen_on: str
 
 
-# What the others are compared with: the project's default, the reference of the paper, and no embedding at all.
+# The others are compared with these: the project's default, the paper's reference, and a model without embeddings.
 DEFAULT = Group("bias", "als", 150, VALIDATION)
 SURPRISE = Group("surprise svd", "sgd", 150, DEFAULTS)
 BIASES = Group("damped biases", "means", 0, VALIDATION)
 
 
 def rows_of(results: Results, rating: NDArray[np.float32]) -> list[dict[str, object]]:
-    """One row for each fit that was chosen: its error on test, with an interval, and what embeddings add to it."""
+    """Return one row per chosen fit: its test error with an interval, and whether its embeddings have collapsed."""
     rows: list[dict[str, object]] = []
     for cell, ways in results.items():
         for chosen_on, chosen in ways.items():
-            figure = rmse_estimate((chosen.predicted - rating)[None])
+            estimate = rmse_estimate((chosen.predicted - rating)[None])
             plain = float(np.sqrt(np.mean((chosen.plain - rating) ** 2)))
             moved = float(np.sqrt(np.mean((chosen.predicted - chosen.plain) ** 2)))
             rows.append(
@@ -46,7 +46,7 @@ def rows_of(results: Results, rating: NDArray[np.float32]) -> list[dict[str, obj
                     **asdict(cell),
                     "chosen_on": chosen_on,
                     "iterations": chosen.iterations,
-                    **_rounded("test_rmse", figure),
+                    **_rounded("test_rmse", estimate),
                     "test_rmse_without_embedding": round(plain, 6),
                     "collapsed": bool(cell.embedding_dim and moved < COLLAPSED * plain),
                     "seconds": round(chosen.seconds, 2),
@@ -56,30 +56,30 @@ def rows_of(results: Results, rating: NDArray[np.float32]) -> list[dict[str, obj
 
 
 def means_of(errors: Mapping[Group, Values]) -> list[dict[str, object]]:
-    """One row for each group: the mean over its seeds, with an interval."""
+    """Return one row per group: the mean over its seeds, with an interval."""
     rows: list[dict[str, object]] = []
     for group, own in errors.items():
-        figure = rmse_estimate(own)
-        rows.append({**asdict(group), "seeds": len(own), **_rounded("test_rmse", figure)})
+        estimate = rmse_estimate(own)
+        rows.append({**asdict(group), "seeds": len(own), **_rounded("test_rmse", estimate)})
     return rows
 
 
 def differences_of(errors: Mapping[Group, Values]) -> list[dict[str, object]]:
-    """Every group less each of `DEFAULT`, `SURPRISE` and `BIASES` on the same test ratings; noise where 0 is inside."""
+    """Return each group's differences from `DEFAULT`, `SURPRISE` and `BIASES`; noise if the interval contains 0."""
     rows: list[dict[str, object]] = []
     for group, own in errors.items():
         for reference in (DEFAULT, SURPRISE, BIASES):
             if group != reference and reference in errors:
-                figure = rmse_difference(own, errors[reference])
-                noise = figure.low <= 0 <= figure.high
+                estimate = rmse_difference(own, errors[reference])
+                noise = estimate.low <= 0 <= estimate.high
                 rows.append(
-                    {**asdict(group), "minus": asdict(reference), **_rounded("difference", figure), "noise": noise}
+                    {**asdict(group), "minus": asdict(reference), **_rounded("difference", estimate), "noise": noise}
                 )
     return rows
 
 
 def errors_of(results: Results, rating: NDArray[np.float32]) -> dict[Group, Values]:
-    """What each group's seeds miss the test ratings by, (seeds, n)."""
+    """Return the errors on the test ratings of each group, (seeds, n)."""
     predicted: dict[Group, list[Values]] = {}
     for cell, ways in results.items():
         for chosen_on, chosen in ways.items():
@@ -88,5 +88,5 @@ def errors_of(results: Results, rating: NDArray[np.float32]) -> dict[Group, Valu
     return {group: np.array(seeds) - rating for group, seeds in predicted.items()}
 
 
-def _rounded(name: str, figure: Estimate) -> dict[str, object]:
-    return {name: round(figure.value, 6), "interval": [round(figure.low, 6), round(figure.high, 6)]}
+def _rounded(name: str, estimate: Estimate) -> dict[str, object]:
+    return {name: round(estimate.value, 6), "interval": [round(estimate.low, 6), round(estimate.high, 6)]}

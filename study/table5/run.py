@@ -17,7 +17,7 @@ from study.table5.plan import SAMPLE, WHOLE, in_order
 
 @dataclass(frozen=True)
 class Table5:
-    """What results/study.json holds."""
+    """The content of results/study.json."""
 
     command: str
     machine: str
@@ -28,7 +28,7 @@ class Table5:
 
 
 def run(name: str, cache: Cache, folder: Path, command: str) -> None:
-    """Fit what is missing, and write the results of all."""
+    """Fit the cells that the cache lacks, and write the results of all."""
     data = DATA[name]()
     results = fit_all(name, in_order(SAMPLE if name == "sample" else WHOLE), cache)
     errors = rows.errors_of(results, data.test.ratings)
@@ -45,7 +45,7 @@ def run(name: str, cache: Cache, folder: Path, command: str) -> None:
 
 
 def write(found: Table5, folder: Path, *, with_paper: bool) -> None:
-    """The three files."""
+    """Write study.json, study.md and study.svg to the folder, and print the tables."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "study.json", as_json(vars(found)))
     write_text(folder / "study.md", as_markdown(found, with_paper))
@@ -54,7 +54,7 @@ def write(found: Table5, folder: Path, *, with_paper: bool) -> None:
 
 
 def as_json(values: dict[str, object]) -> str:
-    """One row a line, so that a change is a line in a diff."""
+    """Return JSON with one row per line, so that a changed row is one line of a diff."""
     parts = []
     for name, value in values.items():
         text = json.dumps(value) if not isinstance(value, list) else _lines(value)
@@ -63,17 +63,17 @@ def as_json(values: dict[str, object]) -> str:
 
 
 def as_markdown(found: Table5, with_paper: bool) -> str:
-    """The tables, and how to read them."""
+    """Return the tables, with a text on how to read them."""
     hours = sum(float(str(row["seconds"])) for row in found.rows) / 3600
     parts = [
         f"`{found.command}` on {found.machine}",
-        f"{found.data}. Means over the seeds; {table.COLLAPSED} the embeddings have collapsed: they move a prediction "
-        f"by less than {rows.COLLAPSED:.0%} of the error that is there without them. All of it took at most "
-        f"{hours:.1f} hours of one core.",
+        f"{found.data}. Values are means over the seeds. {table.COLLAPSED} marks collapsed embeddings: they change "
+        f"predictions by less than {rows.COLLAPSED:.0%} of the error without them. All fits took at most {hours:.1f} "
+        "hours of one core.",
         table.table5(found.means, found.rows, with_paper),
-        "Every difference is of the RMSEs on the same test ratings, resampled together; noise where 0 is inside. "
-        "Ours is bias MF by least squares at 150, chosen on validation.",
-        table.beside_default(found.means, found.differences),
+        "Differences are paired: both RMSEs are of the same resampled test ratings. Noise: the interval contains 0. "
+        "Ours is bias MF by least squares at embedding size 150, chosen on validation.",
+        table.compared_with_default(found.means, found.differences),
     ]
     return "\n\n".join(parts) + "\n"
 

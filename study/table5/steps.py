@@ -1,7 +1,7 @@
-"""What a contestant of table 5 is: it fits ratings and predicts pairs, again after every step of its own.
+"""The contestants of table 5: each fits ratings, and predicts pairs after each of its steps.
 
-A step is a sweep, an epoch, or one of several settings; which one counts is chosen outside, on validation or the
-paper's way on test. All of them predict plain ratings, not clipped, but for Surprise, which clips them itself.
+A step is a sweep, an epoch, or one of several settings. The study chooses the step that counts on validation, or on
+test as the paper does. Only Surprise clips its predictions to the range of ratings.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,9 +20,9 @@ class Step:
     """Predictions after an iteration.
 
     Attributes:
-        number: the iteration; the number of epochs of a fit that is made anew for each.
-        predicted: (n,) float64, ratings of the pairs.
-        plain: (n,) float64, the same with all embeddings set to zero: what constants and biases say.
+        number: the iteration, or the number of epochs if each step is a separate fit.
+        predicted: (n,) float64, predicted ratings of the pairs.
+        plain: (n,) float64, the same with all embeddings set to zero: the part of constants and biases.
     """
 
     number: int
@@ -32,13 +32,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A model by a solver.
+    """A model with a solver.
 
     Attributes:
-        steps: the ratings to fit and the pairs to predict -> what is predicted, step by step.
-        most: steps at most.
-        patience: steps without a better error before the end.
-        default: the number of the step that the library itself would take; None where it takes no certain one.
+        steps: the ratings to fit and the pairs to predict -> the predictions after each step.
+        most: the largest number of steps.
+        patience: the number of steps without a smaller error that ends the fit.
+        default: the number of the step that is the library's default; None if it has no fixed one.
     """
 
     steps: Callable[[Interactions, Interactions], Iterator[Step]]

@@ -1,4 +1,4 @@
-"""Surprise's SVD, which the paper compares with."""
+"""Surprise's SVD, the paper's reference."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,8 @@ DEFAULT_EPOCHS = 20
 
 
 def surprise_svd(num_factors: int, seed: int) -> Contestant:
-    """Surprise's SVD with its defaults, and with other numbers of epochs, each of them a fit of its own."""
-    from surprise import SVD, Dataset, Reader  # the other contestants need no Surprise
+    """Return Surprise's SVD with its defaults and with other numbers of epochs; each step is a separate fit."""
+    from surprise import SVD, Dataset, Reader  # imported here: only this contestant needs Surprise
 
     def steps(train: Interactions, pairs: Interactions) -> Iterator[Step]:
         data = Dataset(Reader(rating_scale=(1, 5))).construct_trainset([(*row, None) for row in _triples(train)])

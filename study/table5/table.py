@@ -1,4 +1,4 @@
-"""results/study.json -> table 5 in Markdown, and what stands beside the project's default."""
+"""results/study.json -> table 5 in Markdown, and a table that compares models with the project's default."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -22,17 +22,17 @@ SOLVERS = {
     "adam": "Adam, rows of the batch",
     "adam, our values": "Adam, rows of the batch, our defaults",
     "dense adam": "Adam, dense: the paper's loop",
-    "dense adam, standard normal": "the same from standard normal embeddings",
-    "sgd": "its own",
+    "dense adam, standard normal": "the same, standard normal initial embeddings",
+    "sgd": "its own SGD",
     "means": "",
     "": "",
 }
-WAYS = {TEST: "test, as the paper", VALIDATION: "validation", DEFAULTS: "its defaults"}
+WAYS = {TEST: "test, as in the paper", VALIDATION: "validation", DEFAULTS: "its defaults"}
 COLLAPSED = "†"
 
 
 def table5(means: Sequence[Row], fits: Sequence[Row], with_paper: bool) -> str:
-    """A line for each model, solver and way of choosing: means over the seeds by size, collapsed ones marked."""
+    """Return a line per model, solver and way of choosing: means over the seeds by size, collapsed ones marked."""
     sizes = sorted({_int(row["embedding_dim"]) for row in means} - {0})
     collapsed = {_group(row) for row in fits} - {_group(row) for row in fits if not row["collapsed"]}
     lines: list[list[object]] = []
@@ -40,15 +40,15 @@ def table5(means: Sequence[Row], fits: Sequence[Row], with_paper: bool) -> str:
         own = [row for row in means if row["model"] == model]
         if with_paper:
             reported = dict(zip(PAPER_SIZES, PAPER[model], strict=True))
-            lines.append([NAMES[model], "the paper's figures", "", *(f"{reported[size]:.4f}" for size in sizes)])
+            lines.append([NAMES[model], "as published", "", *(f"{reported[size]:.4f}" for size in sizes)])
         for (solver, way), some in _lines(own):
-            figures = {_int(row["embedding_dim"]): _shown(row, collapsed) for row in some}
-            lines.append([NAMES[model], SOLVERS[solver], WAYS[way], *(figures.get(size, "") for size in sizes)])
+            values = {_int(row["embedding_dim"]): _shown(row, collapsed) for row in some}
+            lines.append([NAMES[model], SOLVERS[solver], WAYS[way], *(values.get(size, "") for size in sizes)])
     return table(["model", "solver", "chosen on", *map(str, sizes)], lines)
 
 
-def beside_default(means: Sequence[Row], differences: Sequence[Row]) -> str:
-    """The models at the default's size and those without an embedding, each beside the default and damped biases."""
+def compared_with_default(means: Sequence[Row], differences: Sequence[Row]) -> str:
+    """Return a table of the models of the default's size or without embeddings, compared with both references."""
     lines: list[list[object]] = []
     for row in means:
         group = _group(row)
@@ -56,9 +56,9 @@ def beside_default(means: Sequence[Row], differences: Sequence[Row]) -> str:
             low, high = _pair(row["interval"])
             name = NAMES.get(group.model, group.model)
             how = ", ".join(part for part in (SOLVERS[group.solver], _way(group)) if part)
-            figures = [f"{row['test_rmse']:.4f}", row["seeds"], f"{low:.3f} to {high:.3f}"]
+            values = [f"{row['test_rmse']:.4f}", row["seeds"], f"{low:.3f} to {high:.3f}"]
             against = [_difference(group, reference, differences) for reference in (DEFAULT, BIASES)]
-            lines.append([f"{name} ({how})" if how else name, *figures, *against])
+            lines.append([f"{name} ({how})" if how else name, *values, *against])
     header = ["", "test RMSE", "seeds", "95 % interval", "RMSE minus ours, paired", "minus damped biases, paired"]
     return table(header, lines)
 

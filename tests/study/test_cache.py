@@ -1,4 +1,4 @@
-"""What was put is found again by its key, and by no other."""
+"""The cache finds a result by its key and by no other; digests ignore comments."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from study.cache import Cache, digest_of_sources, packed, unpacked
 
 
-def test_a_value_is_found_by_its_key_in_any_order_and_by_no_other(tmp_path: Path) -> None:
+def test_a_result_is_found_by_its_key_in_any_order_and_by_no_other(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     assert cache.get({"data": "a", "seed": 0}) is None
     cache.put({"data": "a", "seed": 0}, {"hit_rate": 0.25})
@@ -18,20 +18,20 @@ def test_a_value_is_found_by_its_key_in_any_order_and_by_no_other(tmp_path: Path
     assert cache.get({"data": "a", "seed": 1}) is None
 
 
-def test_nothing_unfinished_is_left_behind(tmp_path: Path) -> None:
+def test_storing_a_result_leaves_no_temporary_file(tmp_path: Path) -> None:
     Cache(tmp_path).put({"a": 1}, {})
     assert [file.suffix for file in tmp_path.iterdir()] == [".json"]
 
 
 @given(arrays(np.int64, array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(-1, 2**31 - 1)))
-def test_recommendations_come_back_as_they_were(items: np.ndarray) -> None:
+def test_unpacking_returns_the_packed_recommendations(items: np.ndarray) -> None:
     assert np.array_equal(unpacked(packed(items)), items)
 
 
-def test_a_digest_of_code_changes_with_what_it_does_alone() -> None:
+def test_a_code_digest_ignores_comments_and_docstrings_only() -> None:
     plain = "def f(x):\n    return x + 1\n"
-    told = '"""A module."""\n# why\ndef f(x):\n    """Add."""\n    return x + 1\n'
+    full = '"""A module."""\n# why\ndef f(x):\n    """Add."""\n    return x + 1\n'
     assert digest_of_sources([plain]) != digest_of_sources(["def f(x):\n    return x + 2\n"])
     documented = "def f(x):\n    '''Add one.'''\n    return x + 1\n"
     assert digest_of_sources([documented]) == digest_of_sources([documented.replace("one", "1")])
-    assert digest_of_sources([told]) == digest_of_sources([told.replace("Add", "Return").replace("# why", "")])
+    assert digest_of_sources([full]) == digest_of_sources([full.replace("Add", "Return").replace("# why", "")])

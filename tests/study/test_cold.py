@@ -1,4 +1,4 @@
-"""The draws of cold items."""
+"""Draws of cold items."""
 
 import numpy as np
 from support.tastes import TASTES
@@ -7,7 +7,7 @@ from study.cold import cold
 from study.protocols import COLD
 
 
-def test_a_tenth_of_the_items_has_no_event_in_train_and_the_tests_are_of_these() -> None:
+def test_a_tenth_of_the_items_is_cold_and_test_has_only_these() -> None:
     found = cold(TASTES, 0)
     drawn = np.setdiff1d(TASTES.train.item_num, found.train.item_num)
     assert len(drawn) == int(len(TASTES.train.items) * COLD)

@@ -1,4 +1,4 @@
-"""The data sets: what a contestant may see, and the sizes of the real ones."""
+"""The data sets of the study: their events, users and digests, and the sizes of the real ones."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from study import data
 from study.data import DATA, SAMPLES, Data, digest, first_purchases, sample
 
 
-def test_a_user_with_fewer_than_5_items_is_left_out_and_the_first_purchase_of_an_item_counts() -> None:
+def test_users_with_fewer_than_5_items_are_dropped_and_first_purchases_kept() -> None:
     rows = [("ann", f"item{number}", number) for number in range(5)] + [("ann", "item0", 9), ("ann", "item4", 1)]
     few = [("few", f"item{number}", number) for number in range(4)]
     events = first_purchases(pd.DataFrame(rows + few, columns=["user_id", "item_id", "timestamp"]))
@@ -21,7 +21,7 @@ def test_a_user_with_fewer_than_5_items_is_left_out_and_the_first_purchase_of_an
     ]  # fmt: skip
 
 
-def test_the_relevant_items_of_a_user_are_all_their_test_events() -> None:
+def test_all_test_events_of_a_user_are_relevant() -> None:
     made = sample()
     both = made.train.where(np.isin(made.train.user_num, [3, 7]))
     several = replace(made, test=both)
@@ -40,13 +40,13 @@ def test_a_sample_is_the_same_each_time_and_its_test_users_are_known(name: str) 
     assert len(made.inner.train) < len(made.train)
 
 
-def test_other_titles_or_ratings_or_order_are_other_data() -> None:
+def test_a_digest_changes_with_titles_ratings_and_the_order_of_parts() -> None:
     made = sample()
     assert replace(made, titles=made.titles[::-1]).digest != made.digest
     assert replace(made, titles=made.titles[::-1]).ratings_digest == made.ratings_digest
     unrated = replace(made.train, rating=None)
-    backwards = made.train.where(np.arange(len(made.train)) >= 0)
-    assert digest(made.train) == digest(backwards) != digest(unrated)
+    copy = made.train.where(np.arange(len(made.train)) >= 0)
+    assert digest(made.train) == digest(copy) != digest(unrated)
     assert digest(made.train, made.test) != digest(made.test, made.train)
 
 
@@ -64,7 +64,7 @@ SIZES: list[tuple[Callable[[], Data], int, int]] = [
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(("make", "train", "test"), SIZES)
-def test_real_data_has_the_sizes_that_the_tables_are_of(make: Callable[[], Data], train: int, test: int) -> None:
+def test_real_data_has_the_sizes_of_the_published_tables(make: Callable[[], Data], train: int, test: int) -> None:
     made = make()
     assert (len(made.train), len(made.test)) == (train, test)
 
@@ -77,5 +77,5 @@ def test_online_retail_and_beauty_have_a_title_for_every_item_and_no_ratings() -
 
 
 @pytest.mark.real_data
-def test_beauty_with_titles_is_the_same_events() -> None:
+def test_beauty_with_titles_has_the_same_events() -> None:
     assert data.beauty().ratings_digest == data.beauty_with_titles().ratings_digest

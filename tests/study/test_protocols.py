@@ -1,4 +1,4 @@
-"""Each protocol holds out what it says, and nothing of the future is left in train."""
+"""Each protocol holds out the right events, and leaves no later ones in train."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def held_out(rows: Rows, protocol: protocols.Protocol) -> dict[str, str]:
     return {test.users.id(user): test.items.id(item) for user, item in zip(test.user_num, test.item_num, strict=True)}
 
 
-def test_of_equal_times_the_largest_item_id_is_the_last_of_the_file() -> None:
+def test_last_of_file_holds_out_the_largest_item_id_among_equal_times() -> None:
     rows = [(0, 3, 7), (0, 9, 7), (0, 5, 7), (0, 1, 2), (1, 9, 0), (1, 5, 0), (1, 3, 1)]
     assert held_out(rows, last_of_file) == {"u00": "i09", "u01": "i03"}
 
@@ -37,13 +37,13 @@ def test_the_last_event_is_held_out_even_if_train_does_not_know_its_item() -> No
 
 def test_a_time_split_tests_the_first_new_item_of_known_users_and_items() -> None:
     old = [(0, 1, 0), (0, 2, 0), (1, 1, 1), (1, 3, 1), (0, 4, 2), (1, 4, 2), (0, 5, 3), (1, 6, 3)]
-    new = [(0, 1, 8), (0, 3, 9)]  # an item that the user knows is no test
+    new = [(0, 1, 8), (0, 3, 9)]  # an item that the user has seen is not in test
     assert held_out([*old, *new], newest) == {"u00": "i03"}
     assert held_out([*old, (0, 9, 8), (5, 1, 9)], newest) == {}
 
 
 @given(ROWS)
-def test_a_time_split_leaves_nothing_in_train_that_is_as_late_as_a_held_out_event(rows: Rows) -> None:
+def test_all_train_events_of_a_time_split_are_older_than_held_out_ones(rows: Rows) -> None:
     data = events(rows)
     split = newest(data)
     assert len(data) - len(split.train) >= round(0.2 * len(data))
@@ -54,23 +54,23 @@ def test_a_time_split_leaves_nothing_in_train_that_is_as_late_as_a_held_out_even
     assert np.isin(split.test.user_num, split.train.user_num).all()
 
 
-def test_the_next_basket_is_all_of_the_last_half_day() -> None:
+def test_the_next_basket_has_all_events_of_the_last_session() -> None:
     day = 1_600_000_000
     first = [(user, item, day) for user in (0, 1) for item in range(5)]
     second = [(0, 5, day + 90_000), (0, 6, day + 90_000), (0, 7, day + 95_000), (1, 5, day + 10), (1, 6, day + 10)]
     last = [(1, 7, day + 200_000)]
     test = next_basket(events([*first, *second, *last])).test
     found = {(test.users.id(u), test.items.id(i)) for u, i in zip(test.user_num, test.item_num, strict=True)}
-    assert found == {("u00", "i05"), ("u00", "i06")}  # nobody else has item 7 any more
+    assert found == {("u00", "i05"), ("u00", "i06")}  # train does not know item 7
 
 
-def test_positions_have_no_next_basket() -> None:
-    with pytest.raises(ValueError, match="an order without a unit"):
+def test_the_next_basket_needs_times_with_a_unit() -> None:
+    with pytest.raises(ValueError, match="but these are positions"):
         next_basket(events([(0, 1, 1), (0, 2, 2)]))
 
 
 @given(ROWS)
-def test_train_has_no_event_of_a_cold_item_and_nothing_later_of_a_test_user(rows: Rows) -> None:
+def test_train_has_no_cold_item_and_no_later_event_of_a_test_user(rows: Rows) -> None:
     split = cold_items(events(rows))
     assert not np.isin(split.test.item_num, split.train.item_num).any()
     for user, time in zip(split.test.user_num, split.test.time, strict=True):
@@ -79,7 +79,7 @@ def test_train_has_no_event_of_a_cold_item_and_nothing_later_of_a_test_user(rows
         assert own.max() <= time
 
 
-def test_a_tenth_of_the_items_is_cold_and_other_ones_to_choose_by() -> None:
+def test_a_tenth_of_the_items_is_cold_and_validation_has_other_cold_items() -> None:
     data = events([(user, item, 7) for user in range(6) for item in range(20)])
     outer = cold_items(data)
     inner = cold_items_again(outer.train)

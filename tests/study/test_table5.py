@@ -1,4 +1,4 @@
-"""Table 5's contestants and ways of choosing, on data with a planted answer and beside independent solvers."""
+"""Contestants and choices of table 5 on synthetic data, compared with independent solvers."""
 
 import json
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def last(contestant: Contestant, data: Data, count: int) -> Step:
     return next(step for step in contestant.steps(data.train, data.test) if step.number == count)
 
 
-def test_the_fused_loop_is_torchs_own_adam_on_an_embedding_module(data: Data) -> None:
+def test_the_dense_loop_equals_torchs_adam_on_embedding_tables(data: Data) -> None:
     epochs = 2
     found = last(create("bias", "dense adam", 10, 3), data, epochs)
     train = data.train
@@ -70,7 +70,7 @@ def test_the_learning_rate_of_the_dense_loop_is_halved_after_20_epochs(data: Dat
     assert moves[20] < 0.75 * moves[18]
 
 
-def test_damped_biases_are_means_with_so_many_more_ratings_at_the_mean(data: Data) -> None:
+def test_damped_biases_are_means_with_extra_zeros(data: Data) -> None:
     step = next(iter(create("damped biases", "means", 0, 0).steps(data.train, data.test)))
     train, test = data.train, data.test
     user, item = int(test.user_num[0]), int(test.item_num[0])
@@ -89,7 +89,7 @@ def test_damped_biases_are_means_with_so_many_more_ratings_at_the_mean(data: Dat
 @pytest.mark.parametrize(
     ("model", "solver"), [("basic", "dense adam"), ("sigmoid", "adam"), ("bias", "als"), ("bias", "adam")]
 )
-def test_plain_predictions_are_those_of_embeddings_of_zero(data: Data, model: str, solver: str) -> None:
+def test_plain_predictions_are_those_with_zero_embeddings(data: Data, model: str, solver: str) -> None:
     step = next(iter(create(model, solver, 8, 0).steps(data.train, data.test)))
     if model != "bias":
         assert set(step.plain.tolist()) == {0.0 if model == "basic" else 3.0}
@@ -99,7 +99,7 @@ def test_plain_predictions_are_those_of_embeddings_of_zero(data: Data, model: st
 
 
 @pytest.mark.parametrize(
-    ("errors", "patience", "place", "taken"),
+    ("errors", "patience", "best", "steps"),
     [
         ([3, 2, 1, 4, 5, 0], 2, 3, 5),
         ([3, 2, 1, 4, 0, 9], 3, 5, 6),
@@ -108,18 +108,18 @@ def test_plain_predictions_are_those_of_embeddings_of_zero(data: Data, model: st
         ([float("nan"), 2, 3, 4, 1], 2, 2, 4),
     ],
 )
-def test_the_least_error_before_patience_ends_is_chosen(
-    errors: list[float], patience: int, place: int, taken: int
+def test_the_smallest_error_before_patience_ends_is_chosen(
+    errors: list[float], patience: int, best: int, steps: int
 ) -> None:
     least = Patience(len(errors), patience)
     count = 0
     while not least.ended:
         least.take(errors[count])
         count += 1
-    assert (least.best, count) == (place, taken)
+    assert (least.best, count) == (best, steps)
 
 
-def test_both_ways_are_iterations_of_one_fit(data: Data) -> None:
+def test_validation_and_test_choose_iterations_of_one_fit(data: Data) -> None:
     cell = Cell("bias", "als", 20, 1)
     chosen = run_cell(data, cell)
     steps = {step.number: step for step in take(create(*vars(cell).values()).steps(data.train, data.test), 8)}
@@ -134,14 +134,14 @@ def take(steps: Iterator[Step], count: int) -> list[Step]:
     return [next(steps) for _ in range(count)]
 
 
-def test_nothing_of_test_reaches_what_validation_chooses(data: Data) -> None:
+def test_the_choice_on_validation_does_not_depend_on_test(data: Data) -> None:
     cell = Cell("bias", "als", 20, 0)
     other = Data(data.name, data.train, data.test.where(np.arange(len(data.test)) < 10), data.titles)
     assert run_cell(data, cell)[VALIDATION].iterations == run_cell(other, cell)[VALIDATION].iterations
     assert len(split_leave_one_out(data.train).test) > 100
 
 
-def test_the_whole_plan_is_what_the_table_promises() -> None:
+def test_the_whole_plan_has_every_size_with_its_seeds() -> None:
     cells = in_order(WHOLE)
     assert len(set(cells)) == len(cells)
 
@@ -165,7 +165,7 @@ def results(data: Data) -> dict[Cell, dict[str, Chosen]]:
     return {cell: run_cell(data, cell) for cell in cells}
 
 
-def test_rows_have_the_error_of_what_was_predicted(data: Data, results: dict[Cell, dict[str, Chosen]]) -> None:
+def test_rows_have_the_error_of_the_predictions(data: Data, results: dict[Cell, dict[str, Chosen]]) -> None:
     found = rows_of(results, data.test.ratings)
     assert {(row["model"], row["embedding_dim"], row["seed"]) for row in found} == {
         (cell.model, cell.embedding_dim, cell.seed) for cell in results
@@ -180,17 +180,20 @@ def test_rows_have_the_error_of_what_was_predicted(data: Data, results: dict[Cel
         assert low < cast(float, row["test_rmse"]) < high
 
 
-def test_embeddings_that_do_nothing_are_named_and_others_are_not(data: Data) -> None:
+def test_only_embeddings_with_little_effect_are_marked_as_collapsed(data: Data) -> None:
     rating = data.test.ratings
-    fits = {"asleep": 0.01, "awake": 0.5}
+    fits = {"collapsed": 0.01, "effective": 0.5}
     chosen = {
         Cell(name, "als", 10, 0): {TEST: Chosen(1, np.full(len(rating), 3 + move), np.full(len(rating), 3.0), 0.0)}
         for name, move in fits.items()
     }
-    assert {row["model"]: row["collapsed"] for row in rows_of(chosen, rating)} == {"asleep": True, "awake": False}
+    assert {row["model"]: row["collapsed"] for row in rows_of(chosen, rating)} == {
+        "collapsed": True,
+        "effective": False,
+    }
 
 
-def test_a_difference_is_noise_where_its_interval_holds_zero(
+def test_a_difference_is_noise_if_its_interval_contains_zero(
     data: Data, results: dict[Cell, dict[str, Chosen]]
 ) -> None:
     found = differences_of(errors_of(results, data.test.ratings))
@@ -201,7 +204,7 @@ def test_a_difference_is_noise_where_its_interval_holds_zero(
     assert any(row["model"] == "always 3" and not row["noise"] for row in found)
 
 
-def test_json_and_table_tell_the_same(tmp_path: Path, data: Data, results: dict[Cell, dict[str, Chosen]]) -> None:
+def test_json_and_table_have_equal_values(tmp_path: Path, data: Data, results: dict[Cell, dict[str, Chosen]]) -> None:
     errors = errors_of(results, data.test.ratings)
     found = Table5("make x", "a machine", "data", rows_of(results, data.test.ratings), means_of(errors),
                    differences_of(errors))  # fmt: skip
@@ -216,7 +219,7 @@ def test_json_and_table_tell_the_same(tmp_path: Path, data: Data, results: dict[
     assert BIASES in errors
 
 
-def test_the_cache_keeps_what_was_put_and_nothing_of_a_broken_file(tmp_path: Path) -> None:
+def test_the_cache_returns_stored_results_but_no_broken_file(tmp_path: Path) -> None:
     cache, key = Cache(tmp_path), {"a": 1, "b": ["x"]}
     assert cache.get(key) is None
     cache.put(key, {"value": 1.5})
@@ -227,7 +230,7 @@ def test_the_cache_keeps_what_was_put_and_nothing_of_a_broken_file(tmp_path: Pat
     assert cache.get(key) is None
 
 
-def test_least_squares_of_the_study_is_the_default_of_a_job() -> None:
+def test_the_studys_default_is_the_default_of_a_training_job() -> None:
     assert DEFAULT.embedding_dim == FactorizationOptions().embedding_dim
     assert (DEFAULT.model, DEFAULT.solver) == (FactorizationOptions().model, FactorizationOptions().solver)
     assert rows.COLLAPSED == 0.1

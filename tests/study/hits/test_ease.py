@@ -1,4 +1,4 @@
-"""EASE in either space beside the closed form of its paper, written down as it stands there."""
+"""EASE in both spaces, compared with a literal copy of the closed form in its paper."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def random_matrix(users: int, items: int, share: float, seed: int) -> Matrix:
 
 
 def closed_form(dense: np.ndarray, regularization: float) -> np.ndarray:
-    """Steck's algorithm 1: B = I - P diagMat(1 / diag(P)), scores X B."""
+    """Return the scores X B of Steck's algorithm 1: B = I - P diagMat(1 / diag(P))."""
     P = np.linalg.inv(dense.T @ dense + regularization * np.eye(dense.shape[1]))
     B = np.eye(dense.shape[1]) - P @ np.diag(1 / np.diag(P))
     return dense @ B
@@ -26,13 +26,13 @@ def test_both_spaces_give_every_unseen_item_the_score_of_the_closed_form(
     users: int, items: int, share: float, regularization: float, seed: int
 ) -> None:
     X = random_matrix(users, items, share, seed)
-    expected, everybody = closed_form(X.toarray().astype(float), regularization), np.arange(users)
+    expected, all_users = closed_form(X.toarray().astype(float), regularization), np.arange(users)
     unseen = X.toarray() == 0
     for space in (user_space, item_space):
-        assert space(X, regularization)(everybody)[unseen] == pytest.approx(expected[unseen], abs=1e-9)
+        assert space(X, regularization)(all_users)[unseen] == pytest.approx(expected[unseen], abs=1e-9)
 
 
-def test_the_smaller_space_is_taken_and_some_users_alone_get_what_all_get() -> None:
+def test_the_smaller_space_gives_the_closed_form_for_any_users() -> None:
     for users, items in ((5, 40), (40, 5)):
         X = random_matrix(users, items, 0.3, 0)
         expected = closed_form(X.toarray().astype(float), 10)
@@ -40,13 +40,13 @@ def test_the_smaller_space_is_taken_and_some_users_alone_get_what_all_get() -> N
         assert ease(X, 10)(some)[X[some].toarray() == 0] == pytest.approx(expected[some][X[some].toarray() == 0])
 
 
-def test_items_of_the_same_raters_have_the_same_score_to_the_bit() -> None:
+def test_items_with_the_same_raters_have_bitwise_equal_scores() -> None:
     column = random_matrix(30, 1, 0.3, 0).toarray()
     X = csr_matrix(np.hstack([random_matrix(30, 40, 0.2, 1).toarray(), column, column]))
     score = user_space(X, 100)(np.arange(30))
     assert (score[:, -1] == score[:, -2]).all()
 
 
-def test_what_is_not_positive_definite_is_an_error() -> None:
+def test_a_matrix_that_is_not_positive_definite_is_an_error() -> None:
     with pytest.raises(ValueError, match="regularization: -5 leaves a matrix that is not positive definite"):
         inverse(np.eye(3), -5)

@@ -1,4 +1,4 @@
-"""The run: chosen on validation, measured once, kept, gone on with, told in tables and a plot."""
+"""A run of the hit rates: choose on validation, measure once, cache, resume, write tables and a plot."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ TWO_ITEMS = replace(TASTES, name="two items", test=TASTES.train.where(np.arange(
 
 @pytest.fixture(scope="module")
 def results(shared: Shared) -> Path:
-    """A run of the contestants that every installation has; not to be changed."""
+    """Run the contestants that every installation has; tests must not change the results."""
 
     def make(folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -47,7 +47,7 @@ def rows(results: Path) -> dict[str, Row]:
     return {row["contestant"]: row for row in found if row["data"] == "tastes"}
 
 
-def test_every_metric_is_between_0_and_1_within_its_interval_and_grows_with_the_depth(rows: dict[str, Row]) -> None:
+def test_metrics_are_from_0_to_1_inside_their_intervals_and_grow_with_k(rows: dict[str, Row]) -> None:
     for row in (row for row in rows.values() if "missing" not in row):
         assert 0 <= row["hit_rate@5"] <= row["hit_rate@10"] <= row["hit_rate@100"] <= 1
         for name in ("hit_rate@5", "recall@100", "ndcg@10", "mrr@10"):
@@ -64,7 +64,7 @@ def test_learned_tastes_beat_popularity(rows: dict[str, Row]) -> None:
     assert rows["popularity"]["hit_rate@10_minus_ours"] == pytest.approx(-rows["ours"]["hit_rate@10_minus_popularity"])
 
 
-def test_published_figures_are_rows_of_their_own_data_alone(results: Path) -> None:
+def test_published_metrics_are_rows_of_their_own_data_set_only(results: Path) -> None:
     found = json.loads((results / "hits.json").read_text())["rows"]
     published = {row["contestant"]: row["data"] for row in found if row["stage"] == "published"}
     assert published["the paper's pipeline"] == "Amazon Fashion"
@@ -82,7 +82,7 @@ def test_several_relevant_items_of_a_user_are_measured_together(tmp_path: Path) 
     assert "recall@10" in report.markdown(rows)
 
 
-def test_what_is_chosen_does_not_depend_on_the_test_events() -> None:
+def test_the_choice_of_parameters_does_not_depend_on_the_test_events() -> None:
     shuffled = replace(TASTES.test, item_num=np.random.default_rng(0).permutation(TASTES.test.item_num))
     first, second = choose(TASTES, EASE), choose(replace(TASTES, test=shuffled), EASE)
     assert first["tried"] == second["tried"]
@@ -90,7 +90,7 @@ def test_what_is_chosen_does_not_depend_on_the_test_events() -> None:
 
 
 def fits_of(fitted: list[tuple[Params, int]], scores: Iterable[float], seeds: int = 1) -> Contestant:
-    """Return a contestant that recommends the user's own taste first if the parameter is the right one."""
+    """Return a contestant that recommends the user's own taste first if the parameter minus the seed is positive."""
 
     def fit(train: Interactions, _titles: Sequence[str], params: Params, seed: int) -> Recommend:
         fitted.append((params, seed))
@@ -103,7 +103,7 @@ def own_taste(users: np.ndarray, right: float) -> np.ndarray:
     return float(right) * ((users[:, None] + np.arange(40)) % 2 == 0)
 
 
-def test_the_best_on_validation_is_chosen_and_fitted_again_on_all_of_train(tmp_path: Path) -> None:
+def test_the_best_parameters_on_validation_are_fitted_again_on_all_of_train(tmp_path: Path) -> None:
     fitted: list[tuple[Params, int]] = []
     row = outcome(TASTES, fits_of(fitted, (-1, 1, 0)), Cache(tmp_path))
     assert row["chosen"] == {"right": 1}
@@ -114,7 +114,7 @@ def test_the_best_on_validation_is_chosen_and_fitted_again_on_all_of_train(tmp_p
 
 def test_metrics_are_means_over_the_seeds(tmp_path: Path) -> None:
     fitted: list[tuple[Params, int]] = []
-    contestant = fits_of(fitted, (1,), seeds=3)  # right with seed 0, no opinion with 1, the other taste with 2
+    contestant = fits_of(fitted, (1,), seeds=3)  # seed 0 prefers the own taste, 1 none, 2 the other
     row = outcome(TASTES, contestant, Cache(tmp_path))
     alone = [outcome(TASTES, seeded(contestant, seed), Cache(tmp_path / str(seed))) for seed in range(3)]
     assert [seed for _, seed in fitted[:3]] == [0, 1, 2]
@@ -124,7 +124,7 @@ def test_metrics_are_means_over_the_seeds(tmp_path: Path) -> None:
 
 
 def seeded(contestant: Contestant, seed: int) -> Contestant:
-    """Return the contestant with one seed, this one."""
+    """Return the contestant with this as its only seed."""
 
     def fit(train: Interactions, titles: Sequence[str], params: Params, _seed: int) -> Recommend:
         return contestant.fit(train, titles, params, seed)
@@ -132,7 +132,7 @@ def seeded(contestant: Contestant, seed: int) -> Contestant:
     return replace(contestant, fit=fit, seeds=1)
 
 
-def test_a_second_run_computes_nothing_and_other_events_something(tmp_path: Path) -> None:
+def test_a_second_run_computes_nothing_and_changed_events_are_fitted_again(tmp_path: Path) -> None:
     fitted: list[tuple[Params, int]] = []
     contestant = fits_of(fitted, (1,))
     first = outcome(TASTES, contestant, Cache(tmp_path))
@@ -146,25 +146,25 @@ def test_a_second_run_computes_nothing_and_other_events_something(tmp_path: Path
 
 
 @pytest.mark.parametrize("environment", [Environment(), Environment(Path("/nowhere/bin/python"))])
-def test_a_peer_that_is_not_installed_is_a_row_that_says_so(tmp_path: Path, environment: Environment) -> None:
+def test_a_peer_that_is_not_installed_has_a_row_with_the_reason(tmp_path: Path, environment: Environment) -> None:
     missing = replace(POPULARITY, name="other", package="no-such-distribution", environment=environment)
     row = compared(outcome(TASTES, missing, Cache(tmp_path)), {})
     assert row == {"contestant": "other", "stage": "baseline", "missing": "no-such-distribution is not installed"}
-    assert report.figures(row, report.METRICS, {})[:2] == ["other", "no-such-distribution is not installed"]
+    assert report.metric_cells(row, report.METRICS, {})[:2] == ["other", "no-such-distribution is not installed"]
 
 
-def test_events_without_ratings_are_no_data_for_a_contestant_that_needs_them() -> None:
+def test_a_contestant_that_needs_ratings_does_not_run_without_them() -> None:
     unrated: Data = replace(TASTES, train=replace(TASTES.train, rating=None))
     needs = replace(POPULARITY, needs_ratings=True)
-    assert needs.missing(unrated) == "it needs ratings, which this data has not"
+    assert needs.missing(unrated) == "it needs ratings; this data has none"
     assert needs.missing(TASTES) is POPULARITY.missing(unrated) is None
 
 
-def test_a_contestant_that_is_left_out_of_a_data_set_says_why() -> None:
+def test_a_left_out_contestant_gives_the_reason() -> None:
     assert POPULARITY.missing(replace(TASTES, left_out={"popularity": "too slow"})) == "too slow"
 
 
-def test_the_peers_of_a_data_set_are_fitted_without_the_product(tmp_path: Path) -> None:
+def test_peers_are_fitted_without_the_projects_own_contestants(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hits, "PEERS", ())
         tables = hits.peers_of(TASTES, Cache(tmp_path))
@@ -172,7 +172,7 @@ def test_the_peers_of_a_data_set_are_fitted_without_the_product(tmp_path: Path) 
     assert "| ours" not in tables
 
 
-def test_the_tables_have_a_row_for_every_contestant_and_the_plot_its_name(results: Path) -> None:
+def test_tables_and_plot_name_every_contestant(results: Path) -> None:
     found = json.loads((results / "hits.json").read_text())["rows"]
     tables, plot = (results / "hits.md").read_text(), (results / "hits.svg").read_text()
     ElementTree.fromstring(plot)

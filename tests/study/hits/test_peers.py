@@ -1,4 +1,4 @@
-"""Contestants of other projects on planted tastes; each is skipped where its package is not installed."""
+"""Contestants of other projects on planted tastes; skipped if their package is not installed."""
 
 import os
 
@@ -17,17 +17,18 @@ MUST_FIND = {"implicit kNN, cosine", "implicit kNN, TF-IDF", "implicit kNN, BM25
 
 @pytest.fixture(params=[peer for peer in PEERS if peer.package != RECTOOLS], ids=lambda peer: peer.name)
 def peer(request: pytest.FixtureRequest) -> Contestant:
+    """Return each peer; skip those that are not installed, or fail if REQUIRE_PEERS is set."""
     contestant: Contestant = request.param
     if contestant.missing(TASTES) is not None:
-        if "REQUIRE_PEERS" in os.environ and contestant.package != LIGHTFM:  # which is there where it compiles
-            pytest.fail(f"REQUIRE_PEERS is set and {contestant.package} is not installed")
+        if "REQUIRE_PEERS" in os.environ and contestant.package != LIGHTFM:  # LightFM needs a C compiler
+            pytest.fail(f"REQUIRE_PEERS is set, but {contestant.package} is not installed")
         pytest.skip(f"{contestant.package} is not installed: pip install -r study/requirements.txt")
     return contestant
 
 
-def test_a_peer_recommends_unseen_items_once_each_and_where_it_learns_tastes_those(peer: Contestant) -> None:
+def test_a_peer_recommends_unseen_items_once_each_and_finds_learnable_tastes(peer: Contestant) -> None:
     recommended = peer.fitted(TASTES, peer.grid[-1], 0)(TASTES.users)
-    rankings = Rankings.of(recommended, TASTES.relevant)  # refuses an item twice
+    rankings = Rankings.of(recommended, TASTES.relevant)  # raises if a list has an item twice
     seen = matrix(TASTES.train).toarray() > 0
     for user, row in zip(TASTES.users, recommended, strict=True):
         assert not seen[user, row[row >= 0]].any()
@@ -47,11 +48,11 @@ def test_a_contestant_with_several_seeds_differs_between_them(peer: Contestant) 
     assert np.array_equal(first, second) == (peer.seeds == 1)
 
 
-def test_an_item_without_events_is_recommended_by_none(peer: Contestant) -> None:
+def test_no_peer_recommends_an_item_without_events(peer: Contestant) -> None:
     train = TASTES.train.where(TASTES.train.item_num != 7)
     data = Data("without item 7", train, TASTES.test, TASTES.titles)
     assert (peer.fitted(data, peer.grid[0], 0)(data.users) != 7).all()
 
 
-def test_a_grid_is_every_combination() -> None:
+def test_a_grid_has_every_combination() -> None:
     assert grid(a=(1, 2), b=(3,)) == [{"a": 1, "b": 3}, {"a": 2, "b": 3}]

@@ -1,4 +1,4 @@
-"""RecTools' SASRec in its own environment; skipped where `make study` has not built it."""
+"""RecTools' SASRec in its own environment; skipped if `make study` has not built that."""
 
 import os
 import subprocess
@@ -23,21 +23,22 @@ SETTINGS = {"epochs": 40, "batch_size": 16, "n_negatives": 8}
 
 @pytest.fixture
 def environment() -> None:
+    """Skip the test without the environment of SASRec; fail it if REQUIRE_SASREC is set."""
     if sasrec.ENVIRONMENT.version(RECTOOLS) is None:
         if "REQUIRE_SASREC" in os.environ:
-            pytest.fail(f"REQUIRE_SASREC is set and {sasrec.PYTHON} has no {RECTOOLS}")
-        pytest.skip(f"{sasrec.PYTHON} has no {RECTOOLS}: make .venv-sasrec/installed")
+            pytest.fail(f"REQUIRE_SASREC is set, but {sasrec.PYTHON} has no {RECTOOLS}")
+        pytest.skip(f"{sasrec.PYTHON} has no {RECTOOLS}: run make .venv-sasrec/installed")
 
 
 def circle() -> Data:
-    """Return users who go round a circle of items from different beginnings; the last step is the test."""
+    """Return users that walk round a circle of items from different starts; the last step is the test event."""
     user, step = np.divmod(np.arange(60 * 6), 6)
     data: Interactions = interactions(user, (user + step) % CHAIN, np.full(len(user), 5))
     split: Split = protocols.last_events(replace(data, rating=None))
     return Data("circle", split.train, split.test, [""] * CHAIN, protocols.choice(1))
 
 
-def test_the_worker_reads_events_by_time() -> None:
+def test_the_worker_gets_events_sorted_by_time() -> None:
     data = circle().train
     backwards = replace(data, time=-data.time)
     arrays = sasrec.inputs(backwards, None, {"epochs": 3})
@@ -48,7 +49,7 @@ def test_the_worker_reads_events_by_time() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("environment")
-def test_the_next_step_of_a_circle_is_found_and_a_seed_gives_the_same_embeddings() -> None:
+def test_sasrec_finds_the_next_step_of_a_circle_and_a_seed_repeats_its_embeddings() -> None:
     data = circle()
     recommended = sasrec.fit(data.train, data.titles, SETTINGS, 0)(data.users)
     assert Rankings.of(recommended, data.relevant).hit_rate(5).mean() > 0.9
@@ -61,7 +62,7 @@ def test_the_next_step_of_a_circle_is_found_and_a_seed_gives_the_same_embeddings
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("environment")
-def test_epochs_are_tried_until_none_is_better() -> None:
+def test_epochs_are_tried_until_patience_ends() -> None:
     inner = circle().inner
     found = sasrec.run(sasrec.inputs(inner.train, inner.test, {**SETTINGS, "patience": 2}))["validation"]
     assert len(found) == 40 or len(found) == found.argmax() + 3
@@ -72,7 +73,7 @@ def test_epochs_are_tried_until_none_is_better() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("environment")
-def test_an_item_or_user_without_events_is_unknown() -> None:
+def test_items_and_users_without_events_have_no_embedding() -> None:
     data = circle()
     train = data.train.where((data.train.item_num != 3) & (data.train.user_num != 5))
     found = sasrec.run(sasrec.inputs(train, None, {"epochs": 1}))
@@ -110,6 +111,6 @@ for loss in ("softmax", "sampled_softmax"):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("environment")
-def test_leaving_out_padding_changes_neither_loss_nor_gradients() -> None:
+def test_skipping_padding_changes_neither_loss_nor_gradients() -> None:
     environment = {**os.environ, "PYTHONPATH": str(sasrec.WORKER.parent), "OMP_NUM_THREADS": "1"}
     subprocess.run([sasrec.PYTHON, "-W", "ignore", "-c", LOSSES], check=True, env=environment)

@@ -1,4 +1,4 @@
-"""Recommendations from scores: exact, ties by item number, never what was seen."""
+"""Recommendations from scores: exact, ties by item number, no seen items."""
 
 import numpy as np
 from hypothesis import given
@@ -9,18 +9,18 @@ from study.hits.scoring import BLOCK, DEPTH, best, by_factors, by_scores, matrix
 
 
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 50), st.integers(0, 1000))
-def test_the_best_are_those_of_sorting_everything_with_many_ties(users: int, items: int, count: int, seed: int) -> None:
+def test_the_best_items_are_those_of_a_full_sort_with_many_ties(users: int, items: int, count: int, seed: int) -> None:
     score = np.random.default_rng(seed).choice([-np.inf, -1.0, 0.0, 1.0, 2.0], (users, items))
     for row, found in zip(score, best(score, count), strict=True):
         order = [item for item in np.lexsort((np.arange(items), -row)).tolist() if row[item] > -np.inf]
         assert found.tolist() == (order + [-1] * count)[:count]
 
 
-def test_a_pair_that_was_rated_twice_counts_once() -> None:
+def test_a_pair_with_two_ratings_counts_once() -> None:
     assert matrix(interactions([0, 0, 1], [1, 1, 0], [5, 3, 1])).toarray().tolist() == [[0, 1], [1, 0]]
 
 
-def test_nobody_is_recommended_what_they_have_seen_whatever_block_they_are_in() -> None:
+def test_no_user_of_any_block_gets_seen_items() -> None:
     users = BLOCK + 3
     seen = matrix(interactions(np.arange(users), np.arange(users) % 2, np.full(users, 5)))
     recommended = by_scores(seen, lambda some: np.tile([2.0, 1.0], (len(some), 1)))(np.arange(users))
