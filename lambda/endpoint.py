@@ -21,7 +21,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.session import get_session
-from responses import INTERNAL, RequestFailedError, Response
+from response import INTERNAL, RequestFailedError, Response
 from settings import Settings
 
 MEDIA_TYPE = "application/json"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from responses import RequestFailedError, Response
+from response import RequestFailedError, Response
 
 MAX_BODY_BYTES = 4_000_000  # limit of a serverless endpoint (contract S20), the smallest on the path
 EXPECTED = 'expected a JSON object like {"user_id": "..."}'

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from endpoint import Endpoint
 from events import Caller, gateway_id_of, method_of, request_of, response_to
-from responses import INTERNAL, RequestFailedError, Response
+from response import INTERNAL, RequestFailedError, Response
 from settings import Settings
 from telemetry import Line
 

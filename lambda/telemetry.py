@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from events import Caller
-from responses import Response
+from response import Response
 
 NAMESPACE = "Recommender"
 DIMENSION = "EndpointName"

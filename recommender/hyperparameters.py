@@ -69,7 +69,7 @@ class JobOptions(EventOptions):
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"expected some of {', '.join(SOURCES)}, separated by commas{meant}")
         if len(set(names)) < len(names):
-            raise ValueError("expected each source once, without repeats")
+            raise ValueError(f"expected some of {', '.join(SOURCES)}, separated by commas, without repeats")
         return ",".join(names)
 
     @model_validator(mode="after")

@@ -266,11 +266,16 @@ def test_the_commands_for_your_own_data_train_serve_and_recommend(page: str, rat
     for name in ("train.py", "serve.py", "recommender"):
         (ratings / name).symlink_to(ROOT / name)
     blocks = [line for name, line in lines_of_code() if name == page]
-    train, serve, request = (
-        next(line for line in blocks if part in line) for part in ("train.py --base-dir", "serve.py", "curl")
-    )
+    parts = ("recommender split", "train.py --base-dir", "serve.py", "curl")
+    split, train, serve, request = (next(line for line in blocks if part in line) for part in parts)
     environ = {**os.environ, "PYTHONPATH": str(ratings)}
-    trained = subprocess.run(["bash", "-c", train], cwd=ratings, env=environ, capture_output=True, text=True)
+    trained = subprocess.run(
+        ["bash", "-c", f"{split.partition(' #')[0]} && {train}"],
+        cwd=ratings,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
     assert trained.returncode == 0, trained.stderr
     assert (ratings / "my-job" / "output" / "data" / "report.html").exists()
     port = str(20_000 + os.getpid() % 20_000)

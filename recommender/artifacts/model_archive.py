@@ -121,7 +121,8 @@ def _unpack(packed: Path, folder: Path, name: str) -> None:
                     continue
                 path = folder / member.name
                 if not _is_model_file(member):
-                    raise ArtifactError(f"{name}: {shown(member.name)}: expected only files of a model; {PACK}")
+                    expected = f"expected only the files of a model folder; {PACK}"
+                    raise ArtifactError(f"{name}: {shown(member.name)}: {expected}")
                 if path.exists():
                     raise ArtifactError(f"{name}: {shown(member.name)}: expected each file once")
                 if not 0 <= member.size <= left:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types
 
 from recommender.common.output import say
@@ -15,7 +16,7 @@ from recommender.data.formats.csv_text import read_csv
 from recommender.data.formats.json_lines import read_json_lines
 from recommender.data.formats.lines import check_rows
 from recommender.data.formats.parquet import read_parquet
-from recommender.data.headers import guess_columns, named_columns
+from recommender.data.headers import guess_columns, list_names, named_columns, names_in_file
 from recommender.data.listing import first_names
 from recommender.data.options import EventOptions
 from recommender.data.sources import Format, SourceFile
@@ -161,7 +162,7 @@ def consistent_chunks(chunks: Chunks, columns: Columns) -> Chunks:
             continue
         if first is None:
             first = chunk
-            _say_likely_columns(chunk, columns)
+            _say_columns(chunk, columns)
         _check_same_columns(first, chunk)
         _check_same_times(first, chunk, columns)
         if "timestamp" in chunk.values and chunk.values["timestamp"].type == pa.int64():
@@ -170,7 +171,15 @@ def consistent_chunks(chunks: Chunks, columns: Columns) -> Chunks:
     units.say_units()
 
 
-def _say_likely_columns(chunk: Chunk, columns: Columns) -> None:
+def _say_columns(chunk: Chunk, columns: Columns) -> None:
+    """Print the columns that are not read, those that probably have another name, and IDs that look like numbers."""
+    names = names_in_file(columns)
+    read = [names[name] for name in chunk.values]
+    if ignored := [name for name in chunk.found if name not in read]:
+        say(f"{chunk.rows.file}: reads {list_names(read)}; ignores {list_names(ignored)}")
+    for name in ("user_id", "item_id"):
+        if name in chunk.values and pc.all(pc.ends_with(chunk.values[name].dictionary, ".0")).as_py():
+            say(f"{chunk.rows.file}: every {name} ends with '.0': write whole numbers without it, if they are meant")
     if meant := guess_columns(columns, chunk.found):
         say(f"{chunk.rows.file} has no column {' or '.join(meant)}: if they have other names, set {as_option(meant)}")
 

@@ -62,7 +62,7 @@ def describe_columns(columns: Columns, found: Sequence[str], where: str = FILE) 
     """Describe the columns of a file, and the option that names the missing ones: probable or still to be filled in."""
     if len(found) == 1 and (separator := next((one for one in SEPARATORS if one in found[0]), None)):
         return f"{where} has one column, {shown(found[0])}: write ',' between columns instead of {separator!r}"
-    listed = ", ".join(map(shown, found[:MAX_NAMES])) + (" and others" if len(found) > MAX_NAMES else "")
+    listed = list_names(found)
     given = {
         name: column.name_in_file
         for name, column in columns.items()
@@ -78,6 +78,11 @@ def describe_columns(columns: Columns, found: Sequence[str], where: str = FILE) 
     as_text = as_argument if where == FRAME else as_option
     option = f"; {'name' if unknown else 'perhaps'} {as_text(given | meant | unknown)}" if meant or unknown else ""
     return f"{where} has {listed or 'no columns'}{option}"
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return names for a message, at most `MAX_NAMES`."""
+    return ", ".join(map(shown, names[:MAX_NAMES])) + (" and others" if len(names) > MAX_NAMES else "")
 
 
 def guess_columns(columns: Columns, found: Sequence[str]) -> dict[str, str]:

@@ -220,8 +220,13 @@ def suitable_sources(config: TrainConfig, context: FitContext) -> dict[str, type
         if reason is None:
             found[name] = source
         else:
-            say(f"{name} is left out: {reason}")
+            unused = [one for one, (owner, _) in config.owners.items() if owner == name]
+            given = sorted(config.model_fields_set.intersection(unused))
+            say(f"{name} is left out: {reason}" + (f"; {', '.join(given)} has no effect" if given else ""))
     if not found.keys() & {*config.source_names}:
         names = ", ".join(config.source_names)
-        raise DataError(f"no candidate source suits the data: expected one of {names}; see the log for the reasons")
+        hint = ", or use --pipeline auto" if config.pipeline == "paper" else ""
+        raise DataError(
+            f"no candidate source suits the data: expected one of {names}; see the log for the reasons{hint}"
+        )
     return found

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recommender.artifacts.model_folder import Model
 from recommender.candidates.base import Source
+from recommender.common.messages import shown
 from recommender.common.output import say
 from recommender.components.base import Component
 from recommender.components.fit_context import FitContext
@@ -16,7 +18,7 @@ from recommender.data.vocabulary import StringTable
 from recommender.evaluation.metric_names import NUM_TARGETS, validation_name
 from recommender.hyperparameters import TrainConfig
 from recommender.ranking.learned import LearnedRanking
-from recommender.training.choose import RankingChoice, choose_options, choose_ranking, suitable_sources
+from recommender.training.choose import LEAST_TARGETS, RankingChoice, choose_options, choose_ranking, suitable_sources
 from recommender.training.judge import Judge
 
 
@@ -71,6 +73,11 @@ def choose(config: TrainConfig, context: FitContext, sources: Mapping[str, type[
     """
     judge = Judge.of(context, config.seed)
     say(f"choosing options and ranking on {len(judge.targets):,} held-out events of the training data")
+    if len(judge.targets) < LEAST_TARGETS:
+        say(
+            f"warning: these are too few events to choose anything: expected at least {LEAST_TARGETS} users whose last "
+            "item other users have, too. The recommendations may be no better than popular items"
+        )
     # Sources that several hosts fit together come first. So the other hosts need not wait for the first one's choices.
     fitted: dict[str, Source] = {}
     inner: dict[str, Source] = {}
@@ -128,5 +135,12 @@ def titles_of(data: Interactions, titles: pd.DataFrame | None) -> list[str]:
         named = titles[titles["title"].str.strip() != ""].drop_duplicates("item_id")
         known = dict(zip(named["item_id"], named["title"], strict=True))
     found = [known.get(item_id, "") for item_id in data.items]
+    with_events = np.bincount(data.item_num, minlength=len(data.items)) > 0
+    if known and not any(title for title, has_events in zip(found, with_events.tolist(), strict=True) if has_events):
+        untitled = data.items.id(int(np.argmax(with_events)))
+        say(
+            f"warning: no item of the channel train has a title. Its IDs are such as {shown(untitled)}, those of the "
+            f"channel items such as {shown(next(iter(known)))}"
+        )
     say(f"{sum(map(bool, found)):,} of {len(found):,} items have a title")
     return found

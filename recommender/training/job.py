@@ -1,12 +1,15 @@
 """A training job: channels -> model folder and metrics."""
 
 import json
+from typing import cast
 
 from recommender.artifacts import model_folder
+from recommender.candidates.popularity import Popularity
 from recommender.common.files import write_text
 from recommender.common.output import say
 from recommender.common.stopwatch import Stopwatch
 from recommender.components.fit_context import FitContext, Metrics
+from recommender.evaluation.metric_names import FINAL, NUM_TARGETS, validation_name
 from recommender.hyperparameters import TrainConfig
 from recommender.models.distributed import Hosts
 from recommender.pipeline.recommender import Recommender
@@ -73,6 +76,8 @@ def _train(config: TrainConfig, container: Container) -> TrainingRun | None:
     write_metrics(metrics, container)
     if rows is not None and rows.warning is not None:
         say(rows.warning)
+    if quality := quality_line(metrics):
+        say(quality)
     return TrainingRun(container, fitted, recommender, data, validation, rows, metrics)
 
 
@@ -84,8 +89,32 @@ def write_metrics(metrics: Metrics, container: Container) -> None:
     write_text(container.metrics_file, json.dumps(metrics, indent=2) + "\n")
 
 
+def quality_line(metrics: Metrics) -> str:
+    """Return a line that compares the model with popularity, on the test channel or else on held-out events.
+
+    Returns:
+        An empty text if nothing was measured.
+    """
+    hits, ndcg = f"{FINAL}_hit_rate_at_10", validation_name("final")
+    if hits in metrics:
+        low, high = cast("list[float]", metrics[f"{hits}_interval"])
+        return f"hit rate at 10 on the test channel: {metrics[hits]:.3f} ({low:.3f} to {high:.3f})" + _beside(
+            metrics.get(f"{Popularity.name}_hit_rate_at_10")
+        )
+    if ndcg in metrics:
+        found = f"NDCG at 100 on {metrics[NUM_TARGETS]:,} held-out events: {metrics[ndcg]:.3f}"
+        popular = metrics.get(validation_name(Popularity.name))
+        return f"{found}{_beside(popular)}. For hit rates, make a channel test: recommender split"
+    return ""
+
+
+def _beside(popular: object) -> str:
+    return f"; {Popularity.name}: {popular:.3f}" if isinstance(popular, float) else ""
+
+
 def log_unused(config: TrainConfig, container: Container) -> None:
-    """Log the hyper-parameters and channels of the job that have no effect."""
+    """Log the folder of the job, and its hyper-parameters and channels that have no effect."""
+    say(f"job folder: {container.base_dir}")
     for name in config.without_effect:
         say(f"{name} has no effect with the other hyper-parameters of this job")
     for name in container.unused_channels():

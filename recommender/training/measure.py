@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from recommender.artifacts.model_folder import Model
+from recommender.common.output import say
 from recommender.common.progress import progress
 from recommender.components.fit_context import FitContext
 from recommender.data.interactions import Interactions
@@ -26,7 +28,22 @@ def measure(recommender: Recommender, held_out: pd.DataFrame | None, data: Inter
         return None
     paper = paper_pipeline(recommender.model, data)
     others = {} if paper is None else {PAPER: paper}
-    return evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"), others)
+    rows = evaluate(recommender, held_out, lambda users: progress(users, "evaluating users"), others)
+    if seen := _num_seen(rows, recommender.model):
+        say(
+            f"warning: {seen:,} of {len(rows):,} test events have an item that their user has in train, too. "
+            "Recommendations leave out such items, so these events count as misses"
+        )
+    return rows
+
+
+def _num_seen(rows: Rows, model: Model) -> int:
+    """Return the number of rows with an item in the training history of their user; O(events)."""
+    histories, num_items = model.histories, len(model.items)
+    user_num = np.repeat(np.arange(len(model.users)), np.diff(histories.offsets))
+    is_known = (rows.user_num >= 0) & (rows.item_num >= 0)
+    pairs = rows.user_num[is_known] * num_items + rows.item_num[is_known]
+    return int(np.isin(pairs, user_num * num_items + histories.item_num).sum())
 
 
 def paper_pipeline(model: Model, data: Interactions) -> Recommender | None:

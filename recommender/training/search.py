@@ -98,6 +98,8 @@ def search(
     best = study.best_trial
     found = f"{chosen.metric}={best.value:.6g}; {_shown(best.params)}"
     say(f"best: trial {best.number + 1} of {len(study.trials)}: {found}")
+    if study.trials[0].value is not None:
+        say(f"with the defaults (trial 1): {chosen.metric}={study.trials[0].value:.6g}; measure both on a test channel")
     return dict(best.params)
 
 

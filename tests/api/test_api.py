@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012, Draft202012Validator, Registry
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
-from responses import Response
+from response import Response
 from schemathesis import GenerationMode
 from support import examples, templates
 from support.examples import HttpRequest, http_requests, names_of, renamed

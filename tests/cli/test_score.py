@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -41,6 +42,16 @@ def test_the_file_has_the_servers_recommendations_for_every_user(
         np.testing.assert_allclose([row[column] for row in rows], [row[column] for row in expected], rtol=1e-12)
     assert len(rows) == 5 * len(recommender.model.users)
     assert sorted(path.name for path in output.parent.iterdir()) == ["scores.parquet"]
+
+
+def test_a_csv_file_has_the_same_rows(trained: Job, tmp_path: Path) -> None:
+    for name in ("scores.parquet", "scores.csv"):
+        assert score.main(["--base-dir", str(trained.base_dir), "--output", str(tmp_path / name)]) == 0
+    parquet, csv = (
+        pd.read_parquet(tmp_path / "scores.parquet"),
+        pd.read_csv(tmp_path / "scores.csv", dtype={0: str, 2: str}),
+    )
+    pd.testing.assert_frame_equal(parquet, csv, check_dtype=False)
 
 
 @settings(max_examples=20)
@@ -87,8 +98,8 @@ def test_a_damaged_or_missing_model_is_an_error_of_one_line_and_no_file(
         assert line.startswith(f"error: {place}")
     assert score.main(["--output", str(output), "--top_k", "0"]) == 1
     assert "--top_k" in capsys.readouterr().err
-    for wrong in ("s3://bucket/x.parquet", "x.csv"):
+    for wrong in ("s3://bucket/x.parquet", "x.xlsx"):
         assert score.main(["--output", wrong]) == 1
-        assert "--output: expected a local file name that ends in .parquet" in capsys.readouterr().err
+        assert "--output: expected a local file name that ends in .parquet or .csv" in capsys.readouterr().err
     assert not output.exists()
     shutil.rmtree(folder)

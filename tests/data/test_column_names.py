@@ -107,14 +107,17 @@ def test_the_error_keeps_given_names_and_suggests_none_for_unknown_ones(job: Job
     assert job.problem("a.csv", "who,sku\nu,i\n", columns="user_id=who") == (
         "column 'item_id' is missing; the file has 'who', 'sku'; perhaps --columns user_id=who,item_id=sku"
     )
-    assert job.problem("a.csv", "who,what\nu,i\n") == "column 'user_id' is missing; the file has 'who', 'what'"
+    assert job.problem("a.csv", "who,what\nu,i\n") == (
+        "column 'user_id' is missing; the file has 'who', 'what'; name --columns user_id=...,item_id=..."
+    )
 
 
 def test_a_message_suggests_an_optional_column_with_another_name(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
         job.write(f"train/{name}.csv", "user_id,item_id,stars,date\nu,i,4,2018-09-20\n")
     assert job.events({}).columns.tolist() == ["user_id", "item_id"]
-    (line,) = capsys.readouterr().out.splitlines()
+    ignored, line = capsys.readouterr().out.splitlines()
+    assert ignored.endswith("a.csv: reads 'user_id', 'item_id'; ignores 'stars', 'date'")
     assert line.endswith(
         "a.csv has no column rating or timestamp: if they have other names, set --columns rating=stars,timestamp=date"
     )
@@ -125,7 +128,9 @@ def test_a_message_suggests_an_optional_column_with_another_name(job: Job, capsy
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("user_id", "expected pairs such as user_id=visitorid,item_id=itemid; the names are user_id, item_id, "),
+        ("user_id", "'user_id' is no such pair: the names before '=' are user_id, item_id, rating, "),
+        ("time=x", "write timestamp=x"),
+        ("Kunde=user_id", "write user_id=Kunde"),
         ("user=visitor", "expected pairs"),
         ("user_id=", "expected pairs"),
         ("=visitor", "expected pairs"),

@@ -8,7 +8,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from endpoint import ERRORS, Endpoint
 from flask import Response
-from responses import RequestFailedError
+from response import RequestFailedError
 from settings import Settings
 from support.faults import FaultyEndpoint, answer, closing_connections, faulty_endpoint, model_error
 

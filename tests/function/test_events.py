@@ -7,7 +7,7 @@ import pytest
 from events import MAX_BODY_BYTES, Caller, method_of, request_of, response_to
 from hypothesis import given
 from hypothesis import strategies as st
-from responses import RequestFailedError, Response
+from response import RequestFailedError, Response
 from support.invocations import http, rest
 
 JSON = st.recursive(

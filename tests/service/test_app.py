@@ -153,6 +153,8 @@ EVENT = {"item_id": "a", "rating": 5}
         ({"user_id": "u", "num_candidates": 3}, "num_candidates", "at least top_k, which is 5, got 3"),
         ({"user_id": "u", "exclude_seen": "no"}, "exclude_seen", "valid boolean, got 'no'"),
         ({"user_id": "u", "colour": "red"}, "colour", "unknown name; known here are user_id"),
+        ({"userId": "u"}, "user_id", "is missing; it is required; found 'userId', which is unknown"),
+        ([{"user_id": "u"}], "", "got a list of 1: send several records as"),
         ({"user_id": "u", "history": {}}, "history", "valid list"),
         ({"user_id": "u", "history": [EVENT, 5]}, "history[1]", "expected an object, got 5"),
         ({"user_id": "u", "history": [EVENT, {"rating": 5}]}, "history[1].item_id", "required"),
@@ -176,7 +178,7 @@ EVENT = {"item_id": "a", "rating": 5}
                 (-1.5, "got -1.5"),
             )
         ),
-        ({"user_id": "u", "history": [EVENT | {"when": 1}]}, "history[0].when", "unknown name"),
+        ({"user_id": "u", "history": [EVENT | {"when": 1}]}, "history[0].when", "unknown name; known here are item_id"),
         ({"user_id": "u", "history": [EVENT] * (LIMITS.max_history + 1)}, "history", "at most 1000 entries, got 1001"),
         ([], "", "JSON object"),
         ("u", "", "JSON object"),
@@ -299,6 +301,12 @@ def test_an_unknown_content_type_is_a_415(client: FlaskClient, media_type: str) 
     status, answer = post_bytes(client, b'{"user_id": "u"}', **{"Content-Type": media_type})
     assert status == 415
     assert "application/json" in answer["error"]
+
+
+def test_the_415_for_curls_default_content_type_says_which_option_to_add(client: FlaskClient) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, answer = post_bytes(client, b'{"user_id": "u"}', **form)
+    assert (status, answer["error"].endswith("add -H 'Content-Type: application/json'")) == (415, True)
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON"])

@@ -132,7 +132,7 @@ def test_an_invalid_line_gets_an_error_in_its_place(client: FlaskClient, user_id
     assert all("error" in answer for answer in answers[1:-1])
 
 
-@pytest.mark.parametrize("line", ["", "a,b", '"open', '1"', 'a"b', "\xff".encode("latin-1")])
+@pytest.mark.parametrize("line", ["", "user_id", "a,b", '"open', '1"', 'a"b', "\xff".encode("latin-1")])
 def test_the_error_for_an_invalid_csv_line_says_what_was_expected(client: FlaskClient, line: str | bytes) -> None:
     line = line.encode() if isinstance(line, str) else line
     (row,) = csv.reader(lines_of(ask(client, line + b"\n", CSV)))

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 from support.batches import batch_under_way, pings_during_batches
@@ -17,7 +18,7 @@ from support.job import ROOT, Job
 from recommender.common.processes import free_port
 from recommender.sagemaker.environment import BASE_DIR
 from recommender.sagemaker.server_environment import BIND_TO_PORT, MODEL_SERVER_WORKERS
-from recommender.service.process import Server, running_server
+from recommender.service.process import SERVE, Server, running_server
 
 
 def start(job: Job, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -140,6 +141,23 @@ def test_a_chunked_body_has_the_same_limit_and_a_broken_one_is_a_400(one_worker:
         with socket.create_connection(("127.0.0.1", one_worker.port), timeout=60) as connection:
             connection.sendall(request)
             assert connection.recv(10_000).startswith(b"HTTP/1.1 " + expected)
+
+
+def test_the_options_base_dir_and_port_name_the_model_and_the_port(trained: Job, tmp_path: Path) -> None:
+    command = (*SERVE, "--base-dir", str(trained.base_dir))
+    with running_server(tmp_path, command=command) as server:
+        assert server.invoke({"user_id": "u"})[0] == 200
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        options = [*command, "--port", str(port)]
+        result = subprocess.run(options, env=dict(os.environ), capture_output=True, text=True)
+    assert (result.returncode, f"port {port} of 127.0.0.1: the server can't listen on it" in result.stderr) == (1, True)
+
+
+def test_a_model_of_a_job_folder_is_an_error_that_names_the_model_folder(trained: Job) -> None:
+    command = [*SERVE, "--model", str(trained.base_dir)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert f"did you mean {trained.base_dir / 'model'}?" in result.stderr
 
 
 def test_a_port_in_use_is_an_error_of_one_line(trained: Job) -> None:

@@ -48,6 +48,37 @@ def test_a_saved_recommender_returns_the_same_recommendations(
     assert len(loaded.recommend(user, top_k=3).items) == 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"events": "ratings.csv"}, "events: expected a pandas DataFrame, got 'ratings.csv'"),
+        ({"titles": {"1": "Scarf"}}, "titles: expected a pandas DataFrame, got an object"),
+        ({"events": pd.DataFrame({"user": ["u"], "item_id": ["1"]})}, "perhaps columns='user_id=user'"),
+    ],
+)
+def test_an_error_of_the_python_api_says_what_python_expects(
+    ratings: pd.DataFrame, arguments: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        train(**{"events": ratings, **arguments})
+    assert expected in str(error.value)
+    assert "--" not in str(error.value)
+
+
+def test_columns_may_be_a_dict_and_sources_a_list(ratings: pd.DataFrame) -> None:
+    renamed = ratings.rename(columns={"user_id": "user"})
+    own: dict[str, Any] = {"columns": {"user_id": "user"}, "candidate_sources": ["popularity", "neighbours"]}
+    made = train(renamed, **own)
+    assert made.model.config.source_names == ["popularity", "neighbours"]
+    with pytest.raises(ConfigError, match="did you mean neighbours"):
+        train(renamed, **{**own, "candidate_sources": ["neighbors"]})
+
+
+def test_a_history_of_something_other_than_events_is_an_error(recommender: Recommender) -> None:
+    with pytest.raises(RequestError, match=r"history\[0\]: expected an Event, got 'B07'"):
+        recommender.recommend("u", ["B07"])  # type: ignore[list-item]
+
+
 def test_ids_may_be_numbers_with_a_validation_frame(ratings: pd.DataFrame) -> None:
     random = np.random.default_rng(0)
     columns = {"user_id": random.integers(0, 30, 300), "item_id": random.integers(0, 20, 300), "rating": 4}
