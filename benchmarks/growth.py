@@ -33,7 +33,7 @@ EXTRAPOLATED_RATINGS = 100_000_000
 LENGTHS = [1, 2, 6, 10, 50, 150, 151, 300, 1000]
 RATINGS_OF_LENGTH, OTHERS = 300_000, 50_000  # of the rows of one length; rows of the other side
 RATINGS_PER_USER, RATINGS_PER_ITEM = 6, 3
-LEAST_OF_USER, LEAST_OF_ITEM = 4, 1  # ratings
+MIN_OF_USER, MIN_OF_ITEM = 4, 1  # ratings
 USER_SIGMA, ITEM_SIGMA = 1.2, 2.0  # of the lognormal that distributes the other ratings
 RATINGS_OF_SWEEPS = 12_500_000  # in all sweeps of one size together, which are 3 to 30
 GIGABYTE = 1e9
@@ -189,8 +189,8 @@ def random_ratings(num_ratings: int) -> Interactions:
     """Return ratings in random order; the numbers per user and per item have the same distribution at every size."""
     random = np.random.default_rng(0)
     num_users, num_items = num_ratings // RATINGS_PER_USER, num_ratings // RATINGS_PER_ITEM
-    user_num = long_tailed(num_ratings, num_users, LEAST_OF_USER, USER_SIGMA, random)
-    item_num = long_tailed(num_ratings, num_items, LEAST_OF_ITEM, ITEM_SIGMA, random)
+    user_num = long_tailed(num_ratings, num_users, MIN_OF_USER, USER_SIGMA, random)
+    item_num = long_tailed(num_ratings, num_items, MIN_OF_ITEM, ITEM_SIGMA, random)
     rating = random.integers(1, 6, num_ratings).astype(np.float32)
     return Interactions(unnamed(num_users), unnamed(num_items), user_num, item_num, rating, np.arange(num_ratings))
 

@@ -31,7 +31,7 @@ from recommender.models.options import FactorizationOptions
 
 REPEATS = 3
 ITERATIONS = 5
-MOST_SWEEPS = 5  # largest number of cmfrec's sweeps to try on validation
+MAX_SWEEPS = 5  # largest number of cmfrec's sweeps to try on validation
 Predictions = NDArray[np.floating]
 Contestant = Callable[[int], tuple[float, Predictions]]  # seed -> seconds of the fit, predictions for the test rows
 VARIANTS: dict[str, dict[str, bool]] = {
@@ -143,7 +143,7 @@ def choose_cmfrec(data: Interactions, config: FactorizationOptions) -> int:
     held_out = leave_one_out(data)
     rest, validation = data.where(~held_out), data.where(held_out)
     errors = []
-    for niter in progress(range(1, MOST_SWEEPS + 1), "cmfrec's sweeps"):
+    for niter in progress(range(1, MAX_SWEEPS + 1), "cmfrec's sweeps"):
         _, predicted = cmfrec_of(rest, validation, config, niter, 1, next(iter(VARIANTS.values())))(0)
         errors.append(float(np.mean((predicted - validation.ratings) ** 2)))
     return int(np.argmin(errors)) + 1

@@ -11,7 +11,7 @@ from recommender.config import Config
 from recommender.hyperparameters import TrainConfig
 from recommender.prepare.config import PrepareConfig
 
-SHARED: dict[type[Config], str] = {  # configurations whose fields are options of several commands
+SHARED: dict[type[Config], str] = {  # the fields of these are options of several commands
     TrainConfig: "Each [hyper-parameter](hyper-parameters.md) is an option, too.",
     PrepareConfig: "Each [option of `prepare`](hyper-parameters.md#options-of-prepare) is an option, too.",
 }

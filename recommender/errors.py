@@ -22,7 +22,7 @@ class ArtifactError(RecommenderError):
 
 
 class BusyFolderError(RecommenderError):
-    """Another process is at work on the folder of this command; the folder is that process's own."""
+    """Another process uses the folder of this command."""
 
 
 class RequestError(RecommenderError):

@@ -21,7 +21,7 @@ from study import protocols
 from study.common import PAPER_FILES, real_data
 from study.protocols import Protocol, choice
 
-LEAST_ITEMS = 5  # minimum number of distinct items per user, as in the paper
+MIN_ITEMS = 5  # minimum number of distinct items per user, as in the paper
 SAMPLE_USERS, SAMPLE_ITEMS, SAMPLE_RATINGS = 2_500, 2_000, 16_000
 
 # How test is held out, for the reader of the tables.
@@ -188,13 +188,13 @@ def retail_cold() -> Data:
 
 
 def first_purchases(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the first purchase of each pair of user and item, for users with at least `LEAST_ITEMS` items.
+    """Return the first purchase of each pair of user and item, for users with at least `MIN_ITEMS` items.
 
     Args:
         events: user_id, item_id, timestamp, one row for each line of an invoice.
     """
     unique_items = events.groupby("user_id")["item_id"].transform("nunique")
-    ordered = events[unique_items >= LEAST_ITEMS].sort_values("timestamp", kind="stable")
+    ordered = events[unique_items >= MIN_ITEMS].sort_values("timestamp", kind="stable")
     return ordered.drop_duplicates(["user_id", "item_id"])[["user_id", "item_id", "timestamp"]]
 
 
@@ -236,7 +236,7 @@ def _sample() -> tuple[Interactions, list[str]]:
         }
     )[made.verified]
     unique_items = ratings.groupby("user_id")["item_id"].transform("nunique")
-    data = Interactions.from_frame(ratings[unique_items >= LEAST_ITEMS])
+    data = Interactions.from_frame(ratings[unique_items >= MIN_ITEMS])
     titles = dict(zip(made.parent_asin.tolist(), made.title, strict=True))
     return data, [titles[item_id] or "" for item_id in data.items]
 

@@ -70,7 +70,7 @@ def server(house: House, job: Job) -> Iterator[Server]:
         yield server
 
 
-def test_it_is_trained_and_kept_in_the_model_folder(job: Job) -> None:
+def test_it_is_trained_and_saved_in_the_model_folder(job: Job) -> None:
     config = json.loads((job.container.model_dir / "config.json").read_text())
     assert config["hyperparameters"]["newest_min_events"] == 2
     assert "newest.score.npy" in job.model_files
@@ -110,7 +110,7 @@ def test_its_option_is_chosen_unless_it_is_set(house: House, job: Job) -> None:
     assert "newest: chosen" not in result.stdout
 
 
-def test_it_is_left_out_with_the_reason_if_the_data_does_not_suit_it(house: House, job: Job) -> None:
+def test_it_is_left_out_with_a_reason_if_the_data_is_unsuited(house: House, job: Job) -> None:
     other = Job(job.base_dir / "unsuited")
     other.write("train/a.csv", "user_id,item_id,timestamp\nu,a,2020-01-01\nu,b,2020-01-01\nv,a,2020-01-01\n")
     options = ["--base-dir", str(other.base_dir), "--candidate_sources", "newest,popularity"]
@@ -120,7 +120,7 @@ def test_it_is_left_out_with_the_reason_if_the_data_does_not_suit_it(house: Hous
     assert "newest.score.npy" not in other.model_files
 
 
-def test_its_metrics_are_among_those_that_sagemaker_reads(house: House) -> None:
+def test_sagemaker_reads_its_metrics(house: House) -> None:
     code = (
         "from recommender.training.metrics import metric_definitions as of; from recommender.hyperparameters import "
         "TrainConfig as C; print(of(C.from_hyperparameters({'candidate_sources': 'newest'}, 'x')))"
@@ -129,14 +129,14 @@ def test_its_metrics_are_among_those_that_sagemaker_reads(house: House) -> None:
     assert "'newest_hit_rate_at_100'" in result.stdout
 
 
-def test_a_wrong_value_of_its_option_is_refused_by_name(house: House, job: Job) -> None:
+def test_the_error_names_an_invalid_value_of_its_option(house: House, job: Job) -> None:
     result = house.run("recommender", "train", "--base-dir", str(job.base_dir / "x"), "--newest_min_events", "0")
     assert result.returncode == 1
     assert "hyper-parameter 'newest_min_events': expected" in result.stderr
     assert "--newest_min_events" in house.run("recommender", "train", "--help").stdout
 
 
-def test_a_model_with_it_is_refused_by_name_where_the_source_is_not_there(job: Job) -> None:
+def test_the_error_for_a_model_without_its_source_names_the_source(job: Job) -> None:
     command = [sys.executable, "-m", "recommender", "score", "--model", str(job.container.model_dir)]
     command += ["--output", str(job.base_dir / "scores.parquet")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -158,7 +158,7 @@ def test_it_passes_the_contract_suite_and_the_structure_test(house: House) -> No
     assert "[newest" in result.stdout
 
 
-def test_documents_are_made_anew_with_its_options(house: House) -> None:
+def test_the_documentation_gets_its_options(house: House) -> None:
     shutil.copy(ROOT / "README.md", house.root)
     assert house.run("docs.generate").returncode == 0
     reference = (house.root / "docs/reference/hyper-parameters.md").read_text()
@@ -178,7 +178,7 @@ print(json.dumps([items[0].features, sorted(weights), sorted(parts)]))
 
 
 @pytest.mark.slow
-def test_a_feature_is_added_in_the_same_way_and_older_models_are_served_without_it(house: House, job: Job) -> None:
+def test_a_feature_is_added_alike_and_older_models_are_served_without_it(house: House, job: Job) -> None:
     add(house.root, 1)
     result = contract_suite(house, "well_known")
     assert result.returncode == 0, result.stdout[-3_000:]

@@ -1,5 +1,7 @@
 """README and site: complete, correct, plain, and readable without network."""
 
+import ast
+import io
 import json
 import os
 import re
@@ -8,7 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from html.parser import HTMLParser
 from importlib import import_module
@@ -121,6 +124,30 @@ def test_sentences_are_short(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_has_a_word_that_makes_readers_stumble(name: str) -> None:
     assert HARD_WORDS.findall(re.sub(r"`[^`]*`", "", generate.PART.sub("", PAGES[name]))) == []
+
+
+def texts_of_code(folders: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """Yield the docstrings and comments of Python files."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, documented)]
+        yield from ((path, text) for node in nodes if (text := ast.get_docstring(node)))
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield path, token.string.lstrip("# ")
+
+
+def test_docstrings_and_comments_are_plain() -> None:
+    found = list(texts_of_code(["recommender", "infra", "lambda", "study", "benchmarks", "docs", "tests"]))
+    lengths = sorted(len(words) for _, text in found for words in sentences(text))
+    assert len(lengths) > 3_000
+    assert statistics.median(lengths) <= MEDIAN_WORDS
+    assert lengths[int(0.9 * (len(lengths) - 1))] <= NINTH_DECILE_WORDS
+    hard = [
+        (str(path.relative_to(ROOT)), text) for path, text in found if HARD_WORDS.search(re.sub("`[^`]*`", "", text))
+    ]
+    assert hard == []
 
 
 def test_the_architecture_page_lists_the_rooms_in_their_order() -> None:

@@ -16,7 +16,7 @@ ROOMS = (
     "hyperparameters", "artifacts", "pipeline", "evaluation", "training", "pages", "report", "prepare", "service",
     "cli", "__main__",
 )  # fmt: skip
-MOST_LOOSE_MODULES = 3
+MAX_LOOSE_MODULES = 3
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
@@ -32,7 +32,7 @@ def imported_rooms(module: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("recommender.")}
 
 
-def test_every_room_is_in_the_list_and_the_list_names_no_other() -> None:
+def test_the_list_has_exactly_the_rooms_of_the_package() -> None:
     there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert there - {"__init__"} == set(ROOMS)
 
@@ -43,9 +43,9 @@ def test_a_room_imports_only_rooms_that_come_before_it(module: Path) -> None:
     assert imported_rooms(module) <= set(ROOMS[: ROOMS.index(room) + 1])
 
 
-def test_few_modules_lie_loose_in_the_package() -> None:
+def test_few_modules_are_outside_of_rooms() -> None:
     loose = [path.stem for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "__main__")]
-    assert len(loose) <= MOST_LOOSE_MODULES
+    assert len(loose) <= MAX_LOOSE_MODULES
 
 
 def test_the_study_imports_nothing_of_the_benchmarks() -> None:
@@ -73,7 +73,7 @@ def test_the_server_needs_neither_torch_nor_pandas_nor_scikit_learn(code: str) -
     assert loaded_by(code) & HEAVY == set()
 
 
-def test_every_source_and_feature_is_found_without_what_only_its_fit_needs() -> None:
+def test_components_are_found_without_the_packages_of_their_fits() -> None:
     assert loaded_by("from recommender.hyperparameters import COMPONENTS, TrainConfig; TrainConfig()") & HEAVY == set()
 
 

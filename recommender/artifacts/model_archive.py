@@ -79,7 +79,7 @@ class _Bounded:
         self._allowed = 0
 
     def allow(self, count: int) -> None:
-        """Allow so many bytes from here on."""
+        """Allow `count` more bytes."""
         self._allowed = count
 
     def read(self, count: int) -> bytes:
@@ -150,7 +150,7 @@ def _members(content: _Bounded) -> Iterator[tuple[tarfile.TarFile, tarfile.TarIn
 
 
 def _is_model_file(member: tarfile.TarInfo) -> bool:
-    """Return whether a member is a plain file with a name of a model's file, or of what macOS adds to one (`._`)."""
+    """Return whether a member is a plain file with a name of a model's file, or macOS's companion of one (`._`)."""
     file_name = member.name.removeprefix("./").removeprefix("._")
     is_plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
     return is_plain and (file_name == CONFIG_FILE or PLAIN_NAME.fullmatch(file_name) is not None)

@@ -180,7 +180,7 @@ def load(folder: Path, sha256: str | None = None) -> Model:
 
 
 def _configs(folder: Path) -> list[tuple[int, int] | None]:
-    """Return what identifies the config.json of the folder, and of the model that replaces it."""
+    """Return the identity of the folder's config.json, and of the one that replaces it."""
     paths = (folder / array_folder.CONFIG_FILE, folder / array_folder.NEW / array_folder.CONFIG_FILE)
     found = [path.stat() if path.is_file() else None for path in paths]
     return [None if status is None else (status.st_ino, status.st_mtime_ns) for status in found]
@@ -281,7 +281,7 @@ def _or_empty(column: np.ndarray | None) -> np.ndarray:
 
 
 def _declared(config: TrainConfig, newest: int | None) -> dict[str, Array]:
-    """Return what the arrays that belong to no component must be."""
+    """Return the requirements for the arrays that belong to no component."""
     low, high = (float(np.float32(rating)) for rating in (config.rating_min, config.rating_max))
     times = Array(np.int32, ("events",), below="events") if newest is None else Array(np.int32, ("events",), OLDEST, 0)
     return {

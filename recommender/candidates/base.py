@@ -40,7 +40,7 @@ class Role(StrEnum):
 
     CANDIDATES = "candidates"  # in the pipeline auto, its items are ranked
     PAPER = "paper"  # in the pipeline paper, its items are ranked
-    FALLBACK = "fallback"  # its items are for users that the candidate sources know nothing about
+    FALLBACK = "fallback"  # its items are for users that no candidate source knows
 
 
 class Source(Component):
@@ -71,14 +71,14 @@ class Source(Component):
 
     @classmethod
     def choices(cls, context: FitContext, options: Any) -> Sequence[Axis]:  # noqa: ANN401 - see `fit`
-        """Return what training tries on validation data: one axis after the other, each a list of option values.
+        """Return the option values that training tries on validation data, one axis after the other.
 
         An axis with an option that the user set is skipped.
         """
         return ()
 
     def refit(self, context: FitContext, options: Any) -> Self:  # noqa: ANN401 - see `fit`
-        """Return the source fitted to other data of the same users and items, with what this fit has chosen."""
+        """Return the source fitted to other data of the same users and items, with the choices of this fit."""
         return self.fit(context, options)
 
     @abstractmethod
@@ -90,7 +90,7 @@ class Source(Component):
         """
 
     def top_of_each(self, queries: Sequence[Query], count: int) -> Iterator[Candidates | None]:
-        """Yield what `top` returns for each query; override it if a batch is faster."""
+        """Yield the result of `top` for each query; override it if a batch is faster."""
         for query in queries:
             yield self.top(query, count)
 
@@ -137,7 +137,7 @@ class Source(Component):
         return None
 
     def reasons(self, query: Query, item_num: Sequence[int]) -> list[Reason | None]:
-        """Return for each item what its score is mainly made of; None if unknown."""
+        """Return the main origin of each item's score; None if unknown."""
         return [None] * len(item_num)
 
     @classmethod

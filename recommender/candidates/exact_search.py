@@ -57,7 +57,7 @@ class ExactSearch:
     def top_of_each(
         self, user_embedding: Floats, count: int, seen: Sequence[NDArray[np.integer]]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-        """Yield what `top` returns for each user, with one matrix product for all of them.
+        """Yield the result of `top` for each user, with one matrix product for all of them.
 
         Args:
             user_embedding: (num_users, embedding_dim) float32; memory for num_users x num_directions is taken.

@@ -159,7 +159,7 @@ class Factorization(Source):
         return Candidates(*self._search.top(user.embedding, count, query.exclude), user.origin)
 
     def top_of_each(self, queries: Sequence[Query], count: int) -> Iterator[Candidates | None]:
-        """Yield what `top` returns for each query, with one matrix product for all of them."""
+        """Yield the result of `top` for each query, with one matrix product for all of them."""
         users = [self._user(query) for query in queries]
         found = [(user, query) for user, query in zip(users, queries, strict=True) if user is not None]
         tops: Iterator[Any] = iter(())
@@ -238,6 +238,6 @@ def _are_equal(ratings: NDArray[np.float32]) -> bool:
 
 
 def _by_popularity(factors: Factors, data: "Interactions") -> Factors:
-    """Return factors of equal ratings that order items by their number of ratings, and predict what they did."""
+    """Return factors for equal ratings: they keep the predictions, but order items by their number of ratings."""
     count = np.bincount(data.item_num, minlength=len(data.items))
     return replace(factors, item_bias=factors.item_bias + (SLIGHTLY * count / count.max()).astype(np.float32))

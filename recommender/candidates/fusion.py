@@ -31,5 +31,5 @@ def fuse(found: Sequence[Candidates], count: int) -> Candidates:
 
 
 def reciprocal_ranks(count: int) -> NDArray[np.float64]:
-    """Return what a source adds to each of its candidates, best first, (count,) float64."""
+    """Return the contribution of a source to each of its candidates, best first, (count,) float64."""
     return 1 / (RANK_CONSTANT + 1 + np.arange(count))

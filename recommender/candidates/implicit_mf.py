@@ -1,4 +1,4 @@
-"""Implicit MF: a factorization of which items users have had, whatever their ratings."""
+"""Implicit MF: a factorization of the events of users and items; it ignores ratings."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +96,7 @@ class ImplicitMF(Source):
         return next(self.top_of_each([query], count))
 
     def top_of_each(self, queries: Sequence[Query], count: int) -> Iterator[Candidates | None]:
-        """Yield what `top` returns for each query, with one matrix product for all of them."""
+        """Yield the result of `top` for each query, with one matrix product for all of them."""
         proposes = len(self._items) <= self._options.max_items
         for begin in range(0, len(queries), BLOCK):
             block = queries[begin : begin + BLOCK]
@@ -106,7 +106,7 @@ class ImplicitMF(Source):
                 yield self._best(next(products), query, count) if proposes and len(query.item_num) else None
 
     def _best(self, scores: NDArray[np.float32], query: Query, count: int) -> Candidates:
-        """Return the best items by exact products, of all whose float32 product may be among the best.
+        """Return the best items by exact products, among those with a float32 product that may be one of the best.
 
         Items with the same users have one embedding, and many such items tie. Their float32 products differ, also
         alone and in a block; so they are only a first cut, by twice their largest error.
@@ -150,7 +150,7 @@ class ImplicitMF(Source):
         return np.asarray(self._shares(query).sum(axis=0))
 
     def _shares(self, query: Query) -> NDArray[np.float64]:
-        """Return what each item of the history adds to the user's vector, (n, embedding_dim) float64.
+        """Return the contribution of each item of the history to the user's vector, (n, embedding_dim) float64.
 
         The equations are those of `models.implicit_als.solve`.
         """

@@ -40,7 +40,7 @@ class Popularity(Source):
     default_roles = (Role.CANDIDATES, Role.FALLBACK)
     prior_weight = 0.2
     Options = PopularityOptions
-    origins = {POPULAR: "the popular items, for a user of whom nothing is known"}
+    origins = {POPULAR: "the popular items, for a user without known events"}
     arrays = {
         "item_count": Array(np.float64, ("items",), 0, LARGEST_SUM),
         "period_offsets": Array(np.int64, ("periods+1",), offsets_of="counts"),
@@ -140,7 +140,7 @@ class Popularity(Source):
         return self._earlier[1], self._earlier[2]
 
     def _counts(self, ended: int) -> NDArray[np.float64]:
-        """Return the decayed counts after so many periods, (num_items,) float64.
+        """Return the decayed counts after a number of periods, (num_items,) float64.
 
         The counts of the latest request are continued, if it was earlier: O(items) for each period between the two.
         """

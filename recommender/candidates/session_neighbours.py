@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SessionNeighboursOptions(NeighboursOptions):
-    """The options of neighbours, and what a session is."""
+    """The options of neighbours, and the length of a session."""
 
     ranges: ClassVar[Mapping[str, Range]] = {**NeighboursOptions.ranges, "session_hours": Range(0.5, 168.0)}
 

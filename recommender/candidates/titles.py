@@ -1,4 +1,4 @@
-"""Titles: items with titles like those of the history; they reach items that nobody has had."""
+"""Titles: items with titles similar to those of the history, also items without events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -135,7 +135,7 @@ class Titles(Source):
         return Candidates(best[order].astype(np.int64), exact[order], self.name)
 
     def _postings_of(self, profile: "Profile") -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Return the items of each term that proposes items, and what it adds to their cosines; (n,) each."""
+        """Return the items of each term that proposes items, and its contributions to their cosines; (n,) each."""
         offsets, item_num, tfidf = self._postings
         ranges = zip(offsets[profile.terms].tolist(), offsets[profile.terms + 1].tolist(), strict=True)
         most = self.options.max_items_per_term

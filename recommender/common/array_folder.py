@@ -94,7 +94,7 @@ def publish(folder: Path) -> None:
         ArtifactError: a file cannot be moved.
     """
     try:
-        _finish(folder)  # what an interrupted call has left
+        _finish(folder)  # complete an interrupted call
         (folder / STAGED).rename(folder / NEW)
         sync(folder)
         _finish(folder)
@@ -103,7 +103,7 @@ def publish(folder: Path) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Remove what `stage` has written, if it was not published."""
+    """Remove the staged files that were not published."""
     if (folder / STAGED).is_dir():
         shutil.rmtree(folder / STAGED)
 
@@ -295,7 +295,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def clear(folder: Path, names: Iterable[str]) -> None:
-    """Remove the files that `save` wrote for arrays of these names, and no others; config.json first."""
+    """Remove only the files that `save` wrote for arrays with these names; config.json first."""
     files = [CONFIG_FILE, f".{CONFIG_FILE}.tmp", *(array_file(folder, name).name for name in names)]
     for name in files:
         (folder / name).unlink(missing_ok=True)

@@ -14,12 +14,12 @@ EXTRAS = {
 
 
 def install(extra: str) -> str:
-    """Return what a user runs to install an extra."""
+    """Return the command that installs an extra."""
     return f"run pip install '.[{extra}]' in the project's folder"
 
 
 def missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:
-    """Return the error with what to install for a failed import; None if no extra has the package."""
+    """Return an error that says how to install the package of a failed import; None if no extra has it."""
     package = (error.name or "").partition(".")[0]
     for extra, packages in EXTRAS.items():
         if package in packages:

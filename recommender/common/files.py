@@ -14,7 +14,7 @@ from pathlib import Path
 
 from recommender.errors import BusyFolderError
 
-UNFINISHED = "_recommender_unfinished"  # a file: what is written into its folder is not whole
+UNFINISHED = "_recommender_unfinished"  # name of a file: the content of its folder is not complete
 NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # a file system that can't sync a folder, or read it
 
 
@@ -41,7 +41,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def problems_named(path: Path) -> Iterator[None]:
-    """Give an error of writing the name of what is written: the system names a file only if it can't be opened.
+    """Add the name of the file to errors of writing: the system names a file only if it can't be opened.
 
     Raises:
         OSError: that of the block, with a name.
@@ -76,7 +76,7 @@ def whole_together(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def only_process(folder: Path, advice: str) -> Iterator[None]:
-    """Hold a lock on a folder. The kernel releases it however the process ends.
+    """Hold a lock on a folder. The kernel releases it at any end of the process.
 
     Args:
         folder: the folder.
@@ -120,7 +120,7 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Sync a folder and all files and folders below it; its own name is up to its parent.
+    """Sync a folder and all files and folders below it; its parent stores its name.
 
     Raises:
         OSError: the disk is full or broken.

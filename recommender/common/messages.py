@@ -1,4 +1,4 @@
-"""User input -> checked values, or one line that names the field, what was expected and what was found."""
+"""Error messages for user input: one line that names the field, the expected and the found value."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from recommender.errors import ConfigError
 
 MAX_SHOWN = 80
 MAX_REASON_CHARACTERS = 200
-MOST_NAMES, MOST_SIMILAR = 20, 5
+MAX_NAMES, MAX_SIMILAR = 20, 5
 UNKNOWN = "unknown name"
 SIMILAR = 0.5  # share of equal characters
 
@@ -64,13 +64,13 @@ def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
 
 def _unknown(name: str, known: Sequence[str]) -> str:
     """Return the message for an unknown name: all known ones, or the most similar of many."""
-    if len(known) <= MOST_NAMES:
+    if len(known) <= MAX_NAMES:
         return f"{UNKNOWN}; known here are {', '.join(known)}"
-    similar = get_close_matches(name[:MAX_SHOWN], known, MOST_SIMILAR, SIMILAR)
+    similar = get_close_matches(name[:MAX_SHOWN], known, MAX_SIMILAR, SIMILAR)
     return f"{UNKNOWN}; similar ones are {', '.join(similar)}" if similar else f"{UNKNOWN}; --help lists all"
 
 
-# pydantic's own messages for these use Python's terms.
+# pydantic's messages for these use Python's terms.
 _WORDS = {
     "string_too_short": "expected a text that is not empty",
     "model_type": "expected an object",

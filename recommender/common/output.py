@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 def accept_all_text() -> None:
-    """Let stdout and stderr write all text: what their encoding does not have is escaped.
+    """Let stdout and stderr write all text: characters that their encoding lacks are escaped.
 
     Each command calls it first. A stream that is closed, which Python has as None, writes nothing.
     """

@@ -13,17 +13,17 @@ from recommender.common.messages import shown
 from recommender.components.fit_context import FitContext
 from recommender.data.options import SharedOptions
 
-LARGEST = 1e15  # of a number or factor that a component keeps: products of several stay finite, also in float32
-LARGEST_SUM = 1e30  # of a sum over many events
-UNIT = 1.001  # of an entry of a row of length 1; float32 exceeds 1 slightly
-AT_ONCE = 2**18  # numbers that are checked together; they stay in the cache
+LARGEST = 1e15  # maximum of a saved number: products of several stay finite, also in float32
+LARGEST_SUM = 1e30  # maximum of a sum over many events
+UNIT = 1.001  # maximum of an entry of a row with norm 1; float32 exceeds 1 slightly
+AT_ONCE = 2**18  # numbers per check; they stay in the cache
 Arrays = Mapping[str, np.ndarray]
 Values = Mapping[str, float]
 Sizes = dict[str, int]
 
 
 class ArrayError(ValueError):
-    """An array is not as declared; `array` is its name, `problem` what was expected."""
+    """An array does not match its declaration; `array` is its name, `problem` the expectation."""
 
     def __init__(self, array: str, problem: str) -> None:
         super().__init__(f"{array}: {problem}")
@@ -33,10 +33,10 @@ class ArrayError(ValueError):
 
 @dataclass(frozen=True)
 class Array:
-    """What an array that a component keeps must be: its dtype, its shape and the range of its values.
+    """The requirements for a saved array of a component: dtype, shape and range of the values.
 
     Attributes:
-        dtype: exactly this one.
+        dtype: the dtype, exactly.
         shape: a size for each axis: "users", "items", the name of an option or value that is a whole number, or any
             other name for a size that the arrays of the component share. "+1" adds one. "" is any size.
         low, high: the range of the values, both included. NaN is never in it.
@@ -138,10 +138,10 @@ def check_arrays(declared: Mapping[str, Array], arrays: Arrays, sizes: Mapping[s
 
 @dataclass(frozen=True)
 class Reason:
-    """What a score is mainly made of.
+    """The main origin of a score.
 
     Attributes:
-        item_num: items of the user's history, those that add most first.
+        item_num: items of the user's history, largest contribution first.
         text: a few words, such as "popular this month".
     """
 
@@ -210,7 +210,7 @@ class Component(ABC):
         """
 
     def word_weights(self, item_num: int, title: str) -> Mapping[str, float]:
-        """Return how telling each word of an item's title is, in lower case; none if unknown."""
+        """Return the weight of each word of an item's title, in lower case; empty if unknown."""
         return {}
 
     @classmethod

@@ -32,7 +32,7 @@ class FitContext:
         checkpoint_dir: where to keep checkpoints; None: keep none.
         watch: laps of the fit, such as `choose`.
         metrics: filled by the fit; prefix a name with that of the component.
-        wanted_items: items whose rows in a table of items x items are needed, ascending; None: all.
+        wanted_items: items with needed rows in a table of items x items, ascending; None: all.
         memo: intermediate results that several fits to the same data share.
     """
 
@@ -62,7 +62,7 @@ class FitContext:
         return self.data.seconds_per_unit is not None
 
     def remember(self, key: object, make: Callable[[], T]) -> T:
-        """Return what `make` returned at the first call with this key."""
+        """Return the result of `make` from the first call with this key."""
         if key not in self.memo:
             self.memo[key] = make()
         found: T = self.memo[key]

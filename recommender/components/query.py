@@ -79,7 +79,7 @@ class Query:
         then = newest if now is None and as_of_history else now
         return cls(user_num, history, has_clock, False, history.item_num, then, in_session)
 
-    def anew(self) -> Self:
+    def without_memo(self) -> Self:
         """Return the same query without intermediate results, for sources that are fitted anew."""
         return replace(self, memo={"visits": self.visits})
 

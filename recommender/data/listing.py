@@ -22,7 +22,7 @@ SIDE_FILE = re.compile(
     r"|thumbs\.db|desktop\.ini",
     re.IGNORECASE,
 )
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 
 def is_hidden(name: str) -> bool:
@@ -69,4 +69,4 @@ def say_skipped(location: str, names: Sequence[str]) -> None:
 
 def first_names(names: Sequence[str]) -> str:
     """Return the first names of files, for a message."""
-    return ", ".join(map(printable, names[:MOST_NAMED])) + (" and others" if len(names) > MOST_NAMED else "")
+    return ", ".join(map(printable, names[:MAX_NAMED])) + (" and others" if len(names) > MAX_NAMED else "")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 MAX_ID_CHARACTERS = 1_000
 MAX_TITLE_CHARACTERS = 2_000
-MOST_BYTES = 4  # of one character in UTF-8
+MAX_BYTES = 4  # of one character in UTF-8
 AT_ONCE = 10_000  # strings in one step of the check
 
 
@@ -65,7 +65,7 @@ class StringTable(Sequence[bytes]):
         for begin in range(0, len(self), AT_ONCE):
             offsets = self.offsets[begin : begin + AT_ONCE + 1]
             lengths = np.diff(offsets)
-            if lengths.max() > longest * MOST_BYTES:
+            if lengths.max() > longest * MAX_BYTES:
                 raise ValueError(f"expected texts of at most {longest:,} characters, got {lengths.max():,} bytes")
             blob = self.blob[offsets[0] : offsets[-1]]
             first_bytes = self.blob[offsets[:-1][lengths > 0]]

@@ -166,7 +166,7 @@ def evaluate(
     with threadpool_limits(1, user_api="blas"):  # several threads would wait for each other in every product
         for place, (user_id, rows, now) in enumerate(progress(_requests(recommender, test, rows_of_user))):
             is_known[place] = user_num[rows[0]] >= 0
-            for name, order in recommender.orders(user_id, DEPTH, others, now).items():
+            for name, order in recommender.orders_by_name(user_id, DEPTH, others, now).items():
                 ranks[name][rows] = ranks_in(order, item_num[rows])
                 first[name][place, : len(order)] = order[:LISTED]
     raters = _raters(model.histories, len(model.items))
@@ -211,7 +211,7 @@ def _requests(
 ) -> list[tuple[str, Any, int | None]]:
     """Return user, rows and time of each request, sorted by time, because requests at the same time share work.
 
-    The time is None unless both the train and the test channel have timestamps; see `Recommender.orders`.
+    The time is None unless both the train and the test channel have timestamps; see `Recommender.orders_by_name`.
     """
     users, histories = recommender.model.users, recommender.model.histories
     times: list[int | None] = [None] * len(test)

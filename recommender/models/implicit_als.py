@@ -16,7 +16,7 @@ from recommender.models.parallel import parallel_map
 NUMBERS_AT_ONCE = 4_000_000
 ROWS_AT_ONCE = 16_384
 SPREAD = 0.1  # standard deviation of the initial embeddings
-LEAST_CONFIDENCE = 1e-12  # minimum extra confidence of a pair with an event: `solve` divides by its root
+MIN_CONFIDENCE = 1e-12  # minimum extra confidence of a pair with an event: `solve` divides by its root
 
 
 def implicit_als(
@@ -38,7 +38,7 @@ def implicit_als(
     confidence = torch.full((len(pairs),), extra)
     if pairs.weight is not None:
         confidence *= torch.from_numpy(pairs.weight / pairs.weight.max())
-        confidence.clamp_(min=LEAST_CONFIDENCE)
+        confidence.clamp_(min=MIN_CONFIDENCE)
     of_users = (row_offsets(pairs.user_num, num_users), pairs.item_num, confidence)
     of_items = (row_offsets(pairs.item_num, num_items), *_by_item(pairs, confidence))
     item = torch.randn(num_items, embedding_dim, generator=torch.Generator().manual_seed(seed)) * SPREAD

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORD = re.compile(r"\b\w\w+\b")  # the words of scikit-learn's TfidfVectorizer
-MOST_WORDS = 3  # maximum number of words in a term
+MAX_WORDS = 3  # maximum number of words in a term
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class TitleVectors:
         """
         words = WORD.findall(title.lower())
         weights = self.weight[self.offsets[item_num] : self.offsets[item_num + 1]].tolist()
-        for length in range(1, MOST_WORDS + 1):
+        for length in range(1, MAX_WORDS + 1):
             terms = sorted({term for count in range(1, length + 1) for term in _ngrams(words, count)})
             if len(terms) == len(weights):
                 return {term: weight for term, weight in zip(terms, weights, strict=True) if " " not in term}

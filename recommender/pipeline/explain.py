@@ -14,11 +14,11 @@ from recommender.pipeline.rankers import Ranked
 from recommender.pipeline.recommendations import Because
 from recommender.ranking.base import Feature
 
-MOST_PARTS = 3
-LEAST_SHARE = 0.1  # smaller parts are left out
+MAX_PARTS = 3
+MIN_SHARE = 0.1  # smaller parts are left out
 SHARES = 10_000  # a share has four digits
-MOST_WORDS = 5
-LEAST_WEIGHT = 0.5  # of the most telling shared word's; "for" and "with" say nothing beside "sequin"
+MAX_WORDS = 5
+MIN_WEIGHT = 0.5  # of the most telling shared word's; "for" and "with" say nothing compared with "sequin"
 
 
 def explain(
@@ -52,7 +52,7 @@ def explain(
 
     shares = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
     for name, of_part in zip(ranked.parts, shares, strict=True):
-        wanted = np.flatnonzero(of_part >= LEAST_SHARE)
+        wanted = np.flatnonzero(of_part >= MIN_SHARE)
         reasons = parts[name].reasons(query, numbers[wanted].tolist()) if len(wanted) else []
         for place, reason in zip(wanted.tolist(), reasons, strict=True):
             if reason is not None:
@@ -60,7 +60,7 @@ def explain(
                 item_ids = [items.id(number) for number in reason.item_num]
                 share = int(of_part[place] * SHARES + 1e-6) / SHARES  # rounded down: their sum is 1 at most
                 found[place].append(Because(name, share, item_ids, words, reason.text or None))
-    return [sorted(of_item, key=lambda because: -because.share)[:MOST_PARTS] for of_item in found]
+    return [sorted(of_item, key=lambda because: -because.share)[:MAX_PARTS] for of_item in found]
 
 
 def _shared_words(
@@ -76,6 +76,4 @@ def _shared_words(
     shared = [word for word in dict.fromkeys(words_of(item)) if word in others]
     weights = part.word_weights(item, titles.text(item)) if len(shared) > 1 else {}
     shared.sort(key=lambda word: -weights.get(word, 1.0))
-    return [word for word in shared if weights.get(word, 1.0) >= LEAST_WEIGHT * weights.get(shared[0], 1.0)][
-        :MOST_WORDS
-    ]
+    return [word for word in shared if weights.get(word, 1.0) >= MIN_WEIGHT * weights.get(shared[0], 1.0)][:MAX_WORDS]

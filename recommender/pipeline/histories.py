@@ -17,7 +17,7 @@ LATEST = -OLDEST - 1_000_000  # seconds after the newest event of the training d
 
 
 class RequestLimits(NamedTuple):
-    """What the model says about a request's events.
+    """The model's limits for the events of a request.
 
     Attributes:
         rating_min, rating_max: the range of ratings.
@@ -30,7 +30,7 @@ class RequestLimits(NamedTuple):
 
 
 class NewEvent(NamedTuple):
-    """An event of a request whose item the model knows.
+    """An event of a request with an item that the model knows.
 
     Attributes:
         item_num: the item.
@@ -95,7 +95,7 @@ def text_of(field: str, value: object) -> str:
     """Return an ID as text; a whole number becomes its digits, as in training.
 
     Raises:
-        RequestError: it is something else.
+        RequestError: the value is neither.
     """
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return str(value)
@@ -114,7 +114,7 @@ def _rating(rating: float | None, field: str, limits: RequestLimits) -> float:
 
 
 def _time(timestamp: float | str | None, field: str, newest: int | None) -> float | None:
-    """Return the time in seconds from the newest training event; as it is if the model's times are only an order."""
+    """Return the time in seconds from the newest training event; unchanged if the model's times are only an order."""
     if timestamp is None:
         return None
     if isinstance(timestamp, str):

@@ -1,4 +1,4 @@
-"""The two pipelines: what sources propose -> a final order, and what each score is made of."""
+"""The rankers of the two pipelines: candidates -> the final order, and the parts of each score."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Ranked:
 
 
 class Ranker(Protocol):
-    """Orders what sources propose."""
+    """A ranker: it orders the candidates of the sources."""
 
     def rank(self, query: Query, proposed: Mapping[str, Candidates], num_candidates: int) -> Ranked:
         """Return the final order of the candidates of at least one source."""

@@ -1,4 +1,4 @@
-"""What a request brings and what a recommender returns."""
+"""The events of a request, and the recommendations of a response."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -126,7 +126,7 @@ class Recommender:
             query = Query(user_num, merged, has_clock, bool(events), merged.item_num, in_session=in_session)
         return query if exclude_seen else replace(query, exclude=NO_ITEMS)
 
-    def orders(
+    def orders_by_name(
         self, user_id: str, depth: int, others: Mapping[str, Self] | None = None, now: int | None = None
     ) -> dict[str, Items]:
         """Return item numbers, best first: the order of each source by its name, of the pool, and the final one.
@@ -139,7 +139,7 @@ class Recommender:
             depth: candidates of each source, and length of the final order.
             now: the time of the request, in seconds from the newest event of the data, so that nothing later counts.
                 None: a new session begins, and nothing counts that is later than the user's newest event.
-            others: recommenders that have some of the same fitted sources, whose final orders are wanted, too.
+            others: recommenders with some of the same fitted sources; their final orders are returned, too.
 
         Returns:
             `depth` items at most, by the source's name, `candidates`, `final` and the names of `others`.
@@ -156,7 +156,7 @@ class Recommender:
         return {**orders, **unknown, "candidates": final, "final": final}
 
     def _final(self, query: Query, found: Mapping[str, Candidates | None], depth: int) -> Items:
-        """Return the final order of what all sources have found, or else the first fallback's order."""
+        """Return the final order of the candidates, or else the first fallback's order."""
         proposed = {name: one for name in self._sources if (one := found[name]) is not None}
         if proposed:
             return self._ranker.rank(query, proposed, depth).item_num[:depth]
@@ -166,7 +166,7 @@ class Recommender:
     def recommend_batch(
         self, user_num: NDArray[np.integer], num_candidates: int, top_k: int
     ) -> Iterator[tuple[Items, NDArray[np.float64], NDArray[np.float64]]]:
-        """Yield what `recommend` returns for known users, many at once.
+        """Yield the recommendations for many known users, as from `recommend`.
 
         Yields:
             For each user in order (item_num, score, predicted_rating), at most `top_k` long; a rating is NaN if no
@@ -199,7 +199,7 @@ class Recommender:
         return found
 
     def _ranked(self, query: Query, proposed: Mapping[str, Candidates], num_candidates: int, top_k: int) -> Ranked:
-        """Return the final order of what the candidate sources propose, or else the first fallback's order."""
+        """Return the final order of the candidates, or else the first fallback's order."""
         if proposed:
             return self._ranker.rank(query, proposed, num_candidates)
         for name, source in self._fallbacks.items():
@@ -259,7 +259,7 @@ def _nothing(_: int) -> dict[str, NDArray[np.float64]]:
 
 
 def _proposing(model: Model) -> dict[str, Source]:
-    """Return the sources whose candidates are ranked.
+    """Return the sources that provide the candidates for the ranking.
 
     A source without a weight of its own is left out: the others would order its candidates, and they propose the best
     by their scores. Two kinds stay: one that predicts ratings, so that its candidates are always in the pool, and a

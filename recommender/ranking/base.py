@@ -53,12 +53,12 @@ class Feature(Component):
         """
 
     def reasons(self, query: Query, item_num: Sequence[int]) -> list[Reason | None]:
-        """Return for each item what its number is mainly made of; None if unknown."""
+        """Return the main origin of each item's number; None if unknown."""
         return [None] * len(item_num)
 
 
 def check_shown(components: Iterable[type[Component]]) -> None:
-    """Check that the components of a pipeline show their numbers in fields of their own.
+    """Check that the components of a pipeline show their numbers in different fields.
 
     Raises:
         TypeError: two components share a field, or a component takes one that every item has.

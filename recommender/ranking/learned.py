@@ -1,4 +1,4 @@
-"""The learned ranking: a score that is linear in what the sources and features say about a candidate.
+"""The learned ranking: a score that is linear in the scores of the sources and features.
 
 With x a source's score as a share of its best candidate's, the columns are x and log(1 + 100 x) / log 101. A source or
 feature of contents is also multiplied with every other one. No weight is negative, so a higher score of any source
@@ -37,14 +37,14 @@ class Pool:
 
     @classmethod
     def of(cls, proposed: Mapping[str, Candidates]) -> "Pool":
-        """Return the pool of what sources propose."""
+        """Return the pool of the candidates that sources propose."""
         found = [one for one in proposed.values() if len(one.item_num)]
         if not found:
             return cls(np.empty(0, np.int64), proposed)
         return cls(fuse(found, sum(len(one.item_num) for one in found)).item_num, proposed)
 
     def gains(self) -> dict[str, Doubles]:
-        """Return for each source what it adds to the score by which the pool is ordered, (n,) float64; see `fuse`."""
+        """Return the contribution of each source to the pool's score, (n,) float64; see `fuse`."""
         found = {name: np.zeros(len(self.item_num)) for name in self.proposed}
         alone = sum(len(own.item_num) > 0 for own in self.proposed.values()) == 1
         for name, own in self.proposed.items():
@@ -131,7 +131,7 @@ class LearnedRanking:
 
     @property
     def own_weights(self) -> set[str]:
-        """The sources and features with a weight of their own, not only in a product."""
+        """The sources and features that have an own weight, not only one in a product."""
         return {column.removeprefix(LOG) for column in self.columns if TIMES not in column}
 
     def of(self, query: Query) -> Weights:

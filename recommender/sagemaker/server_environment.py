@@ -27,7 +27,7 @@ HOST = "SERVER_HOST"  # a variable of this project, like the next one; the image
 USER = "SERVER_USER"
 BATCH = "SAGEMAKER_BATCH"  # "true" in a batch transform job (contract S18)
 MODEL_SHA256 = "RECOMMENDER_MODEL_SHA256"  # a variable of this project
-# The same names without SAGEMAKER_, as in Amazon's bring-your-own-container sample (S14).
+# Names without SAGEMAKER_, which Amazon's bring-your-own-container sample uses (S14).
 SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOUT: "MODEL_SERVER_TIMEOUT"}
 
 PING = "/ping"  # path of the health check (S3)

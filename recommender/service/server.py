@@ -104,7 +104,7 @@ def _may_change_user(status: Path = OWN_STATUS) -> bool:
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """A gunicorn master whose workers cannot miss a stop signal while they start.
+    """A gunicorn master; its workers cannot miss a stop signal while they start.
 
     A worker inherits the master's signal handlers. A SIGTERM before it has its own handlers is lost, and
     the master waits for that worker until `graceful_timeout`. Blocked signals stay pending instead.

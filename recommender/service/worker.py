@@ -176,7 +176,7 @@ class WorkerLoad(Load):
                 pass
 
     def deadline(self, seconds: float) -> AbstractContextManager[object]:
-        """Raise TimeoutError in the block after so many seconds."""
+        """Raise TimeoutError in the block after this number of seconds."""
         return Timeout(seconds, TimeoutError)
 
 

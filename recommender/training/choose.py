@@ -29,8 +29,8 @@ from recommender.ranking.learned import LOG, TIMES, LearnedRanking, Pool, column
 from recommender.training.judge import Judge, ndcg_of_ranks, ranks_of
 
 BLOCK = 128  # queries that are computed at once
-LEAST_TARGETS = 30  # with fewer targets, bootstrap intervals are too narrow to compare orders
-LEAST_OF_SESSIONS = 200  # targets needed within sessions, and at the begin of sessions, to fit separate weights
+MIN_TARGETS = 30  # with fewer targets, bootstrap intervals are too narrow to compare orders
+MIN_OF_SESSIONS = 200  # targets needed within sessions, and at the begin of sessions, to fit separate weights
 BETTER = 1.001  # a setting replaces another one if its NDCG is higher by more than this factor
 
 
@@ -101,7 +101,7 @@ def choose_ranking(
     prior = np.array([_prior(column, {**sources, **features}) for column in all_columns])
     with threadpool_limits(1, user_api="blas"):
         examples, alone = _examples(sources, features, proposing, contents, judge)
-    by_session = min(map(len, _by_session(examples))) >= LEAST_OF_SESSIONS
+    by_session = min(map(len, _by_session(examples))) >= MIN_OF_SESSIONS
     fitted = _fit(examples, prior, by_session)
     gains = {name: ndcg_of_ranks(rank) for name, rank in alone.items()}
     gains = {"final": ndcg_of_ranks(_cross_fitted_ranks(examples, prior, by_session)), **gains}
@@ -161,7 +161,7 @@ def _examples(
     alone: dict[str, list[NDArray[np.int64]]] = {name: [np.empty(0, np.int64)] for name in proposing}
     silent = set(proposing) if len(judge.targets) else set()  # sources without candidates for any query so far
     for begin in range(0, len(judge.targets), BLOCK):
-        queries = [query.anew() for query in judge.queries[begin : begin + BLOCK]]
+        queries = [query.without_memo() for query in judge.queries[begin : begin + BLOCK]]
         targets = judge.targets[begin : begin + BLOCK]
         found = {name: list(sources[name].top_of_each(queries, DEPTH)) for name in proposing}
         for name, candidates in found.items():
@@ -201,7 +201,7 @@ def _best_order(gains: Mapping[str, NDArray[np.float64]]) -> str:
     """Return `final`, the learned ranking, unless a source alone is better beyond noise."""
     final = gains["final"]
     others = {name: gain for name, gain in gains.items() if name != "final"}
-    if len(final) < LEAST_TARGETS or not others:
+    if len(final) < MIN_TARGETS or not others:
         return "final"
     best = max(others, key=lambda name: float(others[name].mean()))
     difference = mean_estimate(others[best] - final)

@@ -18,7 +18,7 @@ from recommender.data.vocabulary import StringTable
 from recommender.evaluation.metric_names import NUM_TARGETS, validation_name
 from recommender.hyperparameters import TrainConfig
 from recommender.ranking.learned import LearnedRanking
-from recommender.training.choose import LEAST_TARGETS, RankingChoice, choose_options, choose_ranking, suitable_sources
+from recommender.training.choose import MIN_TARGETS, RankingChoice, choose_options, choose_ranking, suitable_sources
 from recommender.training.judge import Judge
 
 
@@ -73,9 +73,9 @@ def choose(config: TrainConfig, context: FitContext, sources: Mapping[str, type[
     """
     judge = Judge.of(context, config.seed)
     say(f"choosing options and ranking on {len(judge.targets):,} held-out events of the training data")
-    if len(judge.targets) < LEAST_TARGETS:
+    if len(judge.targets) < MIN_TARGETS:
         say(
-            f"warning: these are too few events to choose anything: expected at least {LEAST_TARGETS} users whose last "
+            f"warning: these are too few events to choose anything: expected at least {MIN_TARGETS} users whose last "
             "item other users have, too. The recommendations may be no better than popular items"
         )
     # Sources that several hosts fit together come first. So the other hosts need not wait for the first one's choices.

@@ -17,11 +17,11 @@ from recommender.data.splits import split_for_choice
 from recommender.evaluation.metric_names import DEPTH
 from recommender.evaluation.ranking import NOT_RANKED
 
-MOST_TARGETS = 4_000  # maximum number of targets; the weights of the ranking are fitted to them
-MOST_FOR_OPTIONS = 1_500  # maximum number of these targets for the choice of options
+MAX_TARGETS = 4_000  # maximum number of targets; the weights of the ranking are fitted to them
+MAX_FOR_OPTIONS = 1_500  # maximum number of these targets for the choice of options
 MIN_HISTORIES = (4, 1)  # minimum number of earlier events of a user with a target; the second if targets are few
 FEW = 200  # fewer targets are few
-MOST_PAIRS = 400_000_000  # maximum number of pairs of events for each setting; counting them takes 1 to 2 s
+MAX_PAIRS = 400_000_000  # maximum number of pairs of events for each setting; counting them takes 1 to 2 s
 PAIRED = 1_000  # maximum number of a user's events that an event is paired with, see `models.neighbour_table`
 
 
@@ -48,7 +48,7 @@ class Judge:
         unit = context.data.seconds_per_unit
         gap = None if unit is None else SESSION_SECONDS / unit
         for min_history in MIN_HISTORIES:
-            split = split_for_choice(context.data, seed, min_history, MOST_TARGETS, gap)
+            split = split_for_choice(context.data, seed, min_history, MAX_TARGETS, gap)
             if len(split.test) >= FEW:
                 break
         users, targets = split.test.user_num, split.test.item_num
@@ -65,7 +65,7 @@ class Judge:
     @cached_property
     def for_options(self) -> "Judge":
         """Return a judge with fewer targets. If all users have too many pairs of events, it also has fewer users."""
-        count = min(len(self.targets), MOST_FOR_OPTIONS)
+        count = min(len(self.targets), MAX_FOR_OPTIONS)
         chosen = np.linspace(0, len(self.targets) - 1, count).astype(np.int64)
         queries, data = [self.queries[place] for place in chosen], self.context.data
         users = np.array([query.user_num for query in queries], np.int64)
@@ -82,7 +82,7 @@ class Judge:
 
     def ranks(self, source: Source) -> NDArray[np.int64]:
         """Return the position of each target among the source's candidates, from 0; 100 or more if it is absent."""
-        queries = [query.anew() for query in self.queries]
+        queries = [query.without_memo() for query in self.queries]
         with self._blas.limit(limits=1, user_api="blas"):
             return source.target_ranks(queries, self.targets, DEPTH)
 
@@ -92,7 +92,7 @@ class Judge:
 
 
 def _with_few_pairs(count: NDArray[np.int64], users: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """Return which users to keep: the given ones, and a random sample of others up to `MOST_PAIRS` pairs of events.
+    """Return which users to keep: the given ones, and a random sample of others up to `MAX_PAIRS` pairs of events.
 
     Args:
         count: (num_users,), number of events of each user.
@@ -103,7 +103,7 @@ def _with_few_pairs(count: NDArray[np.int64], users: NDArray[np.int64], seed: in
     kept = np.zeros(len(count), bool)
     kept[users] = True
     others = np.random.default_rng(seed).permutation(np.flatnonzero(~kept))
-    kept[others[np.cumsum(pairs[others]) + pairs[users].sum() <= MOST_PAIRS]] = True
+    kept[others[np.cumsum(pairs[others]) + pairs[users].sum() <= MAX_PAIRS]] = True
     return kept
 
 

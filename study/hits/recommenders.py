@@ -36,7 +36,7 @@ def pipeline(
         nows = [None] * len(users) if times is None else histories.seconds(times, unit)
         with threadpool_limits(1, user_api="blas"):
             orders = [
-                recommender.orders(train.users.id(user), DEPTH, now=now)["final"]
+                recommender.orders_by_name(train.users.id(user), DEPTH, now=now)["final"]
                 for user, now in zip(users.tolist(), nows, strict=True)
             ]
         return filled(orders)

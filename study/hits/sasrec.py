@@ -21,7 +21,7 @@ from study.hits.scoring import Recommend, by_scores, matrix
 WORKER = ROOT / "study" / "sasrec" / "worker.py"
 PYTHON = Path(os.environ.get("SASREC_PYTHON", ROOT / ".venv-sasrec" / "bin" / "python"))
 ENVIRONMENT = Environment(PYTHON)
-MOST_EPOCHS = 200
+MAX_EPOCHS = 200
 PATIENCE = 1_000  # optimizer steps without a better result that end the choice, at least 3 epochs
 BATCH = 128
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -30,7 +30,7 @@ Arrays = Mapping[str, NDArray[np.generic]]
 def choose(inner: Data) -> list[dict[str, Value]]:
     """Return the NDCG on the held-out events after each epoch; stop after `PATIENCE` steps without a better one."""
     patience = max(3, math.ceil(PATIENCE * BATCH / len(np.unique(inner.train.user_num))))
-    found = run(inputs(inner.train, inner.test, {"epochs": MOST_EPOCHS, "patience": patience}))
+    found = run(inputs(inner.train, inner.test, {"epochs": MAX_EPOCHS, "patience": patience}))
     return [{"epochs": number, CRITERION: float(value)} for number, value in enumerate(found["validation"], 1)]
 
 

@@ -31,7 +31,7 @@ PACKAGES = ("torch", "numpy", "scikit-surprise")
 
 @dataclass(frozen=True)
 class Chosen:
-    """A fit whose number of iterations is chosen.
+    """A fit with a chosen number of iterations.
 
     Attributes:
         iterations: the number.

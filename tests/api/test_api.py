@@ -1,4 +1,4 @@
-"""The API's documents against the code, and against the real server."""
+"""The OpenAPI documents against the code and the real server."""
 
 import json
 import re
@@ -40,7 +40,7 @@ from support.openapi import (
 from recommender.candidates import SOURCES
 from recommender.common.messages import MAX_SHOWN
 from recommender.hyperparameters import COMPONENTS, TrainConfig
-from recommender.pipeline.explain import LEAST_SHARE, MOST_PARTS, MOST_WORDS
+from recommender.pipeline.explain import MAX_PARTS, MAX_WORDS, MIN_SHARE
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import NOTHING, Because, RecommendedItem
 from recommender.pipeline.recommender import Recommender
@@ -64,7 +64,7 @@ TYPES = [*MediaType, *MEDIA_TYPE_ALIASES]
 
 
 def is_valid(value: object, pointer: str) -> bool:
-    """Whether it fits the schema at, such as, `endpoint.yaml#/components/schemas/Request`."""
+    """Return whether a value matches the schema at a path such as `endpoint.yaml#/components/schemas/Request`."""
     schema = {"$ref": f"{ENDPOINT.parent.as_uri()}/{pointer}"}
     return Draft202012Validator(schema, registry=REGISTRY).is_valid(value)
 
@@ -93,8 +93,8 @@ def test_the_documents_are_valid_openapi(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", [ENDPOINT, GATEWAY], ids=lambda path: path.name)
-def test_every_reader_of_yaml_reads_the_documents_alike(document: Path) -> None:
-    """OpenAPI wants the types of JSON alone: a merge key or a date is text to some readers and not to others."""
+def test_all_yaml_parsers_read_the_documents_alike(document: Path) -> None:
+    """Check the types: OpenAPI allows only those of JSON, and YAML parsers read merge keys and dates differently."""
     types = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null")}
     assert {node.tag for node in nodes(yaml.compose(document.read_text()))} <= types
     assert "tag:yaml.org,2002:merge" in {node.tag for node in nodes(yaml.compose("a: &a {b: 1}\nc: {<<: *a}"))}
@@ -128,7 +128,7 @@ BAD_REQUESTS = {"top_k_out_of_range"}
 
 
 @pytest.mark.parametrize(("schema", "value"), [*documented_examples()])
-def test_an_example_fits_its_schema_unless_it_is_to_be_refused(
+def test_examples_match_their_schemas_except_invalid_ones(
     schema: str, value: object, request: pytest.FixtureRequest
 ) -> None:
     is_to_be_refused = "requestBody" in schema and request.node.callspec.id.split(":")[-1] in BAD_REQUESTS
@@ -139,7 +139,7 @@ def test_an_example_fits_its_schema_unless_it_is_to_be_refused(
 
 
 def plain(schema: Json, definitions: Json) -> Json:
-    """A schema with its references followed, without words."""
+    """Return a schema with resolved references, without descriptions."""
     if isinstance(schema, list):
         return [plain(entry, definitions) for entry in schema]
     if not isinstance(schema, dict):
@@ -156,7 +156,7 @@ def plain(schema: Json, definitions: Json) -> Json:
     }
 
 
-def test_the_question_is_the_one_that_the_server_checks() -> None:
+def test_the_request_schema_matches_the_server() -> None:
     of_code = RecommendRequest.model_json_schema()
     expected = plain(of_code, of_code["$defs"])
     scale = {"minimum": TrainConfig().rating_min, "maximum": TrainConfig().rating_max}
@@ -164,7 +164,7 @@ def test_the_question_is_the_one_that_the_server_checks() -> None:
     assert plain(SCHEMAS["Request"], SCHEMAS) == expected
 
 
-def test_the_answer_has_the_fields_of_the_pipeline() -> None:
+def test_the_response_schema_has_the_fields_of_the_pipeline() -> None:
     item = SCHEMAS["RecommendedItem"]
     shown = dict.fromkeys(component.shown_as for component in COMPONENTS.values() if component.shown_as)
     plain_fields = [field.name for field in fields(RecommendedItem)]
@@ -174,9 +174,9 @@ def test_the_answer_has_the_fields_of_the_pipeline() -> None:
     because = SCHEMAS["Because"]
     assert because["required"] == list(because["properties"]) == [field.name for field in fields(Because)]
     assert because["properties"]["source"]["enum"] == list(COMPONENTS)
-    assert because["properties"]["share"]["minimum"] == LEAST_SHARE
-    assert item["properties"]["because"]["maxItems"] == MOST_PARTS
-    assert because["properties"]["words"]["maxItems"] == MOST_WORDS
+    assert because["properties"]["share"]["minimum"] == MIN_SHARE
+    assert item["properties"]["because"]["maxItems"] == MAX_PARTS
+    assert because["properties"]["words"]["maxItems"] == MAX_WORDS
     origins = [origin for source in SOURCES.values() for origin in source.origins]
     assert SCHEMAS["Response"]["properties"]["source"]["enum"] == [*origins, NOTHING]
     assert {SCHEMAS["Response"]["properties"][name]["maxItems"] for name in ("items", "recommended_items")} == {
@@ -185,7 +185,7 @@ def test_the_answer_has_the_fields_of_the_pipeline() -> None:
     assert SCHEMAS["ResponseRows"]["items"]["maxItems"] == LIMITS.max_top_k + 2
 
 
-def test_the_bounds_of_a_request_are_those_of_the_code() -> None:
+def test_the_limits_of_a_request_match_the_code() -> None:
     lists = (SCHEMAS["Instances"]["properties"]["instances"], SCHEMAS["RequestLines"], SCHEMAS["RequestRows"])
     assert {entries["maxItems"] for entries in lists} == {LIMITS.max_instances}
     description = " ".join(CONTAINER["info"]["description"].split())
@@ -203,7 +203,7 @@ def test_the_bounds_of_a_request_are_those_of_the_code() -> None:
     assert CONTAINER["servers"][0]["url"] == f"http://localhost:{settings.port}"
 
 
-def test_the_media_types_and_headers_are_those_of_the_code() -> None:
+def test_media_types_and_headers_match_the_code() -> None:
     assert sorted(INVOKE["requestBody"]["content"]) == sorted(INVOKE["responses"]["200"]["content"]) == sorted(TYPES)
     parameters = CONTAINER["components"]["parameters"]
     attributes, inference_id = parameters["CustomAttributes"], parameters["InferenceId"]
@@ -213,7 +213,7 @@ def test_the_media_types_and_headers_are_those_of_the_code() -> None:
     assert CONTAINER["components"]["headers"]["CustomAttributes"]["schema"]["maxLength"] == MAX_CUSTOM_ATTRIBUTES
 
 
-def test_the_gateways_statuses_are_those_of_the_function_and_of_api_gateway() -> None:
+def test_the_statuses_of_the_gateway_match_the_function_and_api_gateway() -> None:
     responses = RECOMMEND["responses"]
     of_function = {status for status, _, _ in ERRORS.values()} | {200, 400, 413, 500, 502, 503, 504}
     assert {int(status) for status in responses} == of_function | {401, 403}
@@ -224,7 +224,7 @@ def test_the_gateways_statuses_are_those_of_the_function_and_of_api_gateway() ->
     assert str(MAX_BODY_BYTES) in RECOMMEND["requestBody"]["description"]
 
 
-def test_who_may_ask_is_said_as_the_template_says_it() -> None:
+def test_authorization_matches_the_template() -> None:
     schemes = API["components"]["securitySchemes"].values()
     said = {re.search(r"AuthorizationType: (\w+)`", scheme["description"]) for scheme in schemes}
     template = templates.load("service.yaml")
@@ -236,7 +236,7 @@ def test_who_may_ask_is_said_as_the_template_says_it() -> None:
     assert [list(choice) for choice in API["security"]] == [[name] for name in API["components"]["securitySchemes"]]
 
 
-def test_cors_is_that_of_the_template_and_of_the_function() -> None:
+def test_cors_matches_the_template_and_the_function() -> None:
     said = API["x-amazon-apigateway-cors"]
     origin = "https://shop.example"
     service = templates.Deployment(templates.load("service.yaml"), {"CorsOrigin": origin})
@@ -261,7 +261,7 @@ def test_cors_is_that_of_the_template_and_of_the_function() -> None:
 
 @dataclass(frozen=True)
 class Given:
-    """What the server has answered."""
+    """The response of the server."""
 
     status: str
     headers: Message
@@ -285,7 +285,7 @@ def post(server: Server, body: bytes, kind: str, **headers: str) -> Given:
 
 
 def shape(value: Json) -> Json:
-    """What is the same of an example and of a real answer: names, counts, the source, and all of an error.
+    """Return what an example and a real response share: names, counts, the source, and all of an error.
 
     How many sources and reasons an item has depends on the data.
     """
@@ -307,7 +307,7 @@ REQUEST_EXAMPLES = [
 
 
 @pytest.mark.parametrize(("kind", "name"), REQUEST_EXAMPLES)
-def test_an_example_of_a_question_gets_the_example_of_its_answer(
+def test_each_example_request_gets_its_example_response(
     server: Server, real_names: dict[str, str], kind: str, name: str
 ) -> None:
     question = INVOKE["requestBody"]["content"][kind]["examples"][name]["value"]
@@ -326,9 +326,7 @@ def test_an_example_of_a_question_gets_the_example_of_its_answer(
 
 @pytest.mark.parametrize("accept", ["", *TYPES])
 @pytest.mark.parametrize("kind", TYPES)
-def test_an_answer_of_every_type_to_a_question_of_every_type_is_as_documented(
-    server: Server, kind: str, accept: str
-) -> None:
+def test_every_pair_of_media_types_gives_a_documented_response(server: Server, kind: str, accept: str) -> None:
     questions = INVOKE["requestBody"]["content"][kind]["examples"]
     several = questions["several" if kind == MediaType.JSON else "rows" if kind == MediaType.CSV else "lines"]["value"]
     given = post(server, write_body(kind, several), kind, **({"Accept": accept} if accept else {}))
@@ -348,7 +346,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("status", REFUSED)
-def test_every_documented_refusal_is_given_as_its_example_says(server: Server, status: str) -> None:
+def test_every_documented_error_matches_its_example(server: Server, status: str) -> None:
     name, body, kind, accept = REFUSED[status]
     given = post(server, body, kind, Accept=accept, X_Amzn_SageMaker_Custom_Attributes="trace=1")
     said = INVOKE["responses"][status]
@@ -358,14 +356,14 @@ def test_every_documented_refusal_is_given_as_its_example_says(server: Server, s
     assert given.headers[CUSTOM_ATTRIBUTES] == "trace=1"
 
 
-def test_every_documented_status_is_one_that_is_tested() -> None:
+def test_every_documented_status_is_tested() -> None:
     of_load = {"408", "503"}  # provoked in tests/service/test_hostile_clients.py
     assert INVOKE["responses"].keys() == {"200", *REFUSED, *of_load, "500"}
     bug = INVOKE["responses"]["500"]["content"]["application/json"]["examples"]["bug"]["value"]
     assert bug == {"error": INTERNAL, "field": ""}  # provoked in tests/service/test_app.py
 
 
-def test_generated_questions_good_and_bad_are_answered_as_documented(server: Server) -> None:
+def test_generated_requests_get_documented_responses(server: Server) -> None:
     result = conform(ENDPOINT, f"http://127.0.0.1:{server.port}", examples=100)
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"Operations: +3 selected / 3 total", result.stdout)
@@ -380,7 +378,7 @@ batches = st.lists(records.filter(lambda body: isinstance(body, dict | list | st
 
 @settings(max_examples=100, derandomize=True, suppress_health_check=[*HealthCheck])
 @given(batches)
-def test_a_record_of_several_is_answered_exactly_where_the_document_takes_it(server: Server, batch: list[Json]) -> None:
+def test_records_of_a_batch_succeed_exactly_if_their_schema_accepts_them(server: Server, batch: list[Json]) -> None:
     status, answer = server.invoke({"instances": batch})
     assert status == 200
     assert ["error" not in entry for entry in answer["predictions"]] == [
@@ -391,8 +389,8 @@ def test_a_record_of_several_is_answered_exactly_where_the_document_takes_it(ser
     ]
 
 
-def test_answers_about_every_user_and_every_item_are_as_documented(server: Server, recommender: Recommender) -> None:
-    """A title is asked for by itself, too: nothing is more similar."""
+def test_responses_for_every_user_and_item_match_the_document(server: Server, recommender: Recommender) -> None:
+    """Request items similar to each title, too: the title itself is the most similar one."""
     model = recommender.model
     items = [model.items.id(number) for number in range(len(model.items))]
     users = [model.users.id(number) for number in range(len(model.users))]
@@ -407,7 +405,7 @@ def test_answers_about_every_user_and_every_item_are_as_documented(server: Serve
 
 
 @pytest.mark.slow
-def test_many_generated_questions_are_answered_as_documented(server: Server) -> None:
+def test_many_generated_requests_get_documented_responses(server: Server) -> None:
     result = conform(ENDPOINT, f"http://127.0.0.1:{server.port}", examples=2_000)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -426,7 +424,7 @@ FALSEHOODS = [
 ]
 
 
-def test_a_document_that_is_not_true_is_found_out(server: Server, tmp_path: Path) -> None:
+def test_a_wrong_document_fails_the_comparison(server: Server, tmp_path: Path) -> None:
     text = ENDPOINT.read_text()
     for true, false, _ in FALSEHOODS:
         assert true in text
@@ -451,11 +449,11 @@ def test_each_request_of_requests_http_gets_its_status_and_source(
     assert b'"error"' not in answer or status == 400
 
 
-def test_the_http_file_asks_the_container_where_its_document_says() -> None:
+def test_the_http_file_uses_the_urls_of_the_container() -> None:
     assert examples.VARIABLES["host"] == CONTAINER["servers"][0]["url"]
 
 
-def test_the_http_file_asks_the_deployed_api_as_its_document_says() -> None:
+def test_the_http_file_uses_the_url_of_the_deployed_api() -> None:
     requests: list[HttpRequest] = [parameter.values[0] for parameter in http_requests(examples.DEPLOYED)]
     schema = "endpoint.yaml#/components/schemas/Request"
     assert [request.method for request in requests] == ["POST"] * 4

@@ -1,4 +1,4 @@
-"""A model folder in which something lies that is no plain file of a model: it is refused by name, at once."""
+"""A model folder with something that is not a plain file of a model: it is refused by name, at once."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def folder(trained_copy: Job) -> Path:
 
 
 def problem(folder: Path, name: str) -> str:
-    """What is said of a file, behind its name."""
+    """Return the error about a file, without its name."""
     with pytest.raises(ArtifactError) as error:
         model_folder.load(folder)
     message = str(error.value)
@@ -40,7 +40,7 @@ def sign(folder: Path, **changes: Any) -> None:  # noqa: ANN401 - any JSON
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fifo_is_refused_and_hangs_nothing(folder: Path, name: str) -> None:
+def test_a_fifo_is_refused_at_once(folder: Path, name: str) -> None:
     (folder / name).unlink()
     os.mkfifo(folder / name)
     assert "expected a regular file, got a folder, a FIFO or a device" in problem(folder, name)
@@ -50,7 +50,7 @@ def test_a_fifo_is_refused_and_hangs_nothing(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_folder_in_the_place_of_a_file_is_refused(folder: Path, name: str) -> None:
+def test_a_folder_instead_of_a_file_is_refused(folder: Path, name: str) -> None:
     (folder / name).unlink()
     (folder / name).mkdir()
     assert "expected a regular file" in problem(folder, name)
@@ -92,7 +92,7 @@ def test_a_file_larger_than_the_memory_is_refused_before_it_is_read(folder: Path
     assert f"its files take {TEBIBYTE / 1e12:.0f}," in problem(folder, CONFIG)
 
 
-def test_a_file_that_grows_while_it_is_read_is_read_as_it_was(folder: Path) -> None:
+def test_a_file_that_grows_during_reading_is_read_with_its_first_size(folder: Path) -> None:
     before = np.load(folder / "titles.npy")
     config = array_folder.load_config(folder, model_folder.FORMAT, model_folder.FORMAT_VERSION, "")
     with array_folder._opened(folder / "titles.npy") as file:
@@ -121,7 +121,7 @@ def test_a_file_that_grows_while_it_is_read_is_read_as_it_was(folder: Path) -> N
         (b"null", "expected an object, got null"),
     ],
 )
-def test_a_config_is_bounded_before_it_is_read(folder: Path, content: bytes, expected: str) -> None:
+def test_the_size_of_a_config_is_checked_before_it_is_read(folder: Path, content: bytes, expected: str) -> None:
     (folder / CONFIG).write_bytes(content)
     tracemalloc.start()
     assert expected in problem(folder, CONFIG)

@@ -1,4 +1,4 @@
-"""model.tar.gz: to S3, from S3, and what is none."""
+"""model.tar.gz: written to S3, read from S3, and hostile archives."""
 
 import gzip
 import io
@@ -23,7 +23,7 @@ from recommender.service.process import running_server
 
 
 def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """A tar with these files; without content it is a link to /etc/passwd."""
+    """Return a tar with these files; an entry without content is a link to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)
@@ -35,7 +35,7 @@ def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
     return path
 
 
-def test_a_model_goes_to_s3_and_is_served_from_there(s3: S3Server, job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_model_is_written_to_s3_and_served_from_s3(s3: S3Server, job: Job, capfd: pytest.CaptureFixture[str]) -> None:
     s3.put("models", {"data/train/a.csv": b"user_id,item_id,rating\nu,a,5\nu,b,1\nv,a,4\n"})
     assert (
         train.main(["--train", "s3://models/data/train", "--embedding_dim", "2", "--model-output", "s3://models/one/"])
@@ -49,7 +49,7 @@ def test_a_model_goes_to_s3_and_is_served_from_there(s3: S3Server, job: Job, cap
     assert "Warning" not in capfd.readouterr().err
 
 
-def test_an_archive_of_sagemakers_is_read_too(trained: Job, tmp_path: Path) -> None:
+def test_an_archive_of_sagemaker_is_read(trained: Job, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
         tar.add(trained.container.model_dir, arcname=".")
     with unpacked(str(tmp_path / "model.tar.gz")) as folder:
@@ -69,7 +69,9 @@ def test_an_archive_of_sagemakers_is_read_too(trained: Job, tmp_path: Path) -> N
         [("config.json", None)],
     ],
 )
-def test_what_is_no_file_of_a_model_is_refused_by_name(tmp_path: Path, members: list[tuple[str, bytes | None]]) -> None:
+def test_the_error_names_a_member_that_is_no_file_of_a_model(
+    tmp_path: Path, members: list[tuple[str, bytes | None]]
+) -> None:
     path = archive(tmp_path / "model.tar.gz", *members)
     with pytest.raises(ArtifactError, match="expected only the files of a model folder") as error, unpacked(str(path)):
         pass
@@ -78,7 +80,7 @@ def test_what_is_no_file_of_a_model_is_refused_by_name(tmp_path: Path, members: 
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08"])
-def test_a_damaged_archive_is_named(tmp_path: Path, content: bytes) -> None:
+def test_the_error_names_a_damaged_archive(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.tar.gz"
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"model\.tar\.gz: expected a model\.tar\.gz: "), unpacked(str(path)):
@@ -90,14 +92,14 @@ CONFIG = ("config.json", b"{}")
 
 
 def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
-    """The 512 bytes before a member, whatever follows them."""
+    """Return the 512 bytes of the header of a member."""
     member = tarfile.TarInfo(name)
     member.type, member.size, member.linkname = kind, size, "config.json"
     return member.tobuf(tarfile.GNU_FORMAT)
 
 
 def pax(fields: dict[str, str], name: str = "config.json", kind: bytes = tarfile.XHDTYPE) -> bytes:
-    """A PAX header with these fields, and a file of no bytes."""
+    """Return a PAX header with these fields, and an empty file."""
     text = b"".join(record(key, value) for key, value in fields.items())
     return header("pax", kind, len(text)) + padded(text) + header(name)
 
@@ -113,14 +115,14 @@ def padded(content: bytes) -> bytes:
 
 
 def zeros(count: int) -> bytes:
-    """So many bytes of 0, compressed: they can be appended to a compressed archive."""
+    """Return a number of zero bytes, compressed; they can be appended to a compressed archive."""
     compressor = zlib.compressobj(1, wbits=31)
     parts = [compressor.compress(bytes(2**20)) for _ in range(count // 2**20)]
     return b"".join([*parts, compressor.flush()])
 
 
 def refused(path: Path, most_bytes: int = 2**20) -> str:
-    """The error of an archive; nothing of it stays, and little memory is taken."""
+    """Return the error of an archive; check that no file is left and little memory is used."""
     tracemalloc.start()
     with pytest.raises(ArtifactError) as error, unpacked(str(path)):
         pass
@@ -180,7 +182,7 @@ HEADERS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", HEADERS)
-def test_a_header_is_refused_before_what_it_claims_is_read_or_written(tmp_path: Path, case: str) -> None:
+def test_a_hostile_header_is_refused_before_its_content_is_read(tmp_path: Path, case: str) -> None:
     content, expected = HEADERS[case]
     path = tmp_path / "model.tar.gz"
     path.write_bytes(gzip.compress(content + bytes(1_024)))
@@ -194,9 +196,7 @@ def test_a_long_name_of_256_mb_takes_no_memory_before_it_is_refused(tmp_path: Pa
     assert "the header of a member has more than 16,384 bytes" in refused(path)
 
 
-def test_decompressed_bytes_are_bounded_by_the_memory_also_those_that_are_skipped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decompressed_bytes_are_limited_by_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_archive, "memory_bytes", lambda: 2**20)
     for name in ("titles.npy", "other.bin"):
         path = tmp_path / f"{name}.tar.gz"
@@ -205,7 +205,7 @@ def test_decompressed_bytes_are_bounded_by_the_memory_also_those_that_are_skippe
         assert message.startswith(f"'{name}': has 268,435,456 bytes" if name == "titles.npy" else f"'{name}': expected")
 
 
-def test_the_files_together_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_total_size_of_the_files_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_archive, "memory_bytes", lambda: 1_500)
     path = archive(tmp_path / "model.tar.gz", ("a.npy", bytes(1_000)), ("b.npy", bytes(1_000)))
     assert refused(path) == "'b.npy': has 1,000 bytes, memory and disk have room for 500"
@@ -221,7 +221,7 @@ def test_100_000_empty_members_are_refused_after_256(tmp_path: Path) -> None:
     assert refused(path) == f"expected a model.tar.gz: it has more than {MAX_MEMBERS} members"
 
 
-def test_a_file_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+def test_a_repeated_file_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "model.tar.gz", CONFIG, ("./config.json", b"[]"))
     assert refused(path) == "'./config.json': expected each file once"
 
@@ -232,7 +232,7 @@ def as_python(folder: Path, path: Path) -> None:
 
 
 def as_macos(folder: Path, path: Path) -> None:
-    """What macOS says of each file lies next to it."""
+    """Read an archive of macOS, which has a companion for each file."""
     with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as tar:
         for file in sorted(folder.iterdir()):
             beside = tarfile.TarInfo(f"./._{file.name}")
@@ -259,7 +259,7 @@ def test_an_archive_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     assert "expected a regular file" in refused(tmp_path / "model.tar.gz")
 
 
-def test_places_that_can_not_be_are_one_line(
+def test_an_invalid_location_is_an_error_of_one_line(
     job: Job, s3: S3Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert train.main(["--model-output", "here"]) == 1

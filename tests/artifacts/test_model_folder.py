@@ -1,4 +1,4 @@
-"""The model folder: what is damaged is named, and nothing is unpickled."""
+"""The model folder: errors name damaged files, and nothing is unpickled."""
 
 import json
 import mmap
@@ -24,18 +24,18 @@ ARRAYS = [f"{name}.npy" for name in model_folder.array_names(TrainConfig().compo
 FILES = sorted([*ARRAYS, array_folder.CONFIG_FILE])
 
 
-def test_the_folder_holds_what_the_server_needs_and_nothing_else(trained: Job) -> None:
+def test_the_folder_has_only_the_files_of_the_model(trained: Job) -> None:
     assert trained.model_files == FILES
 
 
-def test_what_is_loaded_is_what_was_saved(trained: Job, tmp_path: Path) -> None:
+def test_a_loaded_model_equals_the_saved_one(trained: Job, tmp_path: Path) -> None:
     model = model_folder.load(trained.container.model_dir)
     model_folder.save(model, tmp_path)
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (trained.container.model_dir / name).read_bytes(), name
 
 
-def test_arrays_are_read_only_and_none_is_copied_again(trained: Job) -> None:
+def test_loaded_arrays_are_read_only_and_copied_once(trained: Job) -> None:
     model = model_folder.load(trained.container.model_dir)
     arrays = {name: array_of(model) for name, array_of in model_folder.ARRAYS.items()}
     for name, component in model.components.items():
@@ -54,14 +54,14 @@ def test_arrays_are_read_only_and_none_is_copied_again(trained: Job) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_missing_file_is_named(trained_copy: Job, name: str) -> None:
+def test_the_error_names_a_missing_file(trained_copy: Job, name: str) -> None:
     (trained_copy.container.model_dir / name).unlink()
     with pytest.raises(ArtifactError, match=f"{name}: is missing"):
         model_folder.load(trained_copy.container.model_dir)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_truncated_file_is_named(trained_copy: Job, name: str) -> None:
+def test_the_error_names_a_truncated_file(trained_copy: Job, name: str) -> None:
     file = trained_copy.container.model_dir / name
     file.write_bytes(file.read_bytes()[:-1])
     if name == array_folder.CONFIG_FILE:  # its last byte is a line feed
@@ -71,7 +71,7 @@ def test_a_truncated_file_is_named(trained_copy: Job, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != array_folder.CONFIG_FILE])
-def test_one_altered_bit_is_named(trained_copy: Job, name: str) -> None:
+def test_the_error_names_the_file_with_one_altered_bit(trained_copy: Job, name: str) -> None:
     file = trained_copy.container.model_dir / name
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -196,14 +196,14 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
         (component_of_tomorrow, "the model uses 'of_tomorrow', which this installation does not have"),
     ],
 )
-def test_a_config_that_this_server_cannot_serve_is_named(
+def test_the_error_names_a_config_that_the_server_cannot_serve(
     trained_copy: Job, change: Callable[[dict[str, Any]], None], expected: str
 ) -> None:
     assert re.search(expected, problem(trained_copy, change))
 
 
 def problem(job: Job, change: Callable[[dict[str, Any]], None]) -> str:
-    """Load a model with another configuration whose checksum fits; returns the error."""
+    """Load a model with another configuration and its valid checksum; return the error."""
     file = job.container.model_dir / array_folder.CONFIG_FILE
     config = json.loads(file.read_text())
     change(config)
@@ -235,7 +235,7 @@ def problem(job: Job, change: Callable[[dict[str, Any]], None]) -> str:
         (1.0, "expected an object, got 1.0"),
     ],
 )
-def test_weights_that_are_none_are_named(trained_copy: Job, ranking: object, expected: str) -> None:
+def test_the_error_names_invalid_weights(trained_copy: Job, ranking: object, expected: str) -> None:
     for name in ("weights", "session_weights"):
         given = {"weights": {}, name: ranking}
         assert f"ranking: {expected}" in problem(trained_copy, lambda config: config.update(ranking=given))  # noqa: B023
@@ -250,19 +250,19 @@ def test_weights_that_are_none_are_named(trained_copy: Job, ranking: object, exp
         ({"session_weights": {}}, "expected an object, got null"),
     ],
 )
-def test_a_ranking_that_is_none_is_named(trained_copy: Job, ranking: object, expected: str) -> None:
+def test_the_error_names_an_invalid_ranking(trained_copy: Job, ranking: object, expected: str) -> None:
     assert f"ranking: {expected}" in problem(trained_copy, lambda config: config.update(ranking=ranking))
 
 
 @pytest.mark.parametrize("newest", ["2020-01-01", "1577836800", 1.5, True, [], {}, float("nan"), 10**400])
-def test_a_newest_event_that_is_no_time_is_named(trained_copy: Job, newest: object) -> None:
+def test_the_error_names_an_invalid_time_of_the_newest_event(trained_copy: Job, newest: object) -> None:
     found = problem(trained_copy, lambda config: config.update(newest_event=newest))
     assert "newest_event: expected a whole number of seconds since 1970 or null, got " in found
     assert found.isprintable()
     assert len(found) < 400
 
 
-def test_title_vectors_with_more_terms_than_their_number_are_named(paper_copy: Job) -> None:
+def test_the_error_names_title_vectors_with_too_many_terms(paper_copy: Job) -> None:
     def spoil_terms(config: dict[str, Any]) -> None:
         config["components"]["title_similarity"]["num_terms"] = 1
 
@@ -276,7 +276,7 @@ def test_a_model_of_the_pipeline_paper_has_no_ranking(paper_copy: Job) -> None:
 
 
 @pytest.mark.parametrize(("found", "other"), [('"global_mean": ', '"global_mean": 9'), ('"seed": 0', '"seed": 1')])
-def test_an_altered_config_is_named(trained_copy: Job, found: str, other: str) -> None:
+def test_the_error_names_an_altered_config(trained_copy: Job, found: str, other: str) -> None:
     file = trained_copy.container.model_dir / array_folder.CONFIG_FILE
     assert found in file.read_text()
     file.write_text(file.read_text().replace(found, other))
@@ -285,7 +285,7 @@ def test_an_altered_config_is_named(trained_copy: Job, found: str, other: str) -
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '"text"', "[" * 100_000, '{"format": "two-stage-recommender"}'])
-def test_a_config_that_is_not_what_train_writes_is_named(trained_copy: Job, content: str) -> None:
+def test_the_error_names_a_config_that_train_does_not_write(trained_copy: Job, content: str) -> None:
     (trained_copy.container.model_dir / array_folder.CONFIG_FILE).write_text(content)
     with pytest.raises(ArtifactError, match=r"config\.json"):
         model_folder.load(trained_copy.container.model_dir)
@@ -299,7 +299,7 @@ class Bomb:
 def test_a_pickled_array_is_refused_and_not_executed(
     trained_copy: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even with a checksum that fits."""
+    """Load a model with a pickled array and valid checksums."""
     monkeypatch.chdir(tmp_path)
     folder = trained_copy.container.model_dir
     np.save(folder / "titles.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
@@ -313,7 +313,7 @@ def test_a_pickled_array_is_refused_and_not_executed(
 
 
 def replace_array(folder: Path, name: str, array: np.ndarray) -> None:
-    """Put another array in the place of one, with checksums that fit."""
+    """Replace an array, with valid checksums."""
     np.save(folder / name, array)
     config = json.loads((folder / array_folder.CONFIG_FILE).read_text())
     config["files"][name] = array_folder.fingerprint(folder / name)
@@ -369,7 +369,7 @@ def shorter(array: np.ndarray) -> np.ndarray:
 
 
 def descending(offsets: np.ndarray) -> np.ndarray:
-    """Other offsets with the same ends."""
+    """Return other offsets with the same first and last value."""
     return np.concatenate([offsets[:1], offsets[1:-1][::-1], offsets[-1:]])
 
 
@@ -433,7 +433,7 @@ def test_arrays_of_a_source_that_do_not_belong_together_are_refused_by_name(
         model_folder.load(folder)
 
 
-def test_the_files_of_an_older_version_go_when_a_new_model_is_written_and_other_files_stay(
+def test_a_new_model_removes_the_files_of_an_older_version_and_keeps_other_files(
     trained_copy: Job, tmp_path: Path
 ) -> None:
     folder = trained_copy.container.model_dir
@@ -451,7 +451,7 @@ def test_the_files_of_an_older_version_go_when_a_new_model_is_written_and_other_
 
 
 @pytest.mark.parametrize("pipeline", ["trained", "paper"])
-def test_a_model_from_before_a_feature_was_added_is_served_without_it(
+def test_a_model_without_a_newer_feature_is_served(
     pipeline: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job: Job = request.getfixturevalue(pipeline)
@@ -463,7 +463,7 @@ def test_a_model_from_before_a_feature_was_added_is_served_without_it(
     assert recommender.recommend(recommender.model.users.id(0)).items
 
 
-def test_a_model_is_not_written_where_a_file_is(trained: Job, tmp_path: Path) -> None:
+def test_a_model_is_not_written_over_a_file(trained: Job, tmp_path: Path) -> None:
     (tmp_path / "ratings.csv").write_text("user_id")
     with pytest.raises(ArtifactError, match=r"ratings\.csv.*: can't be written .*expected a folder"):
         Recommender.load(trained.container.model_dir).save(tmp_path / "ratings.csv")

@@ -1,4 +1,4 @@
-"""--model-sha256 and its variable: one model is meant, any other is refused."""
+"""--model-sha256 and its variable: every model except the given one is refused."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ def forge(job: Job) -> None:
     (folder / array_folder.CONFIG_FILE).write_text(json.dumps(array_folder.signed(config)))
 
 
-def test_the_model_meant_is_served_and_no_other_is(
+def test_only_the_model_with_the_given_sha256_is_served(
     trained_copy: Job, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meant = sha256_of(trained_copy)
@@ -57,7 +57,7 @@ def test_the_model_meant_is_served_and_no_other_is(
 
 
 @pytest.mark.parametrize("given", ["", "abc", "g" * 64, "0" * 63, "0" * 65, "0" * 64 + "\n"])
-def test_what_is_no_sha256_is_refused_with_its_source(
+def test_the_error_for_an_invalid_sha256_names_its_source(
     given: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert serve.main(["--model-sha256", given]) == 1

@@ -20,7 +20,7 @@ from recommender.errors import ArtifactError
 from recommender.pipeline.recommendations import Event
 from recommender.pipeline.recommender import Recommender
 
-MOST_OF_ARRAYS, MOST_OF_VALUES = 400, 200  # of each model
+MAX_OF_ARRAYS, MAX_OF_VALUES = 400, 200  # of each model
 CONFIG = array_folder.CONFIG_FILE
 HEADER_BYTES = 128
 Random = np.random.Generator
@@ -30,7 +30,7 @@ Place = tuple[str | int, ...]
 
 
 def one(value: float) -> OfArray:
-    """Another value at a random place, or the nearest one that the dtype has."""
+    """Change a value at a random position, to the nearest one that the dtype has."""
 
     def change(array: np.ndarray, random: Random) -> np.ndarray:
         flat = array.reshape(-1).copy()
@@ -45,7 +45,7 @@ def one(value: float) -> OfArray:
 
 
 def swapped(array: np.ndarray, random: Random) -> np.ndarray:
-    """Two values in each other's place."""
+    """Swap two values."""
     flat = array.reshape(-1).copy()
     if len(flat):
         first, second = random.integers(len(flat), size=2)
@@ -82,14 +82,14 @@ OF_ARRAYS: dict[str, OfArray] = {
 
 
 def stated(descr: str = "'<f4'", order: str = "False", shape: str = "(3,)", more: str = "") -> OfFile:
-    """Another header in front of the data."""
+    """Replace the header of the data."""
     text = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, {more}}}".ljust(HEADER_BYTES - 11) + "\n"
     start = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
     return lambda content, _: start + content[HEADER_BYTES:]
 
 
 def flipped(content: bytes, random: Random) -> bytes:
-    """Some bits of the data, most of which are texts then that are no UTF-8."""
+    """Flip some bits of the data; most texts are then not UTF-8."""
     found = bytearray(content)
     for place in random.integers(HEADER_BYTES, max(len(found), HEADER_BYTES + 1), size=3):
         if place < len(found):
@@ -143,7 +143,7 @@ def deep(levels: int = 400) -> list[Any]:
 
 
 def places(value: Any, path: Place = ()) -> Iterator[Place]:  # noqa: ANN401 - any JSON value
-    """The paths of all values in a configuration."""
+    """Yield the paths of all values in a configuration."""
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, member in members:
         yield (*path, name)
@@ -151,7 +151,7 @@ def places(value: Any, path: Place = ()) -> Iterator[Place]:  # noqa: ANN401 - a
 
 
 def replaced(config: dict[str, Any], path: Place, kind: str) -> dict[str, Any]:
-    """Another value at a path of a configuration, or none."""
+    """Replace or remove the value at a path of a configuration."""
     found = json.loads(json.dumps(config))
     owner = found
     for name in path[:-1]:
@@ -174,7 +174,7 @@ def drawn(pairs: list[tuple[Any, str]], count: int, random: Random) -> list[tupl
 
 
 def check_answers(recommender: Recommender) -> None:
-    """Ask for three recommendations in every way; all numbers must be finite, all texts must be texts."""
+    """Request three recommendations in every way; check that numbers are finite and texts are texts."""
     model = recommender.model
     item = model.items.id(len(model.items) // 2)
     events = [Event(item, rating=model.config.rating_max), Event(model.items.id(0))]
@@ -189,7 +189,7 @@ def check_answers(recommender: Recommender) -> None:
 
 
 def outcome(folder: Path) -> str:
-    """What is wrong with the way in which a folder is loaded; '' if nothing is."""
+    """Load a folder; return the fault of how it was loaded, or ''."""
     try:
         recommender = Recommender.load(folder)
     except ArtifactError as error:
@@ -207,7 +207,7 @@ def outcome(folder: Path) -> str:
 
 
 class Forger:
-    """Alters one file of a model at a time, and signs the folder."""
+    """A state machine that alters one file of a model at a time and computes valid checksums."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -237,11 +237,11 @@ def forger(request: pytest.FixtureRequest) -> Forger:
     return Forger(job.container.model_dir)
 
 
-def test_an_array_that_was_altered_and_signed_is_refused_by_name_or_harmless(forger: Forger) -> None:
+def test_an_altered_array_with_valid_checksums_is_refused_or_harmless(forger: Forger) -> None:
     random = np.random.default_rng(0)
     pairs = [(name, kind) for name in forger.names for kind in [*OF_ARRAYS, *OF_FILES, "another"]]
     problems = {}
-    for name, kind in drawn(pairs, MOST_OF_ARRAYS, random):
+    for name, kind in drawn(pairs, MAX_OF_ARRAYS, random):
         before = (forger.folder / name).read_bytes()
         if kind == "another":
             content = (forger.folder / str(random.choice(forger.names))).read_bytes()
@@ -254,7 +254,7 @@ def test_an_array_that_was_altered_and_signed_is_refused_by_name_or_harmless(for
     assert {name: problem for name, problem in problems.items() if problem} == {}
 
 
-def test_a_config_that_was_altered_and_signed_is_refused_by_name_or_harmless(forger: Forger) -> None:
+def test_an_altered_config_with_a_valid_checksum_is_refused_or_harmless(forger: Forger) -> None:
     random = np.random.default_rng(0)
     pairs = [(path, kind) for path in places(forger.config) if path != ("checksum",) for kind in [*VALUES, "missing"]]
     of_files = {path for path, _ in pairs if path[0] == "files"}  # two values of each file would be most of all
@@ -262,6 +262,6 @@ def test_a_config_that_was_altered_and_signed_is_refused_by_name_or_harmless(for
         [pair for pair in pairs if pair[0] in of_files], 200, random
     )
     problems = {}
-    for path, kind in drawn(few, MOST_OF_VALUES, random):
+    for path, kind in drawn(few, MAX_OF_VALUES, random):
         problems[f"{path}: {kind}"] = forger.outcome_of_config(replaced(forger.config, path, kind))
     assert {name: problem for name, problem in problems.items() if problem} == {}

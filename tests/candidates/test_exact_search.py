@@ -31,7 +31,7 @@ def sorted_by_score(score: NDArray[np.float64], seen: NDArray[np.integer], count
 
 @given(st.integers(0, 10_000), st.integers(1, 700), st.integers(1, 8), st.integers(1, 800), st.data())
 def test_the_top_is_exact_with_many_ties(seed: int, num_items: int, dim: int, count: int, data: st.DataObject) -> None:
-    """Small whole numbers: every score is exact in float64 and equal ones abound."""
+    """Use small whole numbers: every score is exact in float64, and many are equal."""
     random = np.random.default_rng(seed)
     direction = random.integers(-2, 3, (5, dim))
     line = random.integers(5, size=num_items)
@@ -46,10 +46,10 @@ def test_the_top_is_exact_with_many_ties(seed: int, num_items: int, dim: int, co
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3000), st.integers(1, 150), st.integers(1, 200), st.floats(-6, 6))
-def test_the_top_is_exact_where_float32_cannot_tell_the_scores_apart(
+def test_the_top_is_exact_if_float32_cannot_distinguish_the_scores(
     seed: int, num_items: int, dim: int, count: int, magnitude: float
 ) -> None:
-    """Items that differ in the last digits only, at any magnitude."""
+    """Use items that differ only in the last digits, at any magnitude."""
     random = np.random.default_rng(seed)
     direction = random.standard_normal(dim) + 1e-7 * random.standard_normal((num_items, dim))
     scale, bias = np.full(num_items, 10.0**magnitude), random.choice([0, 1e-7, 1], num_items)
@@ -71,13 +71,13 @@ def test_a_user_without_an_embedding_gets_the_items_of_highest_bias() -> None:
     assert score.tolist() == [2, 2, 1]
 
 
-def test_where_everything_is_seen_nothing_is_left() -> None:
+def test_if_every_item_is_seen_the_top_is_empty() -> None:
     factors = factors_of(np.ones((1, 2)), np.zeros(4, int), np.ones(4), np.zeros(4))
     assert ExactSearch(factors).top(np.ones(2, np.float32), 3, np.arange(4))[0].tolist() == []
 
 
-def test_items_of_one_direction_cost_no_exactness() -> None:
-    """The same catalogue with and without shared directions gives the same list."""
+def test_shared_directions_keep_the_top_exact() -> None:
+    """Compare the lists of the same catalogue with and without shared directions."""
     random = np.random.default_rng(0)
     direction, line = random.integers(-3, 4, (20, 6)), random.integers(20, size=1000)
     scale, bias = random.integers(1, 4, 1000), random.integers(0, 3, 1000)

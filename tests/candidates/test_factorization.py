@@ -1,4 +1,4 @@
-"""The factorization as a candidate source: what it says of items without ratings, and of other data."""
+"""The factorization as a candidate source: items without ratings, and refits to other data."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def world() -> World:
 
 
 def test_an_item_without_ratings_has_no_score_and_is_not_proposed(world: World) -> None:
-    """Its embedding is 0, which would rank it before all items that are below the average."""
+    """Check an item with embedding 0, which would come before all items below the average."""
     source: Factorization = world.fitted("factorization")
     for query in (world.known(3), world.stranger([5, 9]), world.newer(2, [1])):
         score = source.score(query, np.arange(NUM_ITEMS))
@@ -28,8 +28,8 @@ def test_an_item_without_ratings_has_no_score_and_is_not_proposed(world: World) 
         assert score[found.item_num].tolist() == found.score.tolist()
 
 
-def test_events_without_ratings_change_nothing_for_the_factorization(world: World) -> None:
-    """They have no place in its equations; a user of whom there are no others is unknown to it."""
+def test_the_factorization_ignores_events_without_ratings(world: World) -> None:
+    """Add events without ratings: the equations ignore them, and a user with no others is unknown."""
     source: Factorization = world.fitted("factorization")
     rated, both = world.stranger([5, 9]), world.stranger([5, 30, 9])
     rating = both.history.rating.copy()
@@ -55,7 +55,7 @@ def test_a_refit_to_the_same_ratings_gives_the_same_factors(world: World) -> Non
         assert np.array_equal(array, again.save()[0][name]), name
 
 
-def test_a_refit_to_fewer_ratings_proposes_what_they_have(world: World) -> None:
+def test_a_refit_to_fewer_ratings_proposes_only_their_items(world: World) -> None:
     options = FactorizationOptions(embedding_dim=4, max_sweeps=2)
     fewer = replace(world, data=world.data.where(world.data.item_num >= 30), found={})
     source = Factorization.fit(world.context, options).refit(fewer.context, options)

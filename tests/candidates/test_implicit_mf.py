@@ -1,4 +1,4 @@
-"""Implicit MF as a candidate source: a request's vector is the one that the fit would give."""
+"""Implicit MF as a candidate source: a request gets the vector that a fit would give."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ histories = st.lists(st.integers(0, NUM_HAD - 1), min_size=1, max_size=3 * DIM, 
 
 
 def vector_parts(query: Query) -> NDArray[np.float64]:
-    """Return what each item of the history adds to the vector, by the dense normal equations over all items."""
+    """Return the contribution of each item of the history, by the dense normal equations over all items."""
     visits = query.visits
     extra = OPTIONS.confidence * visits.weight * OPTIONS.step_decay**visits.steps_back
     own = ITEMS[visits.item_num]
@@ -35,7 +35,7 @@ def vector_parts(query: Query) -> NDArray[np.float64]:
 @settings(max_examples=60)
 @given(histories)
 def test_the_score_is_the_product_with_the_solution_of_the_dense_normal_equations(items: list[int]) -> None:
-    """Histories shorter than, as long as and longer than the embedding."""
+    """Check histories that are shorter than the embedding, as long, and longer."""
     query = EVENTS.stranger(items)
     expected = np.maximum(ITEMS @ vector_parts(query).sum(axis=0), 0)
     score = SOURCE.score(query, np.arange(NUM_ITEMS))
@@ -44,7 +44,7 @@ def test_the_score_is_the_product_with_the_solution_of_the_dense_normal_equation
 
 
 @pytest.mark.parametrize("length", [DIM - 1, DIM, DIM + 1])
-def test_a_request_is_solved_as_a_user_of_the_fit(length: int) -> None:
+def test_a_request_gets_the_vector_of_a_fitted_user(length: int) -> None:
     options = OPTIONS.model_copy(update={"step_decay": 1.0})
     source = ImplicitMF.fit(EVENTS.context, options)
     table = torch.from_numpy(np.array(source.save()[0]["item_embedding"]))
@@ -58,7 +58,7 @@ def test_a_request_is_solved_as_a_user_of_the_fit(length: int) -> None:
 @settings(max_examples=60)
 @given(histories)
 def test_the_reason_is_the_item_that_adds_most_to_the_score(items: list[int]) -> None:
-    """The score is the sum of what each item of the history adds, so that a part of it is one item's."""
+    """Check that the score is the sum of the contributions of the items of the history."""
     query = EVENTS.stranger(items)
     everything = np.arange(NUM_ITEMS)
     added = ITEMS @ vector_parts(query).T
@@ -78,13 +78,13 @@ def test_a_large_catalogue_is_scored_but_not_searched() -> None:
     options = OPTIONS.model_copy(update={"max_items": NUM_ITEMS - 1})
     source = ImplicitMF.fit(EVENTS.context, options)
     for query in EVENTS.queries:
-        assert source.top(query.anew(), 5) is None
-        one, other = source.score(query.anew(), np.arange(5)), SOURCE.score(query.anew(), np.arange(5))
+        assert source.top(query.without_memo(), 5) is None
+        one, other = source.score(query.without_memo(), np.arange(5)), SOURCE.score(query.without_memo(), np.arange(5))
         assert (None if one is None else one.tolist()) == (None if other is None else other.tolist())
     assert [*source.top_of_each(EVENTS.queries[:3], 5)] == [None] * 3
 
 
-def test_nothing_is_tried_if_it_proposes_no_items() -> None:
+def test_a_source_that_proposes_no_items_has_no_choices() -> None:
     large = OPTIONS.model_copy(update={"max_items": NUM_ITEMS - 1})
     assert list(ImplicitMF.choices(EVENTS.context, large)) == []
     assert len(ImplicitMF.choices(EVENTS.context, OPTIONS)) == 3  # recency, sessions and confidence
@@ -95,7 +95,7 @@ def test_nothing_is_tried_if_it_proposes_no_items() -> None:
 def test_items_with_one_embedding_are_ordered_by_number_however_many_there_are(
     num_twins: int, count: int, seed: int
 ) -> None:
-    """Products in float32 round differently at the end of a block, so that equal ones may not seem so."""
+    """Check equal scores: products in float32 round differently at the end of a block, so they may look unequal."""
     random = np.random.default_rng(seed)
     twin, others = random.standard_normal(64), random.standard_normal((20, 64))
     is_twin = random.permutation(np.arange(num_twins + 20) < num_twins)

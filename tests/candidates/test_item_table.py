@@ -28,11 +28,11 @@ def dense(source: ItemTable) -> NDArray[np.float64]:
 
 
 @given(st.sampled_from(sorted(TABLES)), st.integers(0, len(WORLD.queries) - 1), st.sampled_from([0, 8, 10_000]))
-def test_a_score_is_the_sum_of_the_weighted_rows_and_the_reason_the_largest_of_them(
+def test_a_score_is_a_sum_of_weighted_rows_and_the_reason_is_the_largest_one(
     name: str, number: int, dense_factor: int
 ) -> None:
-    """By either way of adding: a table of all items, or sorted entries."""
-    source, query = TABLES[name], WORLD.queries[number].anew()
+    """Check both ways of adding: a table of all items, and sorted entries."""
+    source, query = TABLES[name], WORLD.queries[number].without_memo()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(item_table, "DENSE", dense_factor)
         score = source.score(query, np.arange(NUM_ITEMS))
@@ -49,8 +49,8 @@ def test_a_score_is_the_sum_of_the_weighted_rows_and_the_reason_the_largest_of_t
             assert rows[query.visits.item_num.tolist().index(own), item] == pytest.approx(rows[:, item].max())
 
 
-def test_what_users_have_had_together_is_proposed_and_the_rest_is_not() -> None:
-    """Users of wool have items 0 to 2, users of silk items 3 to 5."""
+def test_only_items_that_users_had_together_are_proposed() -> None:
+    """Check two tastes: users of wool have items 0 to 2, users of silk items 3 to 5."""
     rows = [(user, 3 * (user % 2) + item, 1_600_000_000 + user + item) for user in range(8) for item in range(3)]
     world = World.of(named(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])))
     for name in ("ease", "neighbours", "session_neighbours", "implicit_mf"):
@@ -62,7 +62,7 @@ def test_what_users_have_had_together_is_proposed_and_the_rest_is_not() -> None:
 
 @pytest.mark.parametrize(("decay", "expected"), [(1.0, [1, 4]), (0.5, [4, 1])])
 def test_the_older_item_of_a_history_counts_less(decay: float, expected: list[int]) -> None:
-    """Three users have 0 and 1 together, two have 3 and 4; the history is 0, then 3."""
+    """Check the history 0, then 3: three users have 0 and 1 together, two have 3 and 4."""
     pairs = [(0, 1)] * 3 + [(3, 4)] * 2
     rows = [(user, item) for user, pair in enumerate(pairs) for item in pair]
     world = World.of(named(pd.DataFrame(rows, columns=["user_id", "item_id"])))

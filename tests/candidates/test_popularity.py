@@ -77,7 +77,7 @@ def test_as_of_an_earlier_time_the_days_that_ended_until_then_count(rows: list[E
 def test_as_of_an_earlier_time_nothing_later_counts(
     rows: list[Event], ago: int, half_life: float, data: st.DataObject
 ) -> None:
-    """Other items and weights in all later events change nothing, however long the periods are."""
+    """Change items and weights of all later events: with any length of the periods, nothing changes."""
     later = [row for row in rows if row[1] < ago]
     others = data.draw(st.lists(st.tuples(st.integers(0, 7), weights), min_size=len(later), max_size=len(later)))
     changed = [(item, row[1], weight) for row, (item, weight) in zip(later, others, strict=True)]
@@ -89,7 +89,7 @@ def test_as_of_an_earlier_time_nothing_later_counts(
 
 
 @given(years, st.lists(st.integers(0, 9_001 * DAY), min_size=2, max_size=6), st.sampled_from([0.0, 30.0]))
-def test_earlier_requests_change_no_bit_of_an_answer(rows: list[Event], agos: list[int], half_life: float) -> None:
+def test_earlier_requests_do_not_change_a_response(rows: list[Event], agos: list[int], half_life: float) -> None:
     source = fitted(rows, half_life)
     assert [shares(source, -ago) for ago in agos] == [shares(fitted(rows, half_life), -ago) for ago in agos]
 
@@ -102,12 +102,12 @@ def test_as_of_an_earlier_time_no_event_before_the_current_period_is_missing(row
 
 
 @pytest.mark.parametrize("now", [None, 0, 5])
-def test_a_request_after_all_events_counts_all_of_them(now: int | None) -> None:
+def test_a_request_after_all_events_counts_every_event(now: int | None) -> None:
     assert shares(fitted([(0, 0, 1.0), (1, 3 * DAY, 2.0)]), now) == [0.5, 1.0, 0, 0, 0, 0, 0, 0.5]
 
 
 def test_an_event_counts_half_after_the_half_life() -> None:
-    """Item 0 has four events of a month ago, item 1 three of today: 4 / 2 < 3."""
+    """Count four events of item 0 a month ago and three of item 1 today: 4 / 2 < 3."""
     rows = [(0, 30 * DAY, 1.0)] * 4 + [(1, 60, 1.0)] * 3
     assert shares(fitted(rows))[:2] == [1.0, 0.75]
     assert shares(fitted(rows, half_life=30.0))[:2] == pytest.approx([2 / 3, 1.0])
@@ -115,7 +115,7 @@ def test_an_event_counts_half_after_the_half_life() -> None:
     assert shares(fitted(rows, half_life=30.0), -30 * DAY)[:2] == [1.0, 0.0]
 
 
-def test_a_weight_is_that_many_events() -> None:
+def test_a_weight_of_n_counts_as_n_events() -> None:
     heavy, often = [(0, 5 * DAY, 5.0), (1, DAY, 2.0)], [(0, 5 * DAY, 1.0)] * 5 + [(1, DAY, 1.0)] * 2
     for half_life in (0.0, 7.0):
         assert shares(fitted(heavy, half_life)) == pytest.approx(shares(fitted(often, half_life)))
@@ -136,11 +136,11 @@ def test_times_in_milliseconds_are_the_same_times() -> None:
     [(0.0, "popular"), (1.0, "popular today"), (7.0, "popular this week"), (30.0, "popular this month"),
      (90.0, "popular this quarter"), (365.0, "popular this year"), (5_000.0, "popular")],
 )  # fmt: skip
-def test_the_reason_says_over_what_time_an_item_is_popular(half_life: float, text: str) -> None:
+def test_the_reason_names_the_period_of_popularity(half_life: float, text: str) -> None:
     assert fitted([(0, 0, 1.0)], half_life).reasons(Query(), [3, 1]) == [Reason(text=text)] * 2
 
 
-def test_without_a_clock_no_half_life_is_tried() -> None:
+def test_no_half_life_is_tried_if_times_are_only_an_order() -> None:
     rows = pd.DataFrame({"user_id": ["u", "v"], "item_id": ["a", "b"]})
     assert not Popularity.choices(FitContext(Interactions.from_frame(rows)), PopularityOptions())
     assert Popularity.choices(FitContext(interactions([])), PopularityOptions())

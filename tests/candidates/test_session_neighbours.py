@@ -1,4 +1,4 @@
-"""Sessions: what a user has had within hours, and not within months."""
+"""Sessions: items that a user has within hours, and not within months."""
 
 import numpy as np
 import pandas as pd
@@ -28,11 +28,11 @@ def neighbours_of(item: int, world: World, hours: float) -> set[int]:
 
 
 @pytest.mark.parametrize(("hours", "neighbours"), [(0.5, set()), (12.0, {1}), (23.9, {1}), (24.0, {1, 2, 3})])
-def test_a_session_ends_after_so_many_hours_without_an_event(hours: float, neighbours: set[int]) -> None:
+def test_a_session_ends_after_session_hours_without_an_event(hours: float, neighbours: set[int]) -> None:
     assert neighbours_of(0, visits(24 + 1e-9), hours) == neighbours
 
 
-def test_each_length_of_a_session_has_its_own_table_also_in_one_context() -> None:
+def test_each_session_length_has_its_own_table_in_one_context() -> None:
     world = visits(24)
     context = world.context
     short, long = (SessionNeighbours.fit(context, SessionNeighboursOptions(session_hours=hours)) for hours in (1, 48))

@@ -49,7 +49,7 @@ def cosines(titles: list[str], items: list[int], max_words: int = 1) -> NDArray[
 def test_candidates_are_those_of_the_highest_cosines_in_the_whole_catalogue(
     titles: list[str], max_words: int, count: int, data: st.DataObject
 ) -> None:
-    """As long as no term is in more titles than the bound."""
+    """Compare with scikit-learn; no term is in more titles than the limit."""
     items = data.draw(st.lists(st.sampled_from(range(len(titles))), min_size=1, max_size=5, unique=True))
     source, expected = fitted(titles, max_words=max_words), cosines(titles, items, max_words)
     found = source.top(query_of(items), count)
@@ -73,8 +73,8 @@ def test_candidates_are_those_of_the_highest_cosines_in_the_whole_catalogue(
 TITLES = ["red shirt", "red skirt", "red wool shirt", "red coat", "blue coat", "red hat", ""]
 
 
-def test_a_term_of_many_titles_proposes_no_items_but_scores_those_of_other_terms() -> None:
-    """`red` is in five titles: with a bound of four only `shirt` proposes items for a red shirt."""
+def test_a_term_in_too_many_titles_proposes_no_items_but_still_scores() -> None:
+    """Check `red` in five titles: with a limit of four, only `shirt` proposes items for a red shirt."""
     bounded, free = fitted(TITLES, max_items_per_term=4), fitted(TITLES)
     query, everything = query_of([0]), np.arange(len(TITLES))
     found = bounded.top(query, 10)
@@ -91,13 +91,13 @@ def test_a_term_of_many_titles_proposes_no_items_but_scores_those_of_other_terms
     assert one[3] > 0  # through `red` alone
 
 
-def test_a_term_of_as_many_titles_as_the_bound_still_proposes_them() -> None:
+def test_a_term_in_exactly_the_maximum_number_of_titles_proposes_items() -> None:
     found = fitted(TITLES, max_items_per_term=5).top(query_of([0]), 10)
     assert found is not None
     assert set(found.item_num.tolist()) == {1, 2, 3, 5}
 
 
-def test_if_all_terms_are_in_many_titles_nothing_is_proposed() -> None:
+def test_if_all_terms_are_in_too_many_titles_nothing_is_proposed() -> None:
     found = fitted(TITLES, max_items_per_term=1).top(query_of([0]), 10)
     assert found is not None
     assert found.item_num.tolist() == []

@@ -8,7 +8,7 @@ from recommender.candidates.topk import first_allowed, top_k
 
 
 @given(st.lists(st.integers(0, 5) | st.just(-np.inf), max_size=200), st.integers(1, 30))
-def test_the_top_is_that_of_a_plain_sort_without_what_is_minus_infinity(scores: list[float], count: int) -> None:
+def test_the_top_equals_a_plain_sort_without_minus_infinity(scores: list[float], count: int) -> None:
     expected = sorted((-score, position) for position, score in enumerate(scores) if score > -np.inf)[:count]
     assert top_k(np.array(scores, float), count).tolist() == [position for _, position in expected]
 

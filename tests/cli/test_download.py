@@ -237,7 +237,7 @@ def test_a_download_needs_no_content_length(site: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize("says_length", [True, False])
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_broken_chunked_download_resumes(site: Site, tmp_path: Path, says_length: bool, ranges: bool) -> None:
-    """Download from a server whose response to HEAD has no length."""
+    """Download from a server that sends no length in its response to HEAD."""
     site.chunked, site.says_length, site.ranges, site.cuts = True, says_length, ranges, [200_000, 250_000]
     assert run(site, tmp_path) == 0
     assert_complete(site, tmp_path)

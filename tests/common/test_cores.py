@@ -20,7 +20,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cores_of(folder: Path, own: str, **files: str) -> int:
-    """The number of cores where the process's groups are `own`, and these files, with "__" for "/", are there."""
+    """Return the number of cores for a process in the groups `own`, with these files ("__" stands for "/")."""
     for name, text in files.items():
         path = folder / "cgroup" / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def test_the_quota_of_version_1_is_rounded_up(tmp_path: Path, controllers: str, 
     assert cores_of(tmp_path, own, **files) == expected
 
 
-def test_the_lowest_quota_around_a_group_counts(tmp_path: Path) -> None:
+def test_the_lowest_quota_of_a_group_and_its_parents_counts(tmp_path: Path) -> None:
     files = {"a__cpu.max": "300000 100000", "a__b__cpu.max": "max 100000", "a__b__c__cpu.max": "800000 100000"}
     assert cores_of(tmp_path, "0::/a/b/c\n", **files) == 3
     assert cores_of(tmp_path, "0::/a/b\n") == 3
@@ -68,7 +68,7 @@ def test_a_machine_without_groups_has_no_quota(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("quota", "given", "expected"), [(1, None, "1"), (1, "5", "5"), (MACHINE, None, None), (MACHINE, "5", "5")]
 )
-def test_threads_go_by_the_quota_unless_the_user_has_set_them(
+def test_threads_follow_the_quota_unless_the_user_sets_them(
     monkeypatch: pytest.MonkeyPatch, quota: int, given: str | None, expected: str | None
 ) -> None:
     monkeypatch.delenv(NUM_THREADS, raising=False)
@@ -80,7 +80,7 @@ def test_threads_go_by_the_quota_unless_the_user_has_set_them(
     monkeypatch.delenv(NUM_THREADS, raising=False)
 
 
-def test_libraries_hear_of_the_quota_before_they_are_imported() -> None:
+def test_thread_variables_are_set_before_libraries_are_imported() -> None:
     program = """
 import os
 from recommender.common import cores

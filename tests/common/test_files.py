@@ -12,7 +12,7 @@ from recommender.common.files import atomic, sync, sync_tree, write_text
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
-    """What the process asks of the system, in order: syncs by the path of the descriptor, and renames."""
+    """Record the system calls in order: syncs, by the path of the descriptor, and renames."""
     steps: list[tuple[str, Path]] = []
     fsync, rename = os.fsync, Path.replace
 
@@ -41,7 +41,7 @@ def test_a_file_is_synced_before_its_rename_and_its_folder_after_it(
     assert (tmp_path / "a.json").read_bytes() == "é".encode()
 
 
-def test_a_folder_is_synced_after_all_that_is_in_it(tmp_path: Path, steps: list[tuple[str, Path]]) -> None:
+def test_a_folder_is_synced_after_its_content(tmp_path: Path, steps: list[tuple[str, Path]]) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     for name in ("one", "a/two", "a/b/three"):
         (tmp_path / name).touch()
@@ -54,9 +54,7 @@ def test_a_folder_is_synced_after_all_that_is_in_it(tmp_path: Path, steps: list[
     assert all(synced.index(path) < synced.index(path.parent) for path in synced if path != tmp_path)
 
 
-def test_nothing_is_there_after_an_error_of_the_block_or_of_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_the_block_or_of_the_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         with atomic(tmp_path / "a") as temporary:
             temporary.touch()
@@ -70,7 +68,7 @@ def test_nothing_is_there_after_an_error_of_the_block_or_of_the_disk(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_system_that_syncs_no_folders_is_no_error_for_folders_alone(
+def test_only_for_folders_a_file_system_without_sync_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").touch()
@@ -87,7 +85,7 @@ def failing(error: OSError) -> Callable[[int], None]:
     return fsync
 
 
-def test_an_error_of_writing_has_the_name_of_the_file(tmp_path: Path) -> None:
+def test_an_error_of_writing_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left on device") as raised, atomic(tmp_path / "a"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert raised.value.filename == str(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""What a component declares of an array, and what is refused then."""
+"""The declared requirements of arrays, and the errors for arrays that do not meet them."""
 
 import tracemalloc
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ NUMBERS = st.lists(st.integers(-3, 9), max_size=9)
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_parts() -> object:
-    """Parts of three values, so that their borders are met."""
+    """Check arrays in parts of three values, so that the tests reach the borders."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (base, vocabulary, histories):
             patch.setattr(module, "AT_ONCE", 3)
@@ -52,11 +52,11 @@ def test_values_are_in_the_range_and_never_nan(values: list[float]) -> None:
 
 
 @given(st.binary(max_size=9))
-def test_a_truth_value_is_0_or_1(content: bytes) -> None:
+def test_a_boolean_is_0_or_1(content: bytes) -> None:
     assert fits(Array(np.bool_, ("",)), np.frombuffer(content, np.bool_)) == (set(content) <= {0, 1})
 
 
-def test_arrays_share_the_sizes_that_they_name() -> None:
+def test_arrays_with_one_size_name_have_one_size() -> None:
     declared = {"a": Array(np.int8, ("rows+1",)), "b": Array(np.int8, ("rows", "items")), "c": Array(np.int8, ("",))}
     arrays = {"a": np.zeros(4, np.int8), "b": np.zeros((3, 2), np.int8), "c": np.zeros(9, np.int8)}
     assert check_arrays(declared, arrays, {"items": 2}) == {"items": 2, "rows": 3}
@@ -77,7 +77,7 @@ PIECES = st.sampled_from([b"a", "é".encode(), "😀".encode(), b"\xc3", b"\x80"
 
 
 @given(st.lists(st.lists(PIECES, max_size=3).map(b"".join), max_size=8))
-def test_texts_are_utf_8_each_on_its_own(texts: list[bytes]) -> None:
+def test_each_text_is_utf_8(texts: list[bytes]) -> None:
     offsets = np.cumsum([0, *map(len, texts)])
     table = StringTable(np.frombuffer(b"".join(texts), np.uint8), offsets)
     try:
@@ -90,7 +90,7 @@ def test_texts_are_utf_8_each_on_its_own(texts: list[bytes]) -> None:
         table.check(1_000)
 
 
-def test_texts_are_bounded() -> None:
+def test_texts_have_a_maximum_length() -> None:
     table = StringTable.from_strings(["a", "b" * 9])
     table.check(3)
     with pytest.raises(ValueError, match="expected texts of at most 2 characters, got 9 bytes"):

@@ -62,7 +62,7 @@ def check_order(found: Candidates, source: Source) -> None:
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_what_is_kept_is_what_the_contract_names_and_loads_to_the_same_bytes(name: str) -> None:
+def test_a_component_saves_its_declared_arrays_and_loads_to_the_same_bytes(name: str) -> None:
     world, component = WORLDS["ratings"], fitted(name)
     arrays, values = component.save()
     assert arrays.keys() == component.arrays.keys()
@@ -74,17 +74,17 @@ def test_what_is_kept_is_what_the_contract_names_and_loads_to_the_same_bytes(nam
 
 
 @EVERYWHERE
-def test_a_loaded_source_gives_the_answers_of_the_fitted_one(world: str, name: str) -> None:
+def test_a_loaded_source_gives_the_results_of_the_fitted_one(world: str, name: str) -> None:
     source: Source = WORLDS[world].fitted(name)
     loaded: Source = WORLDS[world].loaded(source)
     assert bytes_of(loaded) == bytes_of(source)
     everything = np.arange(NUM_ITEMS)
     for query in WORLDS[world].queries:
-        assert answer(loaded.top(query.anew(), FEW)) == answer(source.top(query.anew(), FEW))
-        one, other = loaded.score(query.anew(), everything), source.score(query.anew(), everything)
+        assert answer(loaded.top(query.without_memo(), FEW)) == answer(source.top(query.without_memo(), FEW))
+        one, other = loaded.score(query.without_memo(), everything), source.score(query.without_memo(), everything)
         assert (one is None) == (other is None)
         assert one is None or other is None or np.array_equal(one, other, equal_nan=True)
-        assert loaded.reasons(query.anew(), [0, 40]) == source.reasons(query.anew(), [0, 40])
+        assert loaded.reasons(query.without_memo(), [0, 40]) == source.reasons(query.without_memo(), [0, 40])
 
 
 @EVERYWHERE
@@ -93,8 +93,8 @@ def test_the_position_of_a_target_is_that_among_the_candidates(world: str, name:
     queries = WORLDS[world].queries
     for target in range(0, NUM_ITEMS, 7):
         targets = np.full(len(queries), target)
-        fast = source.target_ranks([query.anew() for query in queries], targets, NUM_ITEMS)
-        plain = Source.target_ranks(source, [query.anew() for query in queries], targets, NUM_ITEMS)
+        fast = source.target_ranks([query.without_memo() for query in queries], targets, NUM_ITEMS)
+        plain = Source.target_ranks(source, [query.without_memo() for query in queries], targets, NUM_ITEMS)
         assert fast.tolist() == plain.tolist()
 
 
@@ -110,7 +110,7 @@ def test_a_feature_is_fitted_to_the_same_bytes_each_time(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_an_array_of_another_length_is_refused_by_name(name: str) -> None:
+def test_the_error_names_an_array_of_another_length(name: str) -> None:
     component = fitted(name)
     arrays, values = component.save()
     for array, expected in component.arrays.items():
@@ -122,7 +122,7 @@ def test_an_array_of_another_length_is_refused_by_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_an_array_that_lost_its_last_entry_or_names_an_unknown_item_is_refused(name: str) -> None:
+def test_an_array_that_is_too_short_or_has_an_unknown_item_is_refused(name: str) -> None:
     component = fitted(name)
     arrays, values = component.save()
     for array in [array for array in arrays if array.endswith("item_num")]:
@@ -137,7 +137,7 @@ def test_an_array_that_lost_its_last_entry_or_names_an_unknown_item_is_refused(n
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_every_option_has_a_default_a_help_and_a_hyper_parameter_that_is_refused_by_name(name: str) -> None:
+def test_every_option_has_a_default_help_and_a_hyper_parameter_with_a_range(name: str) -> None:
     component = COMPONENTS[name]
     for option in component.own_options():
         field = component.Options.model_fields[option]
@@ -164,7 +164,7 @@ def test_both_names_of_an_option_mean_the_same_and_are_not_given_together(name: 
 
 
 @EVERYWHERE
-def test_what_training_tries_are_valid_options_of_one_axis_each(world: str, name: str) -> None:
+def test_the_choices_of_a_source_are_valid_options(world: str, name: str) -> None:
     source = SOURCES[name]
     for axis in source.choices(WORLDS[world].context, source.Options()):
         assert len({frozenset(values) for values in axis}) == 1
@@ -176,7 +176,7 @@ def test_what_training_tries_are_valid_options_of_one_axis_each(world: str, name
 
 
 def others(value: object, words: list[str]) -> list[object]:
-    """Values of an option beside its default; some may be out of its range."""
+    """Return values of an option besides its default; some may be out of its range."""
     match value:
         case float():
             return [value / 2 or 1.0, value * 2]
@@ -186,7 +186,7 @@ def others(value: object, words: list[str]) -> list[object]:
 
 
 def variants(source: type[Source]) -> list[Any]:
-    """For each own option of a source the default options with another value of it."""
+    """Yield the default options of a source with another value of one option, for each own option."""
     found: dict[str, Any] = {}
     for option in source.own_options():
         field = source.Options.model_fields[option]
@@ -220,7 +220,7 @@ def test_a_fit_does_not_depend_on_the_order_of_the_rows(world: str, name: str) -
         assert bytes_of(one) == bytes_of(other)
         return
     for query in WORLDS[world].queries:  # its sums of float32 are rounded in the order of the rows
-        mine, theirs = one.score(query.anew(), everything), other.score(query.anew(), everything)
+        mine, theirs = one.score(query.without_memo(), everything), other.score(query.without_memo(), everything)
         assert (mine is None) == (theirs is None)
         assert mine is None or np.allclose(mine, theirs, atol=1e-5, equal_nan=True)
 
@@ -232,12 +232,15 @@ def rows_of(data: Interactions, order: NDArray[np.int64]) -> Interactions:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_the_unit_of_the_weights_does_not_matter(name: str) -> None:
+def test_the_scale_of_the_weights_does_not_matter(name: str) -> None:
     world = WORLDS["weights"]
     assert world.data.weight is not None
     doubled = replace(world, data=replace(world.data, weight=world.data.weight * 2), found={})
     for query in world.queries:
-        mine, theirs = world.fitted(name).top(query.anew(), FEW), doubled.fitted(name).top(query.anew(), FEW)
+        mine, theirs = (
+            world.fitted(name).top(query.without_memo(), FEW),
+            doubled.fitted(name).top(query.without_memo(), FEW),
+        )
         assert answer(mine) == answer(theirs)
 
 
@@ -247,7 +250,9 @@ def test_a_fit_for_some_histories_gives_them_the_same_candidates(world: str, nam
     wanted = np.unique(np.concatenate([query.item_num for query in queries]))
     some = SOURCES[name].fit(replace(WORLDS[world].context, wanted_items=wanted), options_of(SOURCES[name]))
     for query in queries:
-        assert answer(some.top(query.anew(), FEW)) == answer(WORLDS[world].fitted(name).top(query.anew(), FEW))
+        assert answer(some.top(query.without_memo(), FEW)) == answer(
+            WORLDS[world].fitted(name).top(query.without_memo(), FEW)
+        )
 
 
 UNSUITED = {
@@ -259,7 +264,7 @@ UNSUITED = {
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_that_does_not_suit_the_data_says_why_in_a_few_words(name: str) -> None:
+def test_an_unsuited_source_gives_a_short_reason(name: str) -> None:
     untitled = replace(WORLDS["ratings"], titles=("", " ") * (NUM_ITEMS // 2), found={})
     worlds = {**WORLDS, "untitled": untitled}
     found = {(kind, SOURCES[name].unsuited(world.context, options_of(SOURCES[name]))) for kind, world in worlds.items()}
@@ -282,10 +287,10 @@ def test_a_source_that_does_not_suit_the_data_says_why_in_a_few_words(name: str)
 
 @EVERYWHERE
 @pytest.mark.parametrize("count", [1, FEW, NUM_ITEMS * 2])
-def test_candidates_are_ordered_bounded_and_never_excluded_items(world: str, name: str, count: int) -> None:
+def test_candidates_are_ordered_limited_and_without_excluded_items(world: str, name: str, count: int) -> None:
     source: Source = WORLDS[world].fitted(name)
     for query in WORLDS[world].queries:
-        found = source.top(query.anew(), count)
+        found = source.top(query.without_memo(), count)
         if found is not None:
             check_order(found, source)
             assert len(found.item_num) <= count
@@ -300,8 +305,8 @@ def test_candidates_are_ordered_bounded_and_never_excluded_items(world: str, nam
 )
 def test_any_items_can_be_excluded(case: tuple[str, str], number: int, exclude: list[int], count: int) -> None:
     world, source = WORLDS[case[0]], WORLDS[case[0]].fitted(case[1])
-    query = replace(world.queries[number].anew(), exclude=np.array(exclude, np.int64))
-    everything = source.top(replace(query.anew(), exclude=NO_ITEMS), NUM_ITEMS)
+    query = replace(world.queries[number].without_memo(), exclude=np.array(exclude, np.int64))
+    everything = source.top(replace(query.without_memo(), exclude=NO_ITEMS), NUM_ITEMS)
     found = source.top(query, count)
     assert (everything is None) == (found is None)
     if found is not None and everything is not None:
@@ -310,29 +315,29 @@ def test_any_items_can_be_excluded(case: tuple[str, str], number: int, exclude: 
 
 
 @EVERYWHERE
-def test_fewer_candidates_than_wanted_are_all_that_there_are(world: str, name: str) -> None:
+def test_if_fewer_candidates_exist_all_are_returned(world: str, name: str) -> None:
     source: Source = WORLDS[world].fitted(name)
     for query in WORLDS[world].queries:
-        all_of_them = source.top(query.anew(), NUM_ITEMS)
+        all_of_them = source.top(query.without_memo(), NUM_ITEMS)
         for count in (1, FEW, 4 * FEW) if all_of_them is not None else ():
-            found = source.top(query.anew(), count)
+            found = source.top(query.without_memo(), count)
             assert found is not None
             assert all_of_them is not None
             assert answer(found) == answer(all_of_them.first(count))
 
 
 @EVERYWHERE
-def test_the_score_of_an_item_is_that_of_the_candidate(world: str, name: str) -> None:
+def test_score_gives_a_candidate_the_score_of_top(world: str, name: str) -> None:
     source: Source = WORLDS[world].fitted(name)
     everything = np.arange(NUM_ITEMS)
     for query in WORLDS[world].queries:
-        found, score = source.top(query.anew(), NUM_ITEMS), source.score(query.anew(), everything)
+        found, score = source.top(query.without_memo(), NUM_ITEMS), source.score(query.without_memo(), everything)
         if score is None:
             assert found is None or type(source).score is Source.score
             continue
         assert score.dtype == np.float64
         assert score.shape == everything.shape
-        some = source.score(query.anew(), everything[::-3])
+        some = source.score(query.without_memo(), everything[::-3])
         assert some is not None
         assert np.array_equal(some, score[::-3], equal_nan=True)
         if found is not None:
@@ -346,16 +351,16 @@ def test_the_score_of_an_item_is_that_of_the_candidate(world: str, name: str) ->
     st.integers(1, 30),
     st.sampled_from(CASES),
 )
-def test_a_batch_gives_what_each_query_gives_alone(numbers: list[int], count: int, case: tuple[str, str]) -> None:
+def test_a_batch_gives_the_results_of_single_queries(numbers: list[int], count: int, case: tuple[str, str]) -> None:
     world, source = WORLDS[case[0]], WORLDS[case[0]].fitted(case[1])
-    queries = [world.queries[number].anew() for number in numbers]
+    queries = [world.queries[number].without_memo() for number in numbers]
     for query, found in zip(queries, source.top_of_each(queries, count), strict=True):
-        assert answer(found) == answer(source.top(query.anew(), count))
+        assert answer(found) == answer(source.top(query.without_memo(), count))
 
 
 @EVERYWHERE
-def test_a_user_without_a_history_is_known_to_a_fallback_source_only(world: str, name: str) -> None:
-    """A source that is in use only if it is named may know everybody."""
+def test_only_fallback_sources_know_a_user_without_a_history(world: str, name: str) -> None:
+    """Check the sources in use by default; others may know every user."""
     found = WORLDS[world].fitted(name).top(WORLDS[world].stranger([]), FEW)
     roles = SOURCES[name].default_roles
     if Role.FALLBACK in roles or (found is not None and not roles):
@@ -374,7 +379,7 @@ def test_an_unknown_user_with_a_history_gets_other_items(world: str, name: str) 
 
 
 @EVERYWHERE
-def test_new_events_of_a_known_user_change_what_depends_on_the_history(world: str, name: str) -> None:
+def test_new_events_of_a_known_user_change_the_candidates(world: str, name: str) -> None:
     source, everything = WORLDS[world].fitted(name), np.arange(NUM_ITEMS)
     known, newer = WORLDS[world].known(0), WORLDS[world].newer(0, [11, 12])
     before, after = (source.score(query, everything) for query in (known, newer))
@@ -385,8 +390,8 @@ def test_new_events_of_a_known_user_change_what_depends_on_the_history(world: st
 
 
 @EVERYWHERE
-def test_a_repeated_event_is_no_second_item_of_the_history(world: str, name: str) -> None:
-    """Its latest event counts, wherever the others are."""
+def test_a_repeated_event_counts_once(world: str, name: str) -> None:
+    """Repeat an event: only the latest one counts, wherever the others are."""
     if name == "factorization":
         return  # ratings of one item are a matter of the option `duplicates`
     once, twice = WORLDS[world].stranger([4, 9, 2]), WORLDS[world].stranger([2, 4, 9, 2])
@@ -395,10 +400,10 @@ def test_a_repeated_event_is_no_second_item_of_the_history(world: str, name: str
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_ratings_are_predicted_for_all_items_alike_or_not_at_all(name: str) -> None:
+def test_a_source_predicts_ratings_for_all_items_or_for_none(name: str) -> None:
     source, everything = fitted(name), np.arange(NUM_ITEMS)
     for query in WORLDS["ratings"].queries:
-        predicted = source.predicted_rating(query.anew(), everything)
+        predicted = source.predicted_rating(query.without_memo(), everything)
         if predicted is not None:
             assert predicted.dtype == np.float64
             assert predicted.shape == everything.shape
@@ -421,21 +426,21 @@ def check_reasons(reasons: list[Reason | None], query: Query, count: int) -> Non
 
 
 @EVERYWHERE
-def test_reasons_are_items_of_the_history_or_a_few_words(world: str, name: str) -> None:
+def test_reasons_are_items_of_the_history_or_a_short_text(world: str, name: str) -> None:
     source: Source = WORLDS[world].fitted(name)
     for query in WORLDS[world].queries:
-        found = source.top(query.anew(), FEW)
+        found = source.top(query.without_memo(), FEW)
         items = [0, 1, 2] if found is None else found.item_num.tolist()
-        check_reasons(source.reasons(query.anew(), items), query, len(items))
-        assert source.reasons(query.anew(), []) == []
+        check_reasons(source.reasons(query.without_memo(), items), query, len(items))
+        assert source.reasons(query.without_memo(), []) == []
 
 
 @EVERYWHERE
 def test_only_titles_propose_an_item_without_events_before_all_others(world: str, name: str) -> None:
-    """What is popular ends with them; the others leave them out."""
+    """Check that popularity lists items without events last, and that the others leave them out."""
     source: Source = WORLDS[world].fitted(name)
     for query in WORLDS[world].queries:
-        found = source.top(query.anew(), NUM_HAD - len(query.item_num))
+        found = source.top(query.without_memo(), NUM_HAD - len(query.item_num))
         if found is not None and name not in ("titles", "popularity"):
             assert found.item_num.max(initial=0) < NUM_HAD
 
@@ -444,7 +449,7 @@ def test_only_titles_propose_an_item_without_events_before_all_others(world: str
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_a_feature_is_a_number_from_0_to_1_or_unknown_for_each_candidate(name: str) -> None:
+def test_a_feature_gives_each_candidate_a_number_from_0_to_1_or_nan(name: str) -> None:
     feature: Feature = fitted(name)
     candidates = Candidates(np.array([5, 2, 9, 11]), np.array([3.0, 2.0, 2.0, -1.0]), "x")
     for query in WORLDS["ratings"].queries:
@@ -457,7 +462,7 @@ def test_a_feature_is_a_number_from_0_to_1_or_unknown_for_each_candidate(name: s
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_a_feature_of_nothing_is_nothing(name: str) -> None:
+def test_a_feature_of_no_candidates_is_empty(name: str) -> None:
     score = fitted(name).score(WORLDS["ratings"].known(0), Candidates(np.empty(0, np.int64), np.empty(0), "x"))
     assert score is None or score.shape == (0,)
 
@@ -465,7 +470,7 @@ def test_a_feature_of_nothing_is_nothing(name: str) -> None:
 # --- what a configuration names ---
 
 
-def test_what_is_not_in_use_is_named_as_without_effect() -> None:
+def test_options_of_unused_components_are_listed_as_without_effect() -> None:
     config = TrainConfig.from_hyperparameters({"candidate_sources": "popularity", "embedding_dim": 7}, "hp")
     assert config.without_effect == ["embedding_dim"]
     assert config.search_space == {}
@@ -473,18 +478,18 @@ def test_what_is_not_in_use_is_named_as_without_effect() -> None:
 
 @pytest.mark.parametrize("text", ["", "factorisation", "popularity,popularity", "popularity,", 7])
 @pytest.mark.parametrize("role", ["candidate_sources", "scored_sources", "fallback_sources"])
-def test_sources_that_are_unknown_or_there_twice_are_refused_with_what_there_is(role: str, text: object) -> None:
+def test_the_error_for_unknown_or_repeated_sources_lists_the_sources(role: str, text: object) -> None:
     with pytest.raises(ConfigError, match=rf"'{role}': expected (some of .*popularity|a valid)"):
         TrainConfig.from_hyperparameters({role: text}, "hp")
 
 
-def test_a_source_does_not_both_propose_and_only_score() -> None:
+def test_a_source_that_proposes_and_only_scores_is_refused() -> None:
     both = {"candidate_sources": "ease,popularity", "scored_sources": "ease"}
     with pytest.raises(ConfigError, match="ease is in candidate_sources and in scored_sources: name it in one"):
         TrainConfig.from_hyperparameters(both, "hp")
 
 
-def test_a_source_that_is_only_to_score_is_no_default_candidate_source() -> None:
+def test_a_scored_source_is_no_default_candidate_source() -> None:
     config = TrainConfig.from_hyperparameters({"scored_sources": "ease"}, "hp")
     default = TrainConfig()
     assert config.source_names == [name for name in default.source_names if name != "ease"]

@@ -1,4 +1,4 @@
-"""A user's history as sources take it: the latest event of each item, and how much it counts."""
+"""A user's history in the form for sources: the latest event of each item, and its weight."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def test_an_event_counts_less_by_steps_and_by_days(events: list[Event], step_dec
     assert options.history_weights(query).tolist() == pytest.approx(expected)
 
 
-def test_days_and_sessions_are_tried_only_with_a_clock() -> None:
+def test_day_scales_and_sessions_are_tried_only_if_times_are_seconds() -> None:
     def values(has_clock: bool, option: str) -> set[object]:
         axes = RecencyOptions.recencies(has_clock)
         return {values[option] for axis in axes for values in axis if option in values}
@@ -66,7 +66,7 @@ def test_in_a_session_earlier_events_count_less(events: list[Event], factor: flo
     query = replace(query_of(events), in_session=in_session)
     options = RecencyOptions(step_decay=0.8, before_session=factor)
     latest = {item: time for item, time, _ in events}
-    session: set[int] = set()  # times of the newest session, whose events are at most half a day apart
+    session: set[int] = set()  # times of the newest session; its events are at most half a day apart
     for time in sorted({time for _, time, _ in events}, reverse=True):
         if session and min(session) - time >= 1:
             break
@@ -87,7 +87,7 @@ def test_a_request_near_the_newest_event_of_its_user_is_in_its_session(hours: in
 
 
 @pytest.mark.parametrize("world", ["ratings", "an order"])
-def test_a_known_user_has_seen_the_history_and_asks_after_all_events_or_as_of_the_own_last(world: str) -> None:
+def test_a_query_of_a_known_user_excludes_the_history_and_has_a_time(world: str) -> None:
     histories = WORLDS[world].histories
     for user in range(5):
         later, then = (Query.of_known(histories, user, as_of_history=as_of) for as_of in (False, True))
@@ -99,9 +99,9 @@ def test_a_known_user_has_seen_the_history_and_asks_after_all_events_or_as_of_th
         assert not then.in_session
 
 
-def test_a_query_anew_keeps_no_results_of_sources() -> None:
+def test_a_new_query_keeps_no_results_of_sources() -> None:
     query = WORLDS["ratings"].known(3)
     WORLDS["ratings"].fitted("ease").top(query, 3)
     assert "ease" in query.memo
-    assert query.anew().memo.keys() == {"visits"}
-    assert query.anew().history is query.history
+    assert query.without_memo().memo.keys() == {"visits"}
+    assert query.without_memo().history is query.history

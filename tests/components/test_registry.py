@@ -1,4 +1,4 @@
-"""The registry: what a folder may hold, and what it refuses by name."""
+"""The registry: the allowed content of a folder, and the errors for other content."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def renamed(name: str, **members: Any) -> Any:  # noqa: ANN401 - a source of tha
     return type("Renamed", (Popularity,), {"name": name, "__module__": "of_a_test", **members})
 
 
-def test_two_components_of_one_name_are_refused_with_both_modules() -> None:
+def test_two_components_with_one_name_are_refused_with_both_modules() -> None:
     with pytest.raises(TypeError, match=r"of_a_test: the name 'title_similarity' is taken by recommender\.ranking\."):
         merged(SOURCES, FEATURES, {"x": renamed("title_similarity")})
 
@@ -32,7 +32,7 @@ def test_a_name_is_lower_case_letters_digits_and_underscores(name: str) -> None:
         merged({"x": renamed(name)})
 
 
-def test_a_component_that_lacks_a_method_is_refused_with_its_name() -> None:
+def test_a_component_without_a_required_method_is_refused_by_name() -> None:
     half = type("Half", (Source,), {"name": "half", "__module__": "of_a_test"})
     with pytest.raises(TypeError, match="of_a_test: Half lacks fit, load, save, top"):
         merged({"x": half})

@@ -37,7 +37,7 @@ def test_every_metric_equals_a_plain_count_over_the_orders(
     model = recommender.model
     newest = model.histories.newest or 0
     times = test_rows.groupby("user_id")["timestamp"].min() // 1_000 - newest
-    orders = {str(user): recommender.orders(str(user), 100, now=int(now)) for user, now in times.items()}
+    orders = {str(user): recommender.orders_by_name(str(user), 100, now=int(now)) for user, now in times.items()}
     raters = [0] * len(model.items)
     for user_num in range(len(model.users)):
         for item in set(model.histories.of(user_num).item_num.tolist()):
@@ -117,5 +117,5 @@ def test_without_test_times_each_request_begins_a_session_at_the_users_newest_ev
 ) -> None:
     found = evaluate(recommender, test_rows.drop(columns="timestamp"))
     for user in test_rows["user_id"].unique()[:20]:
-        order, own = recommender.orders(user, 100)["final"], (test_rows["user_id"] == user).to_numpy()
+        order, own = recommender.orders_by_name(user, 100)["final"], (test_rows["user_id"] == user).to_numpy()
         assert found.final.rank[own].tolist() == ranks_in(order, found.item_num[own]).tolist()

@@ -58,7 +58,7 @@ def service(trained: Job, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Function, FaultyEndpoint]]:
-    """Yield a function with CORS and short timeouts, and its endpoint, whose responses a test sets."""
+    """Yield a function with CORS and short timeouts, and its endpoint; a test sets the responses."""
     with faulty_endpoint() as endpoint:
         variables = {
             "ENDPOINT_NAME": NAME,

@@ -1,4 +1,4 @@
-"""The pipeline auto on a shop of two tastes: what it recommends to which user, and the reasons that it gives."""
+"""The pipeline auto on a shop with two tastes: recommendations and reasons for different users."""
 
 import re
 from collections.abc import Sequence
@@ -30,13 +30,13 @@ def auto() -> Recommender:
 
 @pytest.fixture(scope="module")
 def ordered() -> Recommender:
-    """A recommender of the same events without times."""
+    """Return a recommender for the same events without times."""
     return train(shop.events().drop(columns="timestamp"), shop.titles(), **shop.SMALL)
 
 
 @pytest.fixture(scope="module")
 def unrated() -> Recommender:
-    """A recommender of the same events without ratings, in which one of silk is worth three others."""
+    """Return a recommender for the same events without ratings; one of silk counts as much as three others."""
     table = shop.events()
     weight = np.where(table["item_id"].str.startswith("s"), 3.0, 1.0)
     return train(table.drop(columns="rating").assign(weight=weight), shop.titles(), **shop.SMALL)
@@ -77,7 +77,7 @@ def test_a_new_user_with_a_history_gets_other_items_of_its_taste(auto: Recommend
 
 
 def test_new_events_count_more_than_known_ones(auto: Recommender) -> None:
-    """A user of wool who has just had three of silk."""
+    """Check a user of wool with three new items of silk."""
     some = sorted(SILK)[:3]
     found = auto.recommend("u04", [Event(item_id) for item_id in some])
     assert found.source == "fold_in"
@@ -87,7 +87,7 @@ def test_new_events_count_more_than_known_ones(auto: Recommender) -> None:
 
 
 def test_a_new_user_with_a_known_users_history_gets_the_same_items(auto: Recommender) -> None:
-    """Only the trained vector of the factorization differs a little from the folded-in one."""
+    """Compare a known and a new user: only the factorization's vectors differ a little."""
     events = shop.events()
     for user_id in ("u00", "u07", "u33"):
         own = events[events["user_id"] == user_id]
@@ -111,10 +111,10 @@ def test_a_user_without_a_history_gets_popular_items_with_a_text(auto: Recommend
 
 
 @pytest.mark.parametrize("weights", [{"ease": 1.0}, {}, {"titles x ease": 2.0}])
-def test_if_nothing_with_a_weight_knows_the_user_popular_items_are_recommended(
+def test_popular_items_are_recommended_if_no_weighted_source_knows_the_user(
     auto: Recommender, weights: dict[str, float]
 ) -> None:
-    """As after a fit in which one source alone was the best, and popularity has got no weight."""
+    """Rank by one source alone, so that popularity has no weight."""
     alone = with_weights(auto, **weights)
     found = alone.recommend("nobody", top_k=8)
     assert ids(found) == ids(auto.recommend("nobody", top_k=8))
@@ -126,7 +126,7 @@ def test_if_nothing_with_a_weight_knows_the_user_popular_items_are_recommended(
     assert scores == sorted(scores, reverse=True)
 
 
-def test_without_targets_to_learn_from_a_source_without_prior_weight_keeps_its_order() -> None:
+def test_without_targets_a_source_without_prior_weight_keeps_its_order() -> None:
     rows = shop.events().groupby("user_id").head(1)
     recommender = train(rows, candidate_sources="factorization", **shop.SMALL)
     assert recommender.model.ranking == LearnedRanking({})
@@ -140,14 +140,14 @@ PRODUCT: dict[str, float] = {"titles x ease": 1.0}
 
 
 @pytest.mark.parametrize("weights", [{"ease": 1.0}, {"log ease": 1.0}, {"ease": 1.0, **PRODUCT}])
-def test_a_source_without_a_weight_of_its_own_proposes_nothing(auto: Recommender, weights: dict[str, float]) -> None:
+def test_a_source_without_own_weight_proposes_nothing(auto: Recommender, weights: dict[str, float]) -> None:
     found = with_weights(auto, **weights).recommend("u04", top_k=30).items
     assert {source for one in found for source in one.sources} == {"ease", "factorization", "popularity"}
     assert len(found) == len(auto.recommend("u04", top_k=30).items)  # the fallback has all items
 
 
 @pytest.mark.parametrize("weights", [{}, PRODUCT])
-def test_all_sources_propose_if_none_has_a_weight_of_its_own(auto: Recommender, weights: dict[str, float]) -> None:
+def test_all_sources_propose_if_none_has_an_own_weight(auto: Recommender, weights: dict[str, float]) -> None:
     found = with_weights(auto, **weights).recommend("u04", top_k=30).items
     assert {source for one in found for source in one.sources} == set(auto.model.sources)
 
@@ -155,7 +155,7 @@ def test_all_sources_propose_if_none_has_a_weight_of_its_own(auto: Recommender, 
 # --- what is excluded, how many ---
 
 
-def test_seen_items_are_left_out_unless_they_are_asked_for(auto: Recommender) -> None:
+def test_seen_items_are_left_out_unless_exclude_seen_is_false(auto: Recommender) -> None:
     everything = {item(number) for number in range(NUM_ITEMS + 2)}
     own = set(had(auto, "u04"))
     assert set(ids(auto.recommend("u04", top_k=100))) == everything - own
@@ -165,7 +165,7 @@ def test_seen_items_are_left_out_unless_they_are_asked_for(auto: Recommender) ->
     assert set(ids(auto.recommend("u04", new, top_k=100, exclude_seen=False))) == everything
 
 
-def test_there_are_as_many_items_as_wanted_if_the_catalogue_has_them(auto: Recommender) -> None:
+def test_top_k_items_are_returned_if_the_catalogue_has_them(auto: Recommender) -> None:
     for top_k in (1, 5, NUM_ITEMS + 2 - 7):
         assert len(auto.recommend("u04", top_k=top_k).items) == top_k
     few = auto.recommend("u04", top_k=50, num_candidates=1)
@@ -175,7 +175,7 @@ def test_there_are_as_many_items_as_wanted_if_the_catalogue_has_them(auto: Recom
 
 
 @pytest.mark.parametrize("top_k", [0, -1, 1.5, True, "5"])
-def test_a_number_of_items_that_is_no_whole_number_from_1_is_refused(auto: Recommender, top_k: object) -> None:
+def test_top_k_must_be_a_whole_number_from_1(auto: Recommender, top_k: object) -> None:
     for field in ("top_k", "num_candidates"):
         with pytest.raises(RequestError, match=f"{field}: expected a whole number from 1, got"):
             auto.recommend("u04", **{field: top_k})  # type: ignore[arg-type]
@@ -211,7 +211,7 @@ def test_times_may_be_seconds_milliseconds_or_iso_8601_in_any_order_of_the_event
 
 
 def test_an_event_older_than_the_known_ones_comes_before_them(auto: Recommender) -> None:
-    """It changes what is the newest of the history as little as if it had been there."""
+    """Add an old event: the newest events of the history stay the newest."""
     newest = item(NUM_ITEMS - 1)
     old, new = (auto.query("u04", [Event(newest, 4.0, time)]) for time in (NEWEST - 100 * DAY, NEWEST + DAY))
     known = auto.query("u04").item_num.tolist()
@@ -228,7 +228,7 @@ def test_an_event_without_a_time_is_newer_than_all_others(auto: Recommender) -> 
     assert auto.query("u04", some[::-1]).item_num.tolist()[-2:] == numbers
 
 
-def test_in_a_model_without_a_clock_times_are_an_order_after_the_known_events(ordered: Recommender) -> None:
+def test_if_times_are_only_an_order_new_events_follow_the_known_ones(ordered: Recommender) -> None:
     assert ordered.model.histories.newest is None
     items = [item(1), item(3), item(9)]
     numbers = [ordered.model.items.number(one) for one in items]
@@ -242,7 +242,7 @@ def test_in_a_model_without_a_clock_times_are_an_order_after_the_known_events(or
     assert "session_neighbours" not in ordered.model.sources
 
 
-def test_a_model_without_a_clock_knows_the_tastes_as_well(ordered: Recommender) -> None:
+def test_a_model_whose_times_are_only_an_order_finds_the_tastes(ordered: Recommender) -> None:
     assert set(ids(ordered.recommend("u05"))) <= SILK
     assert set(ids(ordered.recommend("nobody", [Event(item(0)), Event(item(2))]))) <= WOOL | {NEW_WOOL}
 
@@ -316,7 +316,7 @@ def test_an_item_names_the_sources_that_proposed_it(auto: Recommender) -> None:
     proposed = {
         name: {auto.model.items.id(int(number)) for number in found.item_num}
         for name in auto.model.config.source_names
-        if name in auto.model.sources and (found := auto.model.sources[name].top(query.anew(), 100)) is not None
+        if name in auto.model.sources and (found := auto.model.sources[name].top(query.without_memo(), 100)) is not None
     }
     for one in auto.recommend("u04", top_k=30).items:
         assert one.sources == [name for name, own in proposed.items() if one.item_id in own]
@@ -326,7 +326,7 @@ def test_an_item_names_the_sources_that_proposed_it(auto: Recommender) -> None:
 # --- new items ---
 
 
-def test_an_item_that_nobody_has_had_is_reached_by_its_title(auto: Recommender) -> None:
+def test_an_item_without_events_is_found_by_its_title(auto: Recommender) -> None:
     for user_id, new, other in (("u04", NEW_WOOL, NEW_SILK), ("u05", NEW_SILK, NEW_WOOL)):
         items = {one.item_id: one for one in auto.recommend(user_id, top_k=100).items}
         assert "titles" in items[new].sources
@@ -336,7 +336,7 @@ def test_an_item_that_nobody_has_had_is_reached_by_its_title(auto: Recommender) 
 
 
 def test_the_title_alone_brings_a_new_item_among_the_first(auto: Recommender) -> None:
-    """A user who has had all others of wool."""
+    """Check a user with all other items of wool."""
     history = [Event(item_id) for item_id in sorted(WOOL)]
     assert NEW_WOOL in ids(auto.recommend("nobody", history))
 
@@ -366,7 +366,7 @@ def test_a_source_that_only_scores_proposes_nothing(auto: Recommender) -> None:
 # --- one and many, saved and loaded ---
 
 
-def test_scoring_all_users_gives_what_each_request_gives(auto: Recommender) -> None:
+def test_batch_scoring_gives_the_results_of_single_requests(auto: Recommender) -> None:
     users = np.arange(shop.NUM_USERS)
     for number, (items, score, rating) in zip(users, auto.recommend_batch(users, 100, 7), strict=True):
         found = auto.recommend(auto.model.users.id(int(number)), top_k=7).items
@@ -375,7 +375,7 @@ def test_scoring_all_users_gives_what_each_request_gives(auto: Recommender) -> N
         assert rating.tolist() == [one.predicted_rating for one in found]
 
 
-def test_a_loaded_model_recommends_what_the_trained_one_does(auto: Recommender, tmp_path: Path) -> None:
+def test_a_loaded_model_gives_the_recommendations_of_the_trained_one(auto: Recommender, tmp_path: Path) -> None:
     auto.save(tmp_path / "model")
     loaded = Recommender.load(tmp_path / "model")
     assert loaded.model.ranking == auto.model.ranking
@@ -384,7 +384,7 @@ def test_a_loaded_model_recommends_what_the_trained_one_does(auto: Recommender, 
 
 
 def test_the_same_events_train_the_same_bytes_in_any_order_of_the_rows(auto: Recommender, tmp_path: Path) -> None:
-    """But for the factorization of ratings, whose sums are rounded in their order."""
+    """Compare all sources except the factorization of ratings: its sums depend on the order."""
     shuffled = train(shop.events().sample(frac=1, random_state=1), shop.titles(), **shop.SMALL)
     again = shop.recommender()
     for name, recommender in (("first", auto), ("again", again), ("shuffled", shuffled)):
@@ -398,15 +398,15 @@ def test_the_same_events_train_the_same_bytes_in_any_order_of_the_rows(auto: Rec
         assert ids(shuffled.recommend(f"u{number:02d}", top_k=3)) == ids(auto.recommend(f"u{number:02d}", top_k=3))
 
 
-def test_the_orders_that_are_measured_are_those_of_requests_at_the_users_last_time(auto: Recommender) -> None:
+def test_orders_are_those_of_requests_at_the_users_newest_time(auto: Recommender) -> None:
     for user_id in ("u04", "u05"):
-        orders = auto.orders(user_id, 10)
+        orders = auto.orders_by_name(user_id, 10)
         assert orders.keys() == {*auto.model.sources, "candidates", "final"}
         query = auto.query(user_id, as_of_history=True)
         assert query.now == query.history.time[-1]
         for name, source in auto.model.sources.items():
-            found = source.top(query.anew(), 10)
+            found = source.top(query.without_memo(), 10)
             assert orders[name].tolist() == ([] if found is None else found.item_num.tolist())
         assert set(orders["final"].tolist()) <= set(orders["candidates"].tolist())
-    stranger = auto.orders("nobody", 5)
+    stranger = auto.orders_by_name("nobody", 5)
     assert stranger["final"].tolist() == stranger["popularity"].tolist()

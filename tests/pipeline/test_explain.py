@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recommender.components.base import Reason
 from recommender.components.query import Query
 from recommender.data.vocabulary import StringTable, Vocabulary
-from recommender.pipeline.explain import LEAST_SHARE, MOST_PARTS, explain
+from recommender.pipeline.explain import MAX_PARTS, MIN_SHARE, explain
 from recommender.pipeline.rankers import Ranked
 from recommender.pipeline.recommendations import Because
 
@@ -54,7 +54,7 @@ def test_the_largest_parts_come_first_with_their_share_and_smaller_ones_are_left
     assert found == [Because("popularity", 0.6, [], [], "popular"), Because("ease", 0.3, ["b"], [], None)]
 
 
-def test_what_gives_no_reason_has_its_share_all_the_same() -> None:
+def test_a_part_without_a_reason_still_has_its_share() -> None:
     (found,) = reasons_of({"ease": [1.0], "unknown": [3.0]})
     assert found == [Because("ease", 0.25, ["b"], [], None)]
 
@@ -90,12 +90,12 @@ def test_shares_are_rounded_down_and_no_more_than_one_together(rows: list[tuple[
     for row, found in zip(rows, reasons_of(parts, list(range(len(rows)))), strict=True):
         exact = {name: value / sum(row) if sum(row) > 0 else 0.0 for name, value in zip(NAMES, row, strict=True)}
         assert sum(because.share for because in found) <= 1 + 1e-9
-        assert len(found) <= MOST_PARTS
+        assert len(found) <= MAX_PARTS
         assert [because.share for because in found] == sorted((because.share for because in found), reverse=True)
         for because in found:
             assert because.share == pytest.approx(exact[because.source], abs=1.001e-4)
             assert because.share <= exact[because.source] + 1e-9
-        expected = {name for name in NAMES[:3] if exact[name] >= LEAST_SHARE + 1e-9}
+        expected = {name for name in NAMES[:3] if exact[name] >= MIN_SHARE + 1e-9}
         assert expected <= {because.source for because in found} <= {name for name in NAMES[:3] if exact[name] > 0.0999}
 
 

@@ -126,7 +126,9 @@ def test_without_a_clock_a_time_is_an_order_as_it_is() -> None:
         (ORDER, "2020-13-01", "expected a date or time such as"),
     ],
 )
-def test_what_is_no_time_is_refused_by_field(limits: RequestLimits, timestamp: float | str, message: str) -> None:
+def test_the_error_names_the_field_of_an_invalid_time(
+    limits: RequestLimits, timestamp: float | str, message: str
+) -> None:
     with pytest.raises(RequestError, match=rf"history\[1\]\.timestamp: .*{message}"):
         times(limits, None, timestamp)
 
@@ -148,7 +150,7 @@ entries = st.lists(
 
 
 @given(entries)
-def test_of_an_item_the_newest_event_counts_and_of_equal_times_the_later_one(some: list[Event]) -> None:
+def test_the_newest_event_of_an_item_counts_and_the_later_one_of_equal_times(some: list[Event]) -> None:
     newest: dict[str, tuple[float, int]] = {}
     for position, event in enumerate(some):
         time = float("inf") if event.timestamp is None else float(event.timestamp)

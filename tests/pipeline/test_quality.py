@@ -1,4 +1,4 @@
-"""A band of quality on planted tastes: the pipeline auto hits more often than what is popular and than the paper's."""
+"""Quality on planted tastes: the pipeline auto hits more often than popularity and than the paper's pipeline."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ SIZES: dict[str, Any] = {"embedding_dim": 16, "implicit_mf_embedding_dim": 16}
 
 
 def frame(data: Interactions) -> pd.DataFrame:
-    """Return the events with IDs, as train() takes them."""
+    """Return the events with IDs, in the form for train()."""
     users = [data.users.id(number) for number in data.user_num.tolist()]
     items = [data.items.id(number) for number in data.item_num.tolist()]
     table = pd.DataFrame({"user_id": users, "item_id": items, "rating": data.ratings.astype(float)})
@@ -25,10 +25,10 @@ def frame(data: Interactions) -> pd.DataFrame:
 
 
 def hit_rate(recommender: Recommender, test: Interactions, order: str, depth: int) -> float:
-    """Return the share of the users whose held-out item is among the first of an order."""
+    """Return the share of users with their held-out item among the first of an order."""
     hits = []
     for user, item in zip(test.user_num.tolist(), test.item_num.tolist(), strict=True):
-        found = recommender.orders(test.users.id(user), depth)[order]
+        found = recommender.orders_by_name(test.users.id(user), depth)[order]
         hits.append(recommender.model.items.number(test.items.id(item)) in found.tolist())
     return float(np.mean(hits))
 
@@ -43,7 +43,7 @@ def hit_rates(split: Split, titles: pd.DataFrame, depth: int) -> dict[str, float
 
 
 def test_two_tastes_are_told_apart() -> None:
-    """A user has had four in five of the 20 items of the own taste; another of them is next."""
+    """Check users with four of five items of their taste; the next item is another one of it."""
     split = Split(TASTES.train, TASTES.train.where(np.zeros(len(TASTES.train), bool)), TASTES.test)
     titles = pd.DataFrame({"item_id": list(TASTES.train.items), "title": TASTES.titles})
     rates = hit_rates(split, titles, depth=5)
@@ -52,7 +52,7 @@ def test_two_tastes_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_on_a_synthetic_shop_it_hits_more_often_than_the_popular_items_and_than_the_paper(seed: int) -> None:
+def test_auto_hits_more_often_than_popularity_and_the_paper(seed: int) -> None:
     made = generate(num_users=300, num_items=200, num_ratings=4_000, seed=seed)
     columns = {"user_id": made.user_id[made.user_num], "item_id": made.parent_asin[made.item_num]}
     events = pd.DataFrame({**columns, "rating": made.rating.astype(float), "timestamp": made.timestamp})

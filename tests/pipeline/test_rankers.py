@@ -1,4 +1,4 @@
-"""What a score is made of: the parts of both pipelines add up to it."""
+"""The parts of a score: in both pipelines they add up to it."""
 
 from collections.abc import Iterator, Mapping
 

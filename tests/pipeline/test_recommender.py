@@ -1,4 +1,4 @@
-"""The pipeline paper against a plain re-making of the paper's two stages, and what it recommends to which user."""
+"""The pipeline paper against a plain implementation of the paper's two stages, and its responses to users."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ TITLES = {
 
 
 class PlainTwoStages:
-    """Dense, slow and from the training files: sections 3.2 and 3.3 of the paper, word by word."""
+    """Compute sections 3.2 and 3.3 of the paper literally, dense and slowly, from the training files."""
 
     def __init__(self, job: Job, recommender: Recommender) -> None:
         self.train = job.ratings().sort_values("timestamp", kind="stable")
@@ -64,7 +64,7 @@ class PlainTwoStages:
 
 @pytest.fixture(scope="module")
 def paper(trained: Job) -> Recommender:
-    """A recommender of the pipeline paper, of the events and titles of `trained`."""
+    """Return a recommender of the pipeline paper for the events and titles of `trained`."""
     return train_in_memory(trained.ratings(), trained.titles(), embedding_dim=16, pipeline="paper")
 
 
@@ -100,7 +100,7 @@ def test_a_trained_user_equals_a_new_one_with_the_same_history(trained: Job, pap
 
 @pytest.fixture
 def shop(job: Job) -> Recommender:
-    """A catalogue of five items whose titles a test can reason about."""
+    """Return a recommender for five items with simple titles."""
     rows = [("ann", "shirt", 5), ("ann", "skirt", 1), ("bob", "shirt", 4), ("bob", "coat", 5), ("cy", "hat", 3)]
     rows += [("dee", "scarf", 2), ("dee", "hat", 4)]
     job.write("train/a.csv", pd.DataFrame(rows, columns=["user_id", "item_id", "rating"]).to_csv())
@@ -128,12 +128,12 @@ def test_the_title_decides_and_the_reason_is_named(shop: Recommender) -> None:
     assert coat.score == coat.features["similarity"]
 
 
-def test_seen_items_come_back_on_request(shop: Recommender) -> None:
+def test_seen_items_are_returned_if_exclude_seen_is_false(shop: Recommender) -> None:
     assert "shirt" not in ids(shop, "ann")
     assert set(ids(shop, "ann", exclude_seen=False)) == set(TITLES)
 
 
-def test_top_k_and_num_candidates_bound_the_answer(shop: Recommender) -> None:
+def test_top_k_and_num_candidates_limit_the_response(shop: Recommender) -> None:
     assert len(ids(shop, "ann", top_k=2)) == 2
     assert len(ids(shop, "ann", top_k=5, num_candidates=1)) == 1
 
@@ -186,7 +186,7 @@ def test_a_rating_out_of_range_is_refused_by_field(shop: Recommender) -> None:
         shop.recommend("ann", [Event("coat", 5.0), Event("hat", 6.0)])
 
 
-def test_without_any_title_the_order_is_that_of_recall(job: Job) -> None:
+def test_without_titles_the_order_is_that_of_the_candidates(job: Job) -> None:
     job.write("train/a.csv", "user_id,item_id,rating\na,x,5\na,y,1\nb,x,4\nb,z,5\nc,y,1\n")
     job.write_hyperparameters(pipeline="paper")
     assert train.main([]) == 0
@@ -198,7 +198,7 @@ def test_without_any_title_the_order_is_that_of_recall(job: Job) -> None:
     assert {item.features["similarity"] for item in answer.items} == {None}
 
 
-def test_rerank_weight_0_is_recall_alone(job: Job) -> None:
+def test_with_rerank_weight_0_the_order_is_that_of_the_candidates(job: Job) -> None:
     job.write_synthetic(users=100, items=80, ratings=900)
     job.write_hyperparameters(embedding_dim="4", rerank_weight="0", pipeline="paper")
     assert train.main([]) == 0

@@ -66,7 +66,7 @@ def test_the_order_is_the_weighted_score_and_unknown_items_follow(
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
-def test_a_feature_that_knows_nothing_of_the_user_leaves_its_weight_to_the_candidate_score(weight: float) -> None:
+def test_the_candidate_score_gets_the_weight_of_a_feature_without_a_number(weight: float) -> None:
     features = [CandidateScore(), Fixed(None)]
     ranking = rank(
         Query(), candidates_of(np.array([5.0, 3.0, 1.0])), features, {"candidate_score": None, "fixed": weight}
@@ -76,13 +76,13 @@ def test_a_feature_that_knows_nothing_of_the_user_leaves_its_weight_to_the_candi
     assert ranking.features.keys() == {"candidate_score"}
 
 
-def test_nothing_to_rank_is_an_empty_ranking() -> None:
+def test_the_ranking_of_no_candidates_is_empty() -> None:
     assert (
         rank(Query(), candidates_of(np.empty(0)), [CandidateScore()], {"candidate_score": None}).position.tolist() == []
     )
 
 
-def test_weights_of_more_than_1_together_are_refused_by_their_hyper_parameters() -> None:
+def test_the_error_for_weights_above_1_names_the_hyper_parameters() -> None:
     check_weights({"rerank_weight": 0.5, "other_weight": 0.5, "candidate_score_weight": None})
     with pytest.raises(ValueError, match=r"at most 1, got rerank_weight 0\.6 \+ other_weight 0\.6: lower one"):
         check_weights({"rerank_weight": 0.6, "other_weight": 0.6, "candidate_score_weight": None})

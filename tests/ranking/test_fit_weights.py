@@ -1,4 +1,4 @@
-"""The fit of the ranking's weights: planted weights come back, and the loss has its least value there."""
+"""The fit of the ranking's weights: it recovers planted weights, and the loss has its minimum there."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ Doubles = NDArray[np.float64]
 
 
 def drawn(weights: Doubles, count: int, num_candidates: int, seed: int = 0) -> list[Example]:
-    """Draw candidates with any numbers, and the target of each by the softmax of these weights."""
+    """Draw candidates with random numbers, and each target by the softmax of these weights."""
     random = np.random.default_rng(seed)
     examples = []
     for _ in range(count):
@@ -33,20 +33,20 @@ def loss(examples: list[Example], weights: Doubles, prior: Doubles) -> float:
 
 
 def gradient(examples: list[Example], weights: Doubles, prior: Doubles, step: float = 1e-4) -> Doubles:
-    """The slope of the loss in each weight, by differences."""
+    """Return the slope of the loss in each weight, by differences."""
     steps = step * np.eye(len(weights))
     slopes = [loss(examples, weights + one, prior) - loss(examples, weights - one, prior) for one in steps]
     return np.array(slopes) / (2 * step)
 
 
-def test_the_weights_by_which_the_targets_were_drawn_come_back() -> None:
+def test_the_fit_recovers_planted_weights() -> None:
     planted = np.array([6.0, 0.0, 3.0, 0.0])
     found = fit_weights(drawn(planted, 4_000, 20), np.ones(4))
     assert np.allclose(found, planted, atol=0.3)
 
 
-def test_what_tells_the_targets_gets_the_weight_and_noise_about_none() -> None:
-    """The first column names the target of four in five, the next two are noise, the last one says nothing."""
+def test_an_informative_column_gets_the_weight_and_noise_hardly_any() -> None:
+    """Use a first column that marks the target in four of five cases, two columns of noise and a constant one."""
     random = np.random.default_rng(0)
     examples = []
     for _ in range(2_000):
@@ -60,7 +60,7 @@ def test_what_tells_the_targets_gets_the_weight_and_noise_about_none() -> None:
     assert found[3] == pytest.approx(1.0)  # it keeps its weight
 
 
-def test_what_ranks_targets_last_gets_no_weight_below_0() -> None:
+def test_a_column_that_ranks_targets_last_gets_weight_0() -> None:
     examples = drawn(np.array([5.0, 2.0]), 500, 10)
     sign = np.array([[-1], [1]], np.float32)
     reversed_first = [Example(sign * example.columns, example.target) for example in examples]
@@ -81,7 +81,7 @@ def test_without_any_target_among_the_candidates_the_prior_stays() -> None:
 def test_the_loss_has_its_least_value_at_the_weights(
     seed: int, count: int, num_columns: int, num_candidates: int
 ) -> None:
-    """Numerically: no slope in a weight above 0, and none downwards in a weight of 0."""
+    """Check numerically that no weight above 0 has a slope, and no weight of 0 a downward one."""
     random = np.random.default_rng(seed)
     prior = random.choice([0.0, 0.2, 1.0], num_columns)
     examples = drawn(random.choice([0.0, 2.0, 8.0], num_columns), count, num_candidates, seed)

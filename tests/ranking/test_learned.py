@@ -1,4 +1,4 @@
-"""The learned ranking, written out: its columns, its order, and what each score is made of."""
+"""The learned ranking, written out: its columns, its order, and the parts of each score."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -47,7 +47,7 @@ def test_the_columns_are_the_shares_their_logarithms_and_the_contents_times_all_
 
 
 @given(several_values)
-def test_a_column_has_the_number_that_its_name_says(values: dict[str, Doubles]) -> None:
+def test_columns_match_their_names(values: dict[str, Doubles]) -> None:
     found = columns(values, CONTENTS)
     names = column_names(NAMES, CONTENTS)
     assert found.shape == (len(names), len(values["ease"]))
@@ -102,7 +102,7 @@ def test_a_higher_score_of_any_source_never_lowers_an_item(
 
 
 @given(several_values, weights_of(column_names(NAMES, CONTENTS)), weights_of(column_names(NAMES, CONTENTS)))
-def test_requests_in_a_session_have_weights_of_their_own(
+def test_requests_within_a_session_have_separate_weights(
     values: dict[str, Doubles], weights: dict[str, float], of_session: dict[str, float]
 ) -> None:
     both = LearnedRanking(weights, of_session)
@@ -123,7 +123,7 @@ def test_requests_in_a_session_have_weights_of_their_own(
         ({"ease": float("inf")}, "ranking: expected a weight of 'ease' from 0, got inf"),
     ],
 )
-def test_weights_that_are_no_weights_of_the_models_columns_are_refused(weights: dict[str, float], message: str) -> None:
+def test_weights_of_unknown_columns_are_refused(weights: dict[str, float], message: str) -> None:
     LearnedRanking({"ease": 1.0, "titles x ease": 0.0}).check(["ease", "titles"], ["titles"])
     with pytest.raises(ValueError, match=message.replace(".", r"\.")):
         LearnedRanking(weights).check(["ease", "titles"], ["titles"])
@@ -212,9 +212,11 @@ def fitted_sources(world: str) -> Iterator[tuple[str, Any]]:
 def test_the_shares_of_real_sources_are_from_0_to_1_and_the_best_candidate_has_1() -> None:
     sources = dict(fitted_sources("ratings"))
     for query in WORLDS["ratings"].queries:
-        proposed = {name: found for name, of in sources.items() if (found := of.top(query.anew(), 9)) is not None}
+        proposed = {
+            name: found for name, of in sources.items() if (found := of.top(query.without_memo(), 9)) is not None
+        }
         pool = Pool.of(proposed)
-        found = shares(query.anew(), pool, sources, {})
+        found = shares(query.without_memo(), pool, sources, {})
         assert found.keys() == sources.keys()
         for name, values in found.items():
             assert values.shape == pool.item_num.shape

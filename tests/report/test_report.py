@@ -48,7 +48,7 @@ def missing(job: Job) -> list[str]:
 
 @pytest.fixture
 def reported(job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """Return a small job whose train.main([]) writes the report."""
+    """Return a small job; its train.main([]) writes the report."""
     monkeypatch.setenv("SM_HP_REPORT", "true")
     monkeypatch.setenv("SM_HP_EMBEDDING_DIM", "4")
     return job

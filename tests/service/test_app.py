@@ -349,7 +349,7 @@ def test_other_paths_and_methods_get_errors_in_json(
 
 
 def test_a_bug_is_a_500_without_a_stack_trace(trained: Job, capfd: pytest.CaptureFixture[str]) -> None:
-    """Return a model whose arrays contradict each other, which no checksum shows."""
+    """Return a model with contradictory arrays, which no checksum shows."""
     broken = Recommender.load(trained.container.model_dir)
     object.__setattr__(broken.model.histories, "item_num", np.full(10**6, 10**6, np.int32))
     client = create_app(broken).test_client()

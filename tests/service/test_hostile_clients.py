@@ -282,7 +282,7 @@ def test_large_bodies_are_refused_at_the_memory_limit_and_small_ones_are_not(ser
 
 
 def test_decoded_values_are_refused_at_the_memory_limit_and_small_ones_are_not(server: Server) -> None:
-    """Send 40 requests within every limit, whose decoded histories take some 15 MB each."""
+    """Send 40 requests within every limit; their decoded histories take some 15 MB each."""
     before = peak_mb(server)
     ids = itertools.count()
     history = [[{"item_id": f"item-{next(ids)}"} for _ in range(LIMITS.max_history)] for _ in range(50)]

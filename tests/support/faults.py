@@ -15,7 +15,7 @@ from infra.local.servers import serving
 
 @dataclass
 class FaultyEndpoint:
-    """Its URL, the answers it will give in turn (the last one for ever), and what it was asked."""
+    """The URL of a faulty endpoint, its planned responses (the last one repeats), and the received requests."""
 
     url: str = ""
     answers: list[Response | float] = field(default_factory=list)

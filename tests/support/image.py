@@ -158,7 +158,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 def as_user(job: Job) -> list[str]:
-    """Options for a user that is not root and whose tree it is."""
+    """Return the options for a user that is not root and owns the tree."""
     for path in [job.base_dir, *job.base_dir.rglob("*")]:
         os.chown(path, 1_000, 1_000)
     return ["--user", "1000:1000", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]

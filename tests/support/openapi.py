@@ -47,13 +47,13 @@ def load(document: Path) -> Json:
 def conform(
     document: Path, url: str, *, examples: int, without: Collection[str] = ()
 ) -> "subprocess.CompletedProcess[str]":
-    """Run schemathesis: the examples of the document, its bounds and what is just beside them, and generated data.
+    """Run schemathesis: the examples of the document, its limits, values next to them, and generated data.
 
     The same document gives the same requests each time. The exit code is 1 where something is not as documented; then
     it stands in the output, with a curl command.
 
     Args:
-        document: an OpenAPI file; files that it refers to stand beside it.
+        document: an OpenAPI file; files that it refers to are next to it.
         url: base URL of the server, without the paths of the document.
         examples: generated cases of each operation, valid and invalid ones.
         without: those of `CHECKS` that are not for this server.

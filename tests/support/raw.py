@@ -51,7 +51,7 @@ class Review:
 
 
 def shoppers(count: int = 6) -> list[Review]:
-    """Everybody rates every item but one, so that all items that are held out are known."""
+    """Write reviews in which each user rates every item except one, so that all held-out items are known."""
     return [
         Review(
             f"u{user}", f"i{item}", float(1 + (user + item) % 5), START + 1_000 * (user + 10 * ((item + user) % count))

@@ -35,7 +35,7 @@ def events(seed: int = 0) -> pd.DataFrame:
 
 
 def titles() -> pd.DataFrame:
-    """Return the titles; the last two items are new: nobody has had them."""
+    """Return the titles; the last two items are new and have no events."""
     ids = [item(number) for number in range(NUM_ITEMS + 2)]
     names = [f"{COLOURS[number // 2 % 6]} {KINDS[number % 2]} no{number:02d}" for number in range(NUM_ITEMS + 2)]
     return pd.DataFrame({"item_id": ids, "title": names})

@@ -98,7 +98,7 @@ class World:
         return self.found[name]
 
     def loaded(self, component: Component, options: object = None) -> Any:  # noqa: ANN401 - see `fitted`
-        """Return the component from the arrays that it saves, which nobody may change: the server maps files."""
+        """Return the component from its saved arrays, which are read-only as on the server."""
         arrays, values = component.save()
         kept = {name: np.array(array) for name, array in arrays.items()}
         for array in kept.values():

@@ -230,7 +230,7 @@ def test_the_ranking_is_measured_with_weights_from_other_targets() -> None:
 @pytest.mark.parametrize("least", [5, 1_000])
 def test_many_requests_in_sessions_get_separate_weights(monkeypatch: pytest.MonkeyPatch, least: int) -> None:
     """Plant one source for the targets of requests in a session, and one for requests that begin a session."""
-    monkeypatch.setattr(module, "LEAST_OF_SESSIONS", least)
+    monkeypatch.setattr(module, "MIN_OF_SESSIONS", least)
     judge = judge_of_ratings()
     queries = [replace(query, in_session=place % 4 < 2) for place, query in enumerate(judge.queries)]
     judge = replace(judge, queries=queries)

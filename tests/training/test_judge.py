@@ -137,7 +137,7 @@ def big() -> World:
 
 def test_of_many_targets_a_random_sample_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     everything = Judge.of(big().context, 0)
-    monkeypatch.setattr(module, "MOST_TARGETS", 12)
+    monkeypatch.setattr(module, "MAX_TARGETS", 12)
     some = Judge.of(big().context, 0)
     assert len(some.targets) == 12 < len(everything.targets)
     assert set(users_of(some)) < set(users_of(everything))
@@ -148,7 +148,7 @@ def test_of_many_targets_a_random_sample_is_used(monkeypatch: pytest.MonkeyPatch
 
 def test_options_are_chosen_on_evenly_spread_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = Judge.of(big().context, 0)
-    monkeypatch.setattr(module, "MOST_FOR_OPTIONS", 5)
+    monkeypatch.setattr(module, "MAX_FOR_OPTIONS", 5)
     small = judge.for_options
     places = [users_of(judge).index(user) for user in users_of(small)]
     assert places == np.linspace(0, len(judge.targets) - 1, 5).astype(int).tolist()
@@ -163,8 +163,8 @@ def test_with_too_many_pairs_options_are_chosen_on_all_users_with_a_target_and_a
 ) -> None:
     judge = Judge.of(big().context, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "MOST_PAIRS", most_pairs)
-        patch.setattr(module, "MOST_FOR_OPTIONS", 5)
+        patch.setattr(module, "MAX_PAIRS", most_pairs)
+        patch.setattr(module, "MAX_FOR_OPTIONS", 5)
         small, again = judge.for_options, replace(judge).for_options
     data, all_data = small.context.data, judge.context.data
     count, full = np.bincount(data.user_num, minlength=40), np.bincount(all_data.user_num, minlength=40)
