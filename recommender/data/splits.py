@@ -2,7 +2,7 @@ r"""Protocols that hold out events to compare recommenders.
 
 Events of a user often have equal times: a shop writes the same time on all rows of an order. The order of such rows
 in the file, or of their item IDs, does not show which item the user chose last. So they are sorted by a seeded hash,
-then by rating and weight. The hash is SHA-256 of the UTF-8 text `<seed>\n<user_id>\n<item_id>`, as lower-case hex
+then by rating and weight. The hash is SHA-256 of the UTF-8 text ``<seed>\n<user_id>\n<item_id>``, as lower-case hex
 digits. It only compares events of one user, so line breaks in IDs do not make the text ambiguous.
 """
 
