@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import examples
 from support.examples import HttpRequest, http_requests, names_of
-from support.faults import FaultyEndpoint, answer, faulty_endpoint, model_error
+from support.faults import FaultyEndpoint, faulty_endpoint, model_error, sagemaker_response
 from support.invocations import http, rest
 from support.job import ROOT, Job
 from support.openapi import GATEWAY, conform
@@ -168,33 +168,33 @@ def test_a_missing_server_is_a_502_without_details(trained: Job, tmp_path: Path)
 def test_30_faults_of_the_endpoint_become_statuses(faulty: tuple[Function, FaultyEndpoint]) -> None:
     function, endpoint = faulty
     event = http('{"user_id": "a"}')
-    endpoint.will(answer(400, "ThrottlingException", Message="Rate exceeded"))
+    endpoint.respond_with(sagemaker_response(400, "ThrottlingException", Message="Rate exceeded"))
     response = function.invoke(event)
     assert (response["statusCode"], response["headers"]["Retry-After"]) == (429, "1")
     assert function.lines[-1]["Throttles"] == 1
-    endpoint.will(2.0)
+    endpoint.respond_with(2.0)
     assert function.invoke(event)["statusCode"] == 504
     assert function.lines[-1]["ServerErrors"] == 1
-    endpoint.will(model_error(500, "a stack trace"))
+    endpoint.respond_with(model_error(500, "a stack trace"))
     response = function.invoke(event)
     assert response["statusCode"] == 502
     assert "stack" not in response["body"]
     error = {"error": "top_k: expected at least 1, got 0", "field": "top_k"}
-    endpoint.will(model_error(400, json.dumps(error)))
+    endpoint.respond_with(model_error(400, json.dumps(error)))
     response = function.invoke(event)
     assert (response["statusCode"], json.loads(response["body"])) == (400, error)
-    endpoint.will(answer(200, user_id="a"))
+    endpoint.respond_with(sagemaker_response(200, user_id="a"))
     assert function.invoke(event)["statusCode"] == 200
 
 
 def test_a_web_page_of_the_cors_origin_may_send_requests(faulty: tuple[Function, FaultyEndpoint]) -> None:
     function, endpoint = faulty
-    endpoint.will(answer(200, user_id="a"))
+    endpoint.respond_with(sagemaker_response(200, user_id="a"))
     for event in (rest(None, method="OPTIONS"), http(None, method="OPTIONS")):
         response = function.invoke(event)
         assert response["statusCode"] == 204
         assert response["headers"]["Access-Control-Allow-Origin"] == "https://shop.example"
-    assert endpoint.asked == []
+    assert endpoint.requests == []
     response = function.invoke(rest('{"user_id": "a"}'))
     assert response["headers"]["Access-Control-Allow-Origin"] == "https://shop.example"
 

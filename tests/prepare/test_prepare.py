@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.job import ROOT, Job
-from support.raw import START, Prepare, Problem, Raw, Result, Review, item, json_lines, shoppers
+from support.raw import START, Prepare, Problem, Raw, Result, Review, dense_reviews, item, json_lines
 
 from infra.local.s3 import S3Server
 from recommender.cli.prepare import main
@@ -25,7 +25,7 @@ from recommender.prepare.output import opened
 
 
 def test_training_reads_the_channels(raw: Raw, tmp_path: Path) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     job = Job(tmp_path)
     assert main([*raw.places, "--output", str(tmp_path / "input" / "data"), "--min-items", "3"]) == 0
     result = Result(tmp_path / "input" / "data")
@@ -40,7 +40,7 @@ def test_training_reads_the_channels(raw: Raw, tmp_path: Path) -> None:
 def test_every_format_and_location_of_the_same_rows_gives_the_same_channels(
     raw: Raw, prepare: Prepare, s3: S3Server
 ) -> None:
-    reviews = shoppers()
+    reviews = dense_reviews()
     raw.write_all(reviews)
     expected = prepare()
     first, second = json_lines([row.raw() for row in reviews[:11]]), json_lines([row.raw() for row in reviews[11:]])
@@ -64,7 +64,7 @@ def test_every_format_and_location_of_the_same_rows_gives_the_same_channels(
 
 
 def test_channels_of_a_killed_run_in_s3_are_refused(raw: Raw, s3: S3Server) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     s3.put("halfway", {})
     assert main([*raw.places, "--output", "s3://halfway/x"]) == 0
     with open_channel("s3://halfway/x/train") as files:
@@ -78,7 +78,7 @@ def test_channels_of_a_killed_run_in_s3_are_refused(raw: Raw, s3: S3Server) -> N
 def test_results_can_be_written_to_s3_and_never_mix_with_other_objects(
     raw: Raw, s3: S3Server, prepare: Prepare, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     s3.put("results", {"a/other.txt": b"x", "b/train/mine.csv": b"x"})
     assert main([*raw.places, "--output", "s3://results/a/"]) == 0
     s3.download("results", "a", tmp_path / "a")
@@ -118,7 +118,12 @@ def test_a_title_is_that_of_the_metadata_or_empty(raw: Raw, prepare: Prepare) ->
 
 
 def test_counts_and_histograms_are_those_of_the_rows(raw: Raw, prepare: Prepare) -> None:
-    reviews = [*shoppers(), Review("u0", "i1", 2.0, START, verified=False), Review("u9", "gone"), Review("u9", "i1")]
+    reviews = [
+        *dense_reviews(),
+        Review("u0", "i1", 2.0, START, verified=False),
+        Review("u9", "gone"),
+        Review("u9", "i1"),
+    ]
     raw.write_all(reviews, items=[f"i{number}" for number in range(9)])
     summary = prepare().summary
     assert [(step["name"], step["reviews"], step["users"], step["items"]) for step in summary["steps"]] == [
@@ -164,7 +169,7 @@ BAD = {
 
 
 def test_a_bad_line_is_counted_by_its_problem_and_named_with_file_and_line(raw: Raw, prepare: Prepare) -> None:
-    reviews = shoppers()
+    reviews = dense_reviews()
     raw.write_all(reviews)
     good = [json.dumps(row.raw()) for row in reviews]
     lines = [line for pair in zip(good, ["", *BAD], strict=False) for line in pair] + good[len(BAD) + 1 :]
@@ -190,7 +195,7 @@ def test_a_bad_line_is_counted_by_its_problem_and_named_with_file_and_line(raw: 
 
 
 def test_too_many_bad_lines_end_the_run_and_are_still_named(raw: Raw, problem: Problem, tmp_path: Path) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     path = raw.folder / "reviews.jsonl"
     path.write_bytes(path.read_bytes() + b"{}\n" * 2)
     message = problem("--max-rejects", "0.06")
@@ -204,7 +209,7 @@ def test_too_many_bad_lines_end_the_run_and_are_still_named(raw: Raw, problem: P
 
 
 def test_unused_fields_may_contain_anything(raw: Raw, prepare: Prepare) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     expected = prepare().rows("train")
     odd: dict[str, Any] = {
         "title": None,
@@ -214,13 +219,13 @@ def test_unused_fields_may_contain_anything(raw: Raw, prepare: Prepare) -> None:
         "": [],
         "price": 1e300,
     }
-    reviews = [row.raw() | odd for row in shoppers()]
+    reviews = [row.raw() | odd for row in dense_reviews()]
     raw.write("reviews.jsonl", json_lines(reviews).replace(b'"many"', b'"\xff\xfe"'))
     assert prepare().rows("train") == expected
 
 
 def test_a_second_run_replaces_all_results_of_the_first(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     assert "validation" in prepare("--split", "leave-one-out-validation").channels
     assert prepare().channels == ["items", "test", "train"]
     assert sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file()) == sorted(
@@ -230,7 +235,7 @@ def test_a_second_run_replaces_all_results_of_the_first(raw: Raw, prepare: Prepa
 
 @pytest.mark.parametrize("name", ["train/mine.csv", "validation/a/b.parquet", "items", "test/part-0.csv"])
 def test_files_that_no_earlier_run_wrote_are_never_lost(raw: Raw, problem: Problem, tmp_path: Path, name: str) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     path = tmp_path / "out" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("mine")
@@ -273,12 +278,12 @@ def test_an_error_is_one_line_that_says_what_was_expected(
     raw: Raw, problem: Problem, monkeypatch: pytest.MonkeyPatch, options: list[str], expected: str
 ) -> None:
     monkeypatch.chdir(ROOT)
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     assert expected in problem(*options)
 
 
 def test_metadata_of_another_category_is_named_as_the_cause(raw: Raw, problem: Problem) -> None:
-    raw.write_all(shoppers(), items=["of", "another"])
+    raw.write_all(dense_reviews(), items=["of", "another"])
     assert (
         "no reviews are left after the step 'of items in the metadata' (30 before it): check that --metadata is of the"
         in problem()
@@ -290,9 +295,9 @@ def test_metadata_of_another_category_is_named_as_the_cause(raw: Raw, problem: P
 
 
 def test_a_file_that_is_cut_off_or_no_gzip_ends_the_run(raw: Raw, problem: Problem) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     (raw.folder / "reviews.jsonl").unlink()
-    whole = gzip.compress(json_lines([row.raw() for row in shoppers()]))
+    whole = gzip.compress(json_lines([row.raw() for row in dense_reviews()]))
     path = raw.folder / "reviews.jsonl.gz"
     path.write_bytes(whole[:-20])
     assert problem() == f"{path}: can't be read: Compressed file ended before the end-of-stream marker was reached"
@@ -301,12 +306,12 @@ def test_a_file_that_is_cut_off_or_no_gzip_ends_the_run(raw: Raw, problem: Probl
 
 
 def test_the_error_of_too_little_memory_says_what_to_do(raw: Raw, problem: Problem) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     assert "of memory or the disk space is not enough: set a higher --memory-limit" in problem("--memory-limit", "1MB")
 
 
 def test_an_output_that_is_not_writable_is_named(raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     (tmp_path / "file").write_text("x")
     assert main([*raw.places, "--output", str(tmp_path / "file" / "out")]) == 1
     assert f"{tmp_path}/file/out" in capsys.readouterr().err
@@ -337,7 +342,7 @@ prepare.main([*{raw.places!r}, "--output", {str(output)!r}])
 def test_channels_of_a_killed_run_are_refused_until_the_next_run(
     raw: Raw, prepare: Prepare, tmp_path: Path, moves: int
 ) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     prepare()
     killed_after(moves, raw, tmp_path / "out")
     for channel in ("train", "items", "test", "train/*.parquet", "*"):
@@ -356,7 +361,7 @@ def test_channels_of_a_killed_run_are_refused_until_the_next_run(
 def test_a_signal_ends_the_run_and_leaves_nothing_behind(
     raw: Raw, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     path = raw.folder / "reviews.jsonl"
     path.write_bytes(path.read_bytes() * 40_000)  # takes some seconds
     out = tmp_path / "out"
@@ -374,7 +379,7 @@ def test_a_signal_ends_the_run_and_leaves_nothing_behind(
 
 
 def test_the_page_needs_no_other_files_and_escapes_file_names(raw: Raw, prepare: Prepare) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     name = "<script>alert(1)<!-- .jsonl"
     raw.write(name, (raw.folder / "reviews.jsonl").read_bytes() + b"x\n")
     places = ["--reviews", str(raw.folder / name), "--metadata", str(raw.folder / "metadata.jsonl")]
@@ -401,7 +406,7 @@ def test_help_names_every_option_and_default(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("again", ["reviews.jsonl", "metadata.jsonl", "*.jsonl"])
 def test_a_file_that_is_given_twice_is_named_and_not_counted_twice(raw: Raw, problem: Problem, again: str) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     assert "expected once in --reviews and --metadata together, got it more than once" in problem(
         places=[*raw.places, "--metadata", str(raw.folder / again)]
     )
@@ -411,7 +416,7 @@ def test_a_failed_run_keeps_the_results_of_an_earlier_run(raw: Raw, prepare: Pre
     def contents() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
 
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     prepare()
     before = contents()
     path = raw.folder / "reviews.jsonl"
@@ -421,7 +426,7 @@ def test_a_failed_run_keeps_the_results_of_an_earlier_run(raw: Raw, prepare: Pre
     after = contents()
     assert after.pop(failed).count(b"\n") == 6
     assert after == before
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     prepare()
     assert contents() == before
 
@@ -429,7 +434,7 @@ def test_a_failed_run_keeps_the_results_of_an_earlier_run(raw: Raw, prepare: Pre
 def test_a_second_run_into_the_same_folder_is_refused_by_name(
     raw: Raw, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     with opened(str(tmp_path / "out"), engine_writes_s3=False) as first:
         (first.staging / "rejects.csv").write_text("of the first run")
         assert main([*raw.places, "--output", str(tmp_path / "out")]) == 1
@@ -438,7 +443,7 @@ def test_a_second_run_into_the_same_folder_is_refused_by_name(
 
 
 def test_leftovers_of_a_killed_run_are_removed_by_the_next_run(raw: Raw, prepare: Prepare, tmp_path: Path) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     left = tmp_path / "out" / ".prepare-abc" / "spilled"
     left.mkdir(parents=True)
     (left / "x").write_bytes(b"x")
@@ -470,7 +475,7 @@ sys.exit(command.main(["--reviews", "x", "--metadata", "x", "--output", "x"]))
 def test_a_split_time_without_reviews_before_or_after_it_is_reported(
     raw: Raw, prepare: Prepare, problem: Problem, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    raw.write_all(shoppers())
+    raw.write_all(dense_reviews())
     assert prepare("--split", "time", "--split_time", "2090-01-01").channels == ["items", "train"]
     assert "no review is held out for test" in capsys.readouterr().out
     assert "or set a later --split_time than 1999-01-01" in problem("--split", "time", "--split_time", "1999-01-01")

@@ -1,4 +1,4 @@
-"""Batches of questions that keep a server busy."""
+"""Large requests that keep a server busy."""
 
 import json
 import select
@@ -13,14 +13,14 @@ HEADERS = {"Content-Type": "application/json"}
 
 @contextmanager
 def batch_under_way(server: Server, instances: int, user_id: str | None = None) -> Iterator[HTTPConnection]:
-    """Send a batch, and wait until the server works on it; the block reads the response.
+    """Send a request with many records and wait until the server works on it; the `with` block reads the response.
 
-    A server with one worker accepts connections in order: when it answers a ping, it has the batch.
+    A server with one worker accepts connections in order: when it responds to a ping, it has the request.
 
     Args:
-        server: has one worker.
-        instances: how many records the batch has.
-        user_id: asks for this user in each record; without it for users that the model does not know.
+        server: a server with one worker.
+        instances: the number of records.
+        user_id: the user of each record; None for users that the model does not know.
     """
     records = [
         {"user_id": user_id or f"new-{number}", "top_k": 20, "num_candidates": 1_000} for number in range(instances)
@@ -32,7 +32,7 @@ def batch_under_way(server: Server, instances: int, user_id: str | None = None) 
 
 
 def pings_during_batches(server: Server, batches: int, instances: int, user_id: str | None = None) -> int:
-    """Return how many pings the server answers, one after the other, before it has answered all batches."""
+    """Return the number of successive pings with a response before the server has responded to all batches."""
     pings = 0
     with ExitStack() as stack:
         waiting = [stack.enter_context(batch_under_way(server, instances, user_id)) for _ in range(batches)]
@@ -44,7 +44,7 @@ def pings_during_batches(server: Server, batches: int, instances: int, user_id: 
 
 
 def has_response(connection: HTTPConnection) -> bool:
-    """Read the response if it has begun to arrive."""
+    """Tell whether the response has begun to arrive, and read it then."""
     if not select.select([connection.sock], [], [], 0)[0]:
         return False
     response = connection.getresponse()

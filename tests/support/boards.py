@@ -1,4 +1,4 @@
-"""Small sets of ratings by number, for the solvers."""
+"""Small sets of ratings for the solvers, made from user and item numbers."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ def interactions(user: ArrayLike, item: ArrayLike, rating: ArrayLike) -> Interac
 
 def random_interactions(num_users: int, num_items: int, num_ratings: int, seed: int = 0) -> Interactions:
     random = np.random.default_rng(seed)
-    # Skewed, so that some rows have one rating and some have more ratings than dimensions.
+    # Skewed, so that some rows have one rating and some have more ratings than the embedding size.
     user = (num_users * random.random(num_ratings) ** 2).astype(int)
     item = (num_items * random.random(num_ratings) ** 2).astype(int)
     return interactions(user, item, random.integers(1, 6, num_ratings))
@@ -26,7 +26,10 @@ def random_interactions(num_users: int, num_items: int, num_ratings: int, seed: 
 def checkerboard(
     size: int, hidden_share: float
 ) -> tuple[Interactions, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """User u likes item i where u + i is even. Returns what is known of the board, and the rest of it."""
+    """Return the known ratings of a board, and users, items and ratings of the hidden ones.
+
+    User u rates item i 5 if u + i is even, and 1 otherwise.
+    """
     user, item = np.divmod(np.arange(size * size), size)
     rating = np.where((user + item) % 2 == 0, 5, 1)
     hidden = np.random.default_rng(0).random(size * size) < hidden_share

@@ -1,7 +1,7 @@
-"""moto's control plane over HTTP, and the few operations it lacks: python tests/support/control_plane.py --port PORT.
+"""moto's control plane over HTTP, with operations that moto lacks: python tests/support/control_plane.py --port PORT.
 
-moto makes the resources of a change set but forgets its outputs and parameters, reads no short form of CloudFormation
-within another, and it can neither stop a job nor delete a registered model.
+moto makes the resources of a change set but forgets its outputs and parameters. It does not parse nested short forms of
+CloudFormation. It can neither stop a job nor delete a registered model.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ REGION = "eu-west-1"
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """A server that answers as AWS would."""
+    """A local server that responds like AWS."""
 
     url: str
 
@@ -53,7 +53,7 @@ class ControlPlane:
         return True
 
     def forget(self) -> None:
-        """An empty account."""
+        """Delete everything in the account."""
         assert urllib3.request("POST", f"{self.url}/moto-api/reset").status == 200
 
 
@@ -89,7 +89,7 @@ def _execute_change_set(self: CloudFormationBackend, change_set_name: str, stack
         self.create_stack(change.stack_name, change.template, change.parameters, tags=change.tags)
     else:
         stack = self.stacks[change.stack_id]
-        stack.resource_map.input_parameters = dict(stack.stack_parameters)  # or each default would be a change
+        stack.resource_map.input_parameters = dict(stack.stack_parameters)  # else defaults are changes
         stack.update(change.template, parameters=change.parameters, tags=change.tags)
 
 
@@ -101,7 +101,7 @@ def _delete_model_package(self: SageMakerResponse) -> str:
 def _delete_model_package_group(self: SageMakerResponse) -> str:
     name = self._get_param("ModelPackageGroupName")
     left = [made for made in self.sagemaker_backend.model_packages.values() if made.model_package_group_name == name]
-    assert not left, "a group with models is not deleted"
+    assert not left, f"{name}: delete its {len(left)} models before the group"
     del self.sagemaker_backend.model_package_groups[name]
     return "{}"
 
@@ -114,7 +114,7 @@ def _stop_training_job(self: SageMakerResponse) -> str:
 def _delete(self: Stack) -> None:
     delete_stack(self)
     self.template_dict = {}
-    self.output_map = self._create_output_map()  # or to describe it would make its resources again
+    self.output_map = self._create_output_map()  # without this, describing it would make its resources again
 
 
 delete_stack = Stack.delete

@@ -1,4 +1,4 @@
-"""The questions of docs/api, put to a trained model: their user and item get names that it knows."""
+"""The requests of docs/api, changed for a trained model: it must know the user and the item in them."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ CONTAINER, LOCAL_API, DEPLOYED = re.split(r"\n### -{9,}\n", TEXT)
 
 
 def names_of(recommender: Recommender) -> dict[str, str]:
-    """The user and the item of the examples -> a user of the model, and an item that is new to that user."""
+    """Map the examples' user to a user of the model, and their item to an item that is new to that user."""
     model = recommender.model
     seen = model.histories.of(0)[0].tolist()
     new = next(number for number in range(len(model.items)) if number not in seen)
@@ -32,7 +32,7 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request of the HTTP file, and what its comment says of the answer: a status, perhaps the source."""
+    """A request of the HTTP file, with the expected response from its comment: a status, and sometimes the source."""
 
     expected: list[str]
     method: str
@@ -41,18 +41,18 @@ class HttpRequest:
     body: str
 
     def path(self, server: str) -> str:
-        """Behind the variable that names the server."""
+        """Return the path, which follows the variable for the server."""
         assert self.url.startswith(f"{{{{{server}}}}}/")
         return self.url.partition("}}")[2]
 
     def filled_body(self, names: Mapping[str, str]) -> bytes | None:
-        """With the values of its variables."""
+        """Return the body with the values of its variables and these names; None if it is empty."""
         text = re.sub(r"\{\{(\w+)\}\}", lambda found: VARIABLES[found[1]], self.body)
         return renamed(text, names).encode() or None
 
 
 def http_requests(section: str) -> list[Any]:
-    """Those of a section of the file as parameters of a test."""
+    """Return the requests of a section of the file, as parameters of a test."""
     blocks = (block.partition("\n") for block in re.split(r"^### ", section, flags=re.MULTILINE)[1:])
     return [pytest.param(_parsed(request), id=title) for title, _, request in blocks]
 

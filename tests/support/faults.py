@@ -1,4 +1,4 @@
-"""An endpoint that answers as it is told to: what SageMaker says where things go wrong, over real HTTP."""
+"""A SageMaker endpoint with planned responses, for tests of errors over real HTTP."""
 
 import json
 import socket
@@ -15,24 +15,29 @@ from infra.local.servers import serving
 
 @dataclass
 class FaultyEndpoint:
-    """The URL of a faulty endpoint, its planned responses (the last one repeats), and the received requests."""
+    """An endpoint with its URL, the planned responses and the requests so far.
+
+    It sends the responses in turn, and repeats the last one.
+    """
 
     url: str = ""
-    answers: list[Response | float] = field(default_factory=list)
-    asked: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
+    responses: list[Response | float] = field(default_factory=list)
+    requests: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
 
-    def will(self, *answers: Response | float) -> None:
-        """Answer so; a number is a delay in seconds before an empty answer."""
-        self.answers, self.asked = list(answers), []
+    def respond_with(self, *responses: Response | float) -> None:
+        """Plan these responses and forget the requests; a number is a delay in seconds before an empty response."""
+        self.responses, self.requests = list(responses), []
 
 
-def answer(status: int, code: str = "", **members: object) -> Response:
+def sagemaker_response(status: int, code: str = "", **members: object) -> Response:
     headers = {"x-amzn-ErrorType": code} if code else {}
     return Response(json.dumps(members), status, {"Content-Type": "application/json", **headers})
 
 
 def model_error(status: int, message: str) -> Response:
-    return answer(424, "ModelError", Message="Received ...", OriginalStatusCode=status, OriginalMessage=message)
+    return sagemaker_response(
+        424, "ModelError", Message="Received ...", OriginalStatusCode=status, OriginalMessage=message
+    )
 
 
 @contextmanager
@@ -42,12 +47,12 @@ def faulty_endpoint() -> Iterator[FaultyEndpoint]:
 
     @app.post("/endpoints/fashion/invocations")
     def invoke() -> Response:
-        endpoint.asked.append((request.get_data(), dict(request.headers)))
-        planned = endpoint.answers.pop(0) if len(endpoint.answers) > 1 else endpoint.answers[0]
+        endpoint.requests.append((request.get_data(), dict(request.headers)))
+        planned = endpoint.responses.pop(0) if len(endpoint.responses) > 1 else endpoint.responses[0]
         if isinstance(planned, Response):
             return planned
         time.sleep(planned)
-        return answer(200)
+        return sagemaker_response(200)
 
     with serving(app) as url:
         endpoint.url = url
@@ -55,8 +60,11 @@ def faulty_endpoint() -> Iterator[FaultyEndpoint]:
 
 
 @contextmanager
-def closing_connections(answers_from: int) -> Iterator[tuple[str, list[int]]]:
-    """A listener that closes its first connections without an answer; its URL and the number of each connection."""
+def closing_connections(count: int) -> Iterator[tuple[str, list[int]]]:
+    """Run a listener that closes its first `count` connections without a response.
+
+    Yields its URL, and a list with one entry per connection.
+    """
     seen: list[int] = []
     body = b'{"user_id": "a"}'
     response = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
@@ -70,7 +78,7 @@ def closing_connections(answers_from: int) -> Iterator[tuple[str, list[int]]]:
             with connection:
                 seen.append(len(seen))
                 connection.recv(65_536)
-                if len(seen) > answers_from:
+                if len(seen) > count:
                     connection.sendall(response)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,4 +1,4 @@
-"""The same rows in each of the formats, written without the project's code."""
+"""The same rows in every format, written without the project's code."""
 
 import csv
 import gzip
@@ -16,7 +16,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 
 def encoded(columns: Columns, suffix: str) -> bytes:
-    """A file's bytes."""
+    """Return the bytes of a file in the format of this suffix."""
     if suffix == ".parquet":
         return parquet(pa.table({name: pa.array(values) for name, values in columns.items()}))
     text = as_csv(columns) if suffix.startswith(".csv") else as_json_lines(columns)

@@ -1,4 +1,4 @@
-"""Requests that a server should survive: right ones, altered ones and bytes; and what a right response looks like."""
+"""Hostile requests for a server (right ones, altered ones, random bytes), and checks of its responses."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 from support.openapi import ENDPOINT, load, read_body
 
-STATUSES = {200, 400, 404, 405, 406, 408, 413, 414, 415, 417, 431, 501, 503}  # 500 would be a bug
+STATUSES = {200, 400, 404, 405, 406, 408, 413, 414, 415, 417, 431, 501, 503}  # any other is a bug, such as 500
 ODD_NAMES = st.sampled_from(["", "new", "x" * 1_001, "é\ud800", "\0", "a,b", '"']) | st.text(max_size=8)
 NUMBERS = st.integers() | st.floats() | st.sampled_from([0, -1, 1_000, 10_001, 2**63, 1e308])
 JSON = st.recursive(
@@ -93,7 +93,7 @@ PATHS = _mostly(
 
 @st.composite
 def _framed(draw: st.DrawFn, bodies: st.SearchStrategy[bytes]) -> bytes:
-    """A body with a length or in chunks, mostly right."""
+    """Draw a body with a length or in chunks; most are right."""
     body = draw(bodies)
     if draw(st.sampled_from([True, True, False])):
         length = draw(st.sampled_from([len(body)] * 12 + [len(body) + 1, len(body) // 2, 7_000_000, 10**30]))
@@ -114,7 +114,7 @@ def _requests(draw: st.DrawFn, bodies: st.SearchStrategy[bytes]) -> bytes:
 
 @st.composite
 def _altered(draw: st.DrawFn, requests: st.SearchStrategy[bytes]) -> bytes:
-    """A request with some bytes replaced, put in, left out, or cut off."""
+    """Draw a request with some bytes replaced, inserted, removed or cut off."""
     data = bytearray(draw(requests))
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, max(0, len(data) - 1)))
@@ -124,13 +124,13 @@ def _altered(draw: st.DrawFn, requests: st.SearchStrategy[bytes]) -> bytes:
 
 @dataclass(frozen=True)
 class Sent:
-    """What a client sends.
+    """The bytes that a client sends, and how it sends them.
 
     Attributes:
         data: one request, several, or none.
-        pieces: in how many parts it is sent.
-        is_whole: whether it has a whole line of a request, so that there must be a response.
-        is_reset: whether the client then resets the connection; else it half-closes it, and reads to the end.
+        is_whole: whether it has a whole request line, so that the server must respond.
+        pieces: the number of parts in which it is sent.
+        is_reset: whether the client then resets the connection; otherwise it half-closes it, and reads to the end.
     """
 
     data: bytes
@@ -140,7 +140,7 @@ class Sent:
 
 
 def hostile(users: Sequence[str], items: Sequence[str]) -> st.SearchStrategy[Sent]:
-    """Return a strategy for what clients send; these users and items are known to the model."""
+    """Return a strategy for hostile requests; the model must know these users and items."""
     requests = _requests(_bodies(users, items))
     whole = st.one_of(requests, requests, st.tuples(requests, requests).map(b"".join))
     return st.one_of(
@@ -155,9 +155,9 @@ class Received:
     """The responses of one connection.
 
     Attributes:
-        statuses: of the complete responses.
-        sources: of the recommendations in them.
-        problem: what is wrong with them; "" if nothing is.
+        statuses: the statuses of the complete responses.
+        sources: the sources of the recommendations in them.
+        problem: a description of what is wrong; "" if all are right.
     """
 
     statuses: list[int] = field(default_factory=list)
@@ -166,7 +166,7 @@ class Received:
 
 
 class _Bytes:
-    """Bytes in the place of a socket, for the standard library's parser of responses."""
+    """Bytes in place of a socket, for the standard library's parser of responses."""
 
     def __init__(self, data: bytes) -> None:
         self.file = io.BytesIO(data)
@@ -177,7 +177,7 @@ class _Bytes:
 
 
 def responses_in(data: bytes) -> Received:
-    """Return what a server has sent to requests other than HEAD; each response must be as the API's document says."""
+    """Parse the responses to requests other than HEAD, and compare each with the API's OpenAPI document."""
     received, source = Received(), _Bytes(data)
     while source.file.tell() < len(data) and not received.problem:
         try:
@@ -185,7 +185,7 @@ def responses_in(data: bytes) -> Received:
             response.begin()
             body = response.read()
         except (HTTPException, ValueError) as error:
-            received.problem = f"no response: {error!r}: {data[-300:]!r}"
+            received.problem = f"not a response: {error!r}: {data[-300:]!r}"
             break
         received.statuses.append(response.status)
         kind = response.headers.get("Content-Type", "").partition(";")[0]
@@ -196,7 +196,7 @@ def responses_in(data: bytes) -> Received:
 
 
 def _problem(status: int, kind: str, body: bytes) -> str:
-    """Return what is wrong with a response; "" if nothing is."""
+    """Return a description of what is wrong with a response; "" if it is right."""
     found = f"status {status} with {kind}: {body[:300]!r}"
     if status not in STATUSES or (status != 200 and kind != "application/json"):
         return f"unexpected {found}"
@@ -204,14 +204,14 @@ def _problem(status: int, kind: str, body: bytes) -> str:
         return ""
     schema = _schema_of(kind if status == 200 else "an error")
     try:
-        return "" if schema.is_valid(read_body(kind, body)) else f"another form: {found}"
+        return "" if schema.is_valid(read_body(kind, body)) else f"not as in the schema: {found}"
     except (ValueError, AssertionError, csv.Error) as error:
         return f"{error!r}: {found}"
 
 
 @cache
 def _schema_of(kind: str) -> Draft202012Validator:
-    """Return the schema of a 200 of this media type, of any path; of an error, which is JSON, whatever the path."""
+    """Return the schema of a 200 response of any path with this media type, or of `an error`, which is JSON."""
     schemas = load(ENDPOINT)["components"]["schemas"]
     names = {
         "application/json": ["Response", "Predictions", "ExecutionParameters"],

@@ -1,4 +1,4 @@
-"""The image in a real Docker engine, as its users run it: docker build, docker run, files in a mounted tree, HTTP."""
+"""Build and run the image in a real Docker engine, as users do: docker build, docker run, mounted files, HTTP."""
 
 import os
 import shutil
@@ -22,9 +22,9 @@ from recommender.service.process import Server, running_server
 NAME = "recommender-under-test"
 BASE = "python:3.11-slim"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
-# Always the same: the URL is a build argument, and with another one Docker's cache is missed and torch installed again.
+# A fixed port: the URL is a build argument. Another URL would miss Docker's cache and install torch again.
 TORCH_PORT = 8790
-PORT_SECONDS = 30  # to wait for another build on this machine
+PORT_SECONDS = 30  # to wait for another build that uses the port
 NO_NETWORK, HOST_NETWORK = "--network=none", "--network=host"
 
 
@@ -50,10 +50,10 @@ class Image:
 
     @classmethod
     def build(cls, name: str, *options: str) -> "Image":
-        """By the project's Dockerfile as it is."""
+        """Build the image from the project's Dockerfile; the build must succeed."""
         began = time.monotonic()
         with torch_index() as index:
-            base = ["--build-arg", f"BASE={BASE}"]  # where no registry can be reached, only its tag is there
+            base = ["--build-arg", f"BASE={BASE}"]  # the tag also works without a registry
             given = ["--network=host", *base, "--build-arg", f"TORCH_INDEX={index}", "--tag", name, *options, str(ROOT)]
             built = docker("build", *given, timeout=1_800)
         assert built.returncode == 0, built.stderr[-5_000:]
@@ -63,7 +63,7 @@ class Image:
         return docker("image", "inspect", "--format", form, self.name).stdout.strip()
 
     def command(self, job: Job, *arguments: str, options: Sequence[str] = (), **environment: str) -> list[str]:
-        """A container with the job's tree as its /opt/ml; no network but what the options say."""
+        """Return a docker run command that mounts the job's tree as /opt/ml; without a network by default."""
         network = [] if any(option.startswith("--network") for option in options) else [NO_NETWORK]
         given = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
         mount = [] if any(":/opt/ml" in option for option in options) else ["-v", f"{job.base_dir}:/opt/ml"]
@@ -83,7 +83,7 @@ class Image:
 
     @contextmanager
     def serving(self, job: Job, options: Sequence[str] = (), **environment: str) -> Iterator[Server]:
-        """A container that serves the job's model, read-only, as SageMaker mounts it; it ends with 0."""
+        """Run a container that serves the job's model, mounted read-only as by SageMaker; it must exit with 0."""
         options = [
             HOST_NETWORK,
             "-e",
@@ -100,7 +100,7 @@ class Image:
 
 @contextmanager
 def torch_index() -> Iterator[str]:
-    """Where the build finds torch for the CPU: PyTorch's own index, or the wheel that pip finds here, as an index."""
+    """Yield the URL of an index with torch for the CPU: PyTorch's own, or a local one with a wheel from pip."""
     try:
         with urllib.request.urlopen(f"{TORCH_INDEX}/torch/", timeout=10):
             yield TORCH_INDEX
@@ -116,11 +116,11 @@ def torch_index() -> Iterator[str]:
 
 @contextmanager
 def local_index(folder: Path, pinned: str) -> Iterator[str]:
-    """Serve a wheel as an index of pip at a URL that is the same in every run.
+    """Serve a wheel as a pip index at a URL that is the same in every run.
 
     Args:
-        folder: keeps the wheel for the next run, in a folder named after the project; its name ends the URL.
-        pinned: such as torch==2.9.1.
+        folder: keeps the wheel for the next run, in a subfolder named after the project. The URL ends with its name.
+        pinned: a requirement such as torch==2.9.1.
     """
     project, _, version = pinned.partition("==")
     wheels = folder / project
@@ -139,26 +139,28 @@ def local_index(folder: Path, pinned: str) -> Iterator[str]:
 
 
 def listening(handler: Callable[..., BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-    """Return a server at the index's port."""
+    """Return a server on the index's port; wait until the port is free."""
     deadline = time.monotonic() + PORT_SECONDS
     while True:
         try:
             return ThreadingHTTPServer(("127.0.0.1", TORCH_PORT), handler)
         except OSError as error:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"port {TORCH_PORT}: expected a free port for torch's index: {error}") from None
+                raise RuntimeError(
+                    f"port {TORCH_PORT}: in use after {PORT_SECONDS} s; free it for torch's index: {error}"
+                ) from None
             time.sleep(0.5)
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files without a log."""
+    """A handler that serves files without a log."""
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 def as_user(job: Job) -> list[str]:
-    """Return the options for a user that is not root and owns the tree."""
+    """Give the job's tree to a user other than root; return docker run's options for that user."""
     for path in [job.base_dir, *job.base_dir.rglob("*")]:
         os.chown(path, 1_000, 1_000)
     return ["--user", "1000:1000", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]

@@ -1,9 +1,10 @@
-"""What API Gateway sends to a function."""
+"""Events that API Gateway sends to a Lambda function."""
 
 from typing import Any
 
 
 def rest(body: object, is_base64: bool = False, method: str = "POST") -> dict[str, Any]:
+    """Return the event of a REST API."""
     return {
         "resource": "/recommendations",
         "path": "/recommendations",
@@ -16,6 +17,7 @@ def rest(body: object, is_base64: bool = False, method: str = "POST") -> dict[st
 
 
 def http(body: object, is_base64: bool = False, method: str = "POST") -> dict[str, Any]:
+    """Return the event of an HTTP API."""
     return {
         "version": "2.0",
         "routeKey": "POST /recommendations",

@@ -1,4 +1,4 @@
-"""A training job's directory tree, as a test writes and reads it."""
+"""The directory tree of a training job: tests write its inputs and read its outputs."""
 
 import contextlib
 import hashlib
@@ -29,11 +29,13 @@ from recommender.synthetic.generate import generate
 from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE, write_raw
 
 ROOT = Path(__file__).parents[2]
-NO_REPORT = {"SM_HP_REPORT": "false"}  # the lowest layer of hyper-parameters; tests/report asks for the page
+NO_REPORT = {"SM_HP_REPORT": "false"}  # the hyper-parameters of lowest priority; tests/report turns the page on
 
 
 @dataclass(frozen=True)
 class Job:
+    """The directory tree of a training job."""
+
     base_dir: Path
 
     @property
@@ -41,14 +43,14 @@ class Job:
         return Container(self.base_dir)
 
     def write(self, path: str, content: str | bytes) -> Path:
-        """Write a file of a channel: `write("train/a.csv", ...)`."""
+        """Write a file of a channel, for example `write("train/a.csv", ...)`."""
         file = self.base_dir / "input" / "data" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         return file
 
     def write_synthetic(self, users: int, items: int, ratings: int, seed: int = 0) -> None:
-        """Channels of a synthetic data set; a review of a variant counts for its parent."""
+        """Write the channels of a synthetic data set; a review of a variant counts for its parent."""
         raw, channels = self.base_dir / "raw", str(self.base_dir / "input" / "data")
         write_raw(generate(users, items, ratings, seed), raw)
         config = PrepareConfig(item_key="parent_asin")
@@ -63,7 +65,7 @@ class Job:
             return read_events(files, EventOptions.model_validate(options))
 
     def problem(self, name: str, content: str | bytes, **options: object) -> str:
-        """What is said of a file of the channel train, behind its name."""
+        """Return the error message for a file of the channel train, without the part up to its name."""
         self.write(f"train/{name}", content)
         with pytest.raises(DataError) as error:
             self.events(options)
@@ -90,7 +92,7 @@ class Job:
     def start_training(
         self, *arguments: str, prefix: Sequence[str] = (), **environment: str
     ) -> "subprocess.Popen[str]":
-        """Start train.py as a process; its output comes line by line."""
+        """Start train.py as a process with pipes for its output."""
         return subprocess.Popen(
             [*prefix, sys.executable, str(ROOT / "train.py"), *arguments],
             env=os.environ | {BASE_DIR: str(self.base_dir)} | NO_REPORT | environment,
@@ -111,7 +113,7 @@ class Job:
         )
 
     def train_here(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Call train.py's main in this process, which saves the two seconds of its imports."""
+        """Call train.py's main in this process; this saves the two seconds of its imports."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             for name, value in ({BASE_DIR: str(self.base_dir)} | NO_REPORT | environment).items():
@@ -121,18 +123,18 @@ class Job:
 
     @property
     def log(self) -> str:
-        """What the training printed that made a shared job."""
+        """The output of `train_shared`."""
         return (self.base_dir / "log").read_text()
 
     def train_shared(self) -> None:
-        """Run train.py as a process, which must succeed, and keep what it prints for `log`."""
+        """Run train.py as a process, which must succeed; keep its output for `log`."""
         result = self.train()
         assert result.returncode == 0, result.stderr
         (self.base_dir / "log").write_text(result.stdout)
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 of each file of the model folder."""
+        """The SHA-256 of each file of the model folder, by name."""
         folder = self.container.model_dir
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*"))}
 
@@ -148,7 +150,7 @@ class Job:
 
     @property
     def model_bytes(self) -> dict[str, bytes]:
-        """The content of the model folder by file."""
+        """The content of each file of the model folder, by relative path."""
         folder = self.container.model_dir
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

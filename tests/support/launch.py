@@ -1,4 +1,4 @@
-"""The launch commands as processes, and what a dry run of them prints."""
+"""Run the launch commands as processes, and parse the output of dry runs."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ from typing import Any
 from support.job import ROOT
 
 SDK_PYTHON = ROOT / ".venv-aws" / "bin" / "python"
-# Ends the process at once where it would open a connection, look up a name or start another process; or a thread, in
-# which the SDK's telemetry would do that later.
+# sitecustomize.py of a process that must not reach anything. It ends the process at once if that opens a connection,
+# looks up a name or starts a process. It also ends it if that starts a thread, as the SDK's telemetry does.
 SITE = """
 import os, sys, threading
 
@@ -28,7 +28,7 @@ threading.Thread.start = lambda thread: end("thread", thread.name)
 
 @dataclass(frozen=True)
 class Run:
-    """What a command has said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -36,7 +36,7 @@ class Run:
 
     @property
     def calls(self) -> list[tuple[str, dict[str, Any]]]:
-        """`service:Operation` and the parameters of each call of a dry run."""
+        """`service:Operation` and the parameters of each call that a dry run prints."""
         lines = [line.split(" ", 1) for line in self.out.splitlines()]
         return [(line[0], json.loads(line[1])) for line in lines if len(line) == 2 and line[1].startswith("{")]
 
@@ -45,13 +45,13 @@ class Run:
         return [name for name, _ in self.calls]
 
     def only(self, name: str) -> dict[str, Any]:
-        """The parameters of the one call of that name."""
+        """Return the parameters of the only call with this name."""
         (found,) = (parameters for called, parameters in self.calls if called == name)
         return found
 
     @property
     def commands(self) -> list[str]:
-        """The commands of this machine that a dry run would have started."""
+        """The local commands that a dry run prints instead of starting them."""
         return [line.removeprefix("$ ") for line in self.out.splitlines() if line.startswith("$ ")]
 
 
@@ -70,7 +70,7 @@ def launch(*arguments: str, environment: Mapping[str, str]) -> Run:
 
 
 def bare_environment(folder: Path) -> dict[str, str]:
-    """No account, no region, no home; and a process that can't reach anything."""
+    """Return an environment without account, region or home, in which a process can't reach anything."""
     (folder / "sitecustomize.py").write_text(SITE)
     return {"PATH": "/nowhere", "HOME": str(folder), "PYTHONPATH": str(folder), "AWS_EC2_METADATA_DISABLED": "true"}
 

@@ -1,4 +1,4 @@
-"""What tests look at inside of a loaded model."""
+"""Access to parts of a loaded model."""
 
 from recommender.candidates.factorization import Factorization
 from recommender.models.factors import Factors

@@ -1,4 +1,4 @@
-"""The API's documents, and the run of schemathesis that compares one of them with a server."""
+"""The API's OpenAPI documents, and a run of schemathesis that compares one of them with a server."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MediaTy
 Json = Any
 ENDPOINT, GATEWAY = ROOT / "docs" / "api" / "endpoint.yaml", ROOT / "docs" / "api" / "gateway.yaml"
 LINES, CSV = (MediaType.JSON_LINES, *MEDIA_TYPE_ALIASES), MediaType.CSV
-FIRST_TIME = UNITS[0][0]  # smaller numbers are positions
+FIRST_TIME = UNITS[0][0]  # smaller numbers are positions, not times
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -47,16 +47,16 @@ def load(document: Path) -> Json:
 def conform(
     document: Path, url: str, *, examples: int, without: Collection[str] = ()
 ) -> "subprocess.CompletedProcess[str]":
-    """Run schemathesis: the examples of the document, its limits, values next to them, and generated data.
+    """Run schemathesis with the document's examples, with values at and next to its bounds, and with generated data.
 
-    The same document gives the same requests each time. The exit code is 1 where something is not as documented; then
-    it stands in the output, with a curl command.
+    The same document gives the same requests each time. The exit code is 1 if a response differs from the document. The
+    output then has the difference and a curl command.
 
     Args:
-        document: an OpenAPI file; files that it refers to are next to it.
+        document: an OpenAPI file; files that it refers to are in the same folder.
         url: base URL of the server, without the paths of the document.
-        examples: generated cases of each operation, valid and invalid ones.
-        without: those of `CHECKS` that are not for this server.
+        examples: the number of generated cases per operation, valid and invalid ones.
+        without: the `CHECKS` that do not apply to this server.
     """
     checks = ",".join(check for check in CHECKS if check not in without)
     command = [sys.executable, "-m", "schemathesis.cli", "--no-color", "run", str(document), "--url", url]
@@ -64,7 +64,7 @@ def conform(
     command += ["--seed", "1", "--generation-deterministic", "--continue-on-failure"]
     command += ["--suppress-health-check", "all", "--generation-with-security-parameters", "false"]
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "support.openapi", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    with TemporaryDirectory() as empty:  # it writes into where it runs, and reads that again
+    with TemporaryDirectory() as empty:  # schemathesis writes files here that affect its next run
         return subprocess.run(
             command, cwd=empty, env=environment, capture_output=True, text=True, timeout=600, check=False
         )
@@ -72,9 +72,9 @@ def conform(
 
 @schemathesis.hook
 def filter_failure(_: HookContext, failure: Failure, case: Case[Json], response: Response) -> bool:
-    """Drop what is no failure: the schemas can't say it, the documents' words do."""
+    """Drop failures that the text of the documents allows, but the schemas can't express."""
     if isinstance(failure, AcceptedNegativeData):
-        return case.media_type not in {*LINES, CSV}  # what is wrong with a line is an answer in its place
+        return case.media_type not in {*LINES, CSV}  # an invalid line gets an error entry in its place
     if isinstance(failure, RejectedPositiveData):
         field = response.json()["field"]
         too_few = field == "num_candidates" and has_fewer_candidates_than_items(case.body)
@@ -87,7 +87,7 @@ def has_fewer_candidates_than_items(request: Json) -> bool:
 
 
 def has_no_time(request: Json) -> bool:
-    """Whether an event has a timestamp that the schema allows and that is no time to a model with times in seconds."""
+    """Tell whether an event's timestamp fits the schema, but is no time for a model with times in seconds."""
     return not all(is_time(event.get("timestamp")) for event in request.get("history", []))
 
 
@@ -101,7 +101,7 @@ def is_time(timestamp: Json) -> bool:
 
 
 def write_body(kind: str, value: Json) -> bytes:
-    """A body of that media type: of a list a line for each entry where the type has lines."""
+    """Return a body of this media type; types with lines have one line per entry of a list."""
     if kind not in {*LINES, CSV}:
         return json.dumps(value).encode()
     entries = as_list(value)
@@ -113,7 +113,7 @@ def write_body(kind: str, value: Json) -> bytes:
 
 
 def as_list(value: Json) -> list[Any]:
-    """Data that is to be wrong need not be a list."""
+    """Return a list unchanged, and any other value as its only entry: invalid data may have no list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -126,7 +126,7 @@ def read_body(kind: str, body: bytes) -> Json:
 
 
 def register(kind: str) -> None:
-    """Teach schemathesis, which knows JSON alone, another media type."""
+    """Teach schemathesis another media type; it knows only JSON."""
 
     @schemathesis.serializer(kind)
     def write(_: SerializationContext, value: Json) -> bytes:

@@ -1,4 +1,4 @@
-"""What a test reads in an HTML page, and headless Chromium to measure it."""
+"""Parse HTML pages, and measure them in headless Chromium."""
 
 import json
 import re
@@ -44,13 +44,13 @@ SUMMARY = Summary(
 
 @dataclass
 class Page(HTMLParser):
-    """A page by its parts.
+    """The parts of a page.
 
     Attributes:
         text: the HTML.
         style: the content of its style elements.
         prose: the text of each paragraph, without code.
-        loose_tables: how many tables lie outside a box that scrolls.
+        loose_tables: the number of tables outside a box that scrolls.
     """
 
     text: str
@@ -100,14 +100,14 @@ def smallest_text(plot: str) -> float:
 
 
 def pixels(rule: str, selector: str, style: str) -> float:
-    """Return the value of a rule in CSS pixels."""
+    """Return the value of a property of a CSS rule, in CSS pixels."""
     found = re.search(rf"^{re.escape(selector)} {{[^}}]*\b{rule}: ([\d.]+)px", style, re.MULTILINE)
     assert found, (rule, selector)
     return float(found[1])
 
 
 def measure(page: str, width: int, folder: Path) -> dict[str, float]:
-    """Measure a page in headless Chromium; a frame makes it narrower than the narrowest window."""
+    """Measure a page in headless Chromium; a frame allows widths below the minimum of a window."""
     assert CHROMIUM
     file = folder / "frame.html"
     file.write_text(FRAME % (width, escape(page)), encoding="utf-8")

@@ -11,7 +11,7 @@ END = re.compile(r"(?<=[.!?])[)*\"]*\s+")
 
 
 def sentences(text: str) -> list[list[str]]:
-    """Return the sentences of a page as lists of words, without code, tables, headings and generated parts."""
+    """Return the sentences of a page as lists of words; leave out code, tables, headings and generated parts."""
     for pattern in (GENERATED, FENCE, COMMENT):
         text = pattern.sub("\n\n", text)
     text = LINK.sub(lambda match: match[1] or "link", text)

@@ -1,4 +1,4 @@
-"""Raw reviews and metadata as a test writes them, and the steps of the paper in plain Python to compare with."""
+"""Raw reviews and metadata, and the paper's steps in plain Python as a reference."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ Problem = Callable[..., str]
 
 @dataclass(frozen=True)
 class Review:
-    """A raw review of which a test says what counts."""
+    """A raw review; tests set only the fields that matter."""
 
     user: str = "u"
     item: str = "i"
@@ -50,8 +50,8 @@ class Review:
         }
 
 
-def shoppers(count: int = 6) -> list[Review]:
-    """Write reviews in which each user rates every item except one, so that all held-out items are known."""
+def dense_reviews(count: int = 6) -> list[Review]:
+    """Return reviews of every user for every item except one, so that train knows all held-out items."""
     return [
         Review(
             f"u{user}", f"i{item}", float(1 + (user + item) % 5), START + 1_000 * (user + 10 * ((item + user) % count))
@@ -63,7 +63,7 @@ def shoppers(count: int = 6) -> list[Review]:
 
 
 def item(asin: str, title: str | None = "A Title") -> dict[str, Any]:
-    """A raw item."""
+    """Return a raw item of the metadata."""
     return {
         "main_category": "AMAZON FASHION",
         "title": title,
@@ -94,7 +94,7 @@ class Raw:
         return path
 
     def write_all(self, reviews: Sequence[Review], items: Sequence[str] | None = None) -> None:
-        """reviews.jsonl and metadata.jsonl; by default the metadata have every item."""
+        """Write reviews.jsonl and metadata.jsonl; by default the metadata has every reviewed item."""
         known = sorted({review.item for review in reviews}) if items is None else items
         self.write("reviews.jsonl", json_lines([review.raw() for review in reviews]))
         self.write("metadata.jsonl", json_lines([item(asin) for asin in known]))
@@ -106,7 +106,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run has written."""
+    """The output of a run of prepare."""
 
     folder: Path
 
@@ -123,7 +123,7 @@ class Result:
         return sorted(path.name for path in self.folder.iterdir() if path.is_dir())
 
     def table(self, channel: str) -> pa.Table:
-        """A channel in the order of its files, read without the project's code."""
+        """Return a channel in the order of its files, read without the project's code."""
         files = sorted(str(path) for path in (self.folder / channel).glob("*.parquet"))
         return ds.dataset(files).to_table()
 
@@ -138,7 +138,7 @@ class Result:
 
 
 def papers_steps(reviews: Sequence[Review], items: Sequence[str], min_items: int) -> list[Rating]:
-    """Steps 1 to 3 of section 2.2, word by word."""
+    """Return the ratings that remain after steps 1 to 3 of the paper's section 2.2, implemented literally."""
     kept = [review for review in reviews if review.verified and review.item in set(items)]
     unique = defaultdict(set)
     for review in kept:
@@ -147,7 +147,7 @@ def papers_steps(reviews: Sequence[Review], items: Sequence[str], min_items: int
 
 
 def papers_split(ratings: Sequence[Rating], seed: int = 0) -> tuple[list[Rating], list[Rating]]:
-    """Step 4: `(train, test)`, each in the order of the channels. Equal times are in the order of the seeded hash."""
+    """Return step 4 as `(train, test)`, each in the order of the channels; a seeded hash orders equal times."""
     ordered = sorted(ratings, key=lambda row: (row[0], row[3], seeded_hash(row, seed), row[2]))
     num = Counter(row[0] for row in ordered)
     last = {row[0]: place for place, row in enumerate(ordered)}

@@ -1,4 +1,4 @@
-"""Work that all workers of pytest-xdist share."""
+"""Folders that one worker of pytest-xdist fills for all."""
 
 import fcntl
 import shutil
@@ -14,9 +14,9 @@ class Shared:
     root: Path
 
     def folder(self, name: str, make: Callable[[Path], object]) -> Path:
-        """Return a folder that `make` has filled; tests must not change it.
+        """Return a folder filled by `make`; tests must not change it.
 
-        The first worker that needs the folder calls `make`, the others wait. If `make` fails, the next one tries again.
+        The first worker that needs the folder calls `make`; the others wait. If `make` fails, the next worker calls it.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         folder, done = self.root / name, self.root / f"{name}.done"

@@ -1,4 +1,4 @@
-"""Two tastes of which nothing but who rated what tells: the planted answer of every contestant."""
+"""Data with two planted tastes, which a contestant can learn only from the pairs of user and item."""
 
 import numpy as np
 from support.boards import interactions
@@ -10,9 +10,9 @@ SIZE = 40
 
 
 def two_tastes() -> Data:
-    """User u rates items i of even u + i alone, most of them; titles say which of the two an item is of."""
+    """Return data in which user u rates most items i with even u + i, and no others; titles name an item's taste."""
     random = np.random.default_rng(0)
-    user, item = np.divmod(random.permutation(SIZE * SIZE), SIZE)  # of each user another item is the last
+    user, item = np.divmod(random.permutation(SIZE * SIZE), SIZE)  # so that the last item differs from user to user
     rated = ((user + item) % 2 == 0) & (random.random(SIZE * SIZE) < 0.8)
     split = split_leave_one_out(interactions(user[rated], item[rated], np.full(rated.sum(), 5)))
     titles = [f"{'silk dress' if number % 2 == 0 else 'wool scarf'} number{number}" for number in range(SIZE)]

@@ -1,4 +1,4 @@
-"""CloudFormation as far as it is decided before anything is made: rules, conditions, what is there and what is not."""
+"""Evaluate CloudFormation templates without deploying them: rules, conditions and resources."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from cfnlint.decode import cfn_yaml
 from support.job import ROOT
 
 Json = Any  # a value of a template
-REMOVED = object()  # what AWS::NoValue leaves
+REMOVED = object()  # stands for AWS::NoValue
 
 
 def load(name: str) -> dict[str, Any]:
-    """A template of infra/, its intrinsic functions in their long form."""
+    """Return a template of infra/, with its intrinsic functions in their long form."""
     loaded: dict[str, Any] = cfn_yaml.load(str(ROOT / "infra" / name))
     return loaded
 
@@ -34,7 +34,7 @@ class Deployment:
 
     @property
     def refused(self) -> list[str]:
-        """What the rules say against it."""
+        """The messages of the rules that the parameters violate."""
         return [
             assertion["AssertDescription"]
             for rule in self.template.get("Rules", {}).values()
@@ -44,7 +44,7 @@ class Deployment:
         ]
 
     def holds(self, condition: Json) -> bool:
-        """A condition of rules or of the section Conditions."""
+        """Evaluate a condition of a rule or of the section Conditions."""
         ((function, operands),) = condition.items()
         match function:
             case "Condition":
@@ -64,7 +64,7 @@ class Deployment:
         raise NotImplementedError(function)
 
     def value(self, operand: Json) -> Json:
-        """Of a literal or of a parameter."""
+        """Return the value of a literal or of a parameter."""
         if not isinstance(operand, dict):
             return str(operand)
         value = self.parameters[operand["Ref"]]
@@ -73,7 +73,7 @@ class Deployment:
 
     @cached_property
     def resources(self) -> dict[str, Any]:
-        """Those that are made, every Fn::If decided."""
+        """The resources with true conditions, with every Fn::If evaluated."""
         return {
             name: self.decided(resource)
             for name, resource in self.template["Resources"].items()
@@ -81,7 +81,7 @@ class Deployment:
         }
 
     def decided(self, value: Json) -> Json:
-        """Without Fn::If and AWS::NoValue."""
+        """Return the value with Fn::If evaluated and AWS::NoValue removed."""
         if isinstance(value, dict):
             if value.keys() == {"Fn::If"}:
                 condition, then, otherwise = value["Fn::If"]
@@ -95,7 +95,7 @@ class Deployment:
         return value
 
     def concrete(self, value: Json) -> Json:
-        """With parameters as their values, and what is known only when it is made as some text."""
+        """Return the value with parameters replaced, and a fixed text for values that only a deployment knows."""
         if isinstance(value, list):
             return [self.concrete(inner) for inner in value]
         if not isinstance(value, dict):
@@ -109,7 +109,7 @@ class Deployment:
 
 
 def references(value: Json) -> Iterator[str]:
-    """Names that Ref, Fn::GetAtt, Fn::Sub and DependsOn mention."""
+    """Yield the names in Ref, Fn::GetAtt, Fn::Sub and DependsOn."""
     if isinstance(value, list):
         for inner in value:
             yield from references(inner)

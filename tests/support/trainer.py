@@ -1,4 +1,4 @@
-"""Trainings in processes that have all imports already: what a test starts often and kills."""
+"""Training jobs in forked processes with all imports done, for tests that start and kill many."""
 
 import multiprocessing
 import os
@@ -13,11 +13,11 @@ from recommender.sagemaker.environment import BASE_DIR
 
 
 def start(job: Job, log: Path) -> BaseProcess:
-    """Start train.py's main in a fork of a process that has imported torch, which saves two seconds.
+    """Start train.py's main in a fork of a process that has imported torch; this saves two seconds.
 
     Args:
-        job: what to train.
-        log: gets the job's stdout.
+        job: the job to train.
+        log: the file for the job's stdout.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["recommender.training.job"])

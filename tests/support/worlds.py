@@ -1,4 +1,4 @@
-"""Small data sets, one for each kind of events that a shop may have, and the requests of their users."""
+"""Small data sets, one for each kind of events that a shop can have, and requests of their users."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,14 +16,14 @@ from recommender.data.interactions import Interactions
 from recommender.hyperparameters import COMPONENTS, TrainConfig
 
 NUM_USERS, NUM_ITEMS, NUM_EVENTS = 40, 62, 500
-NUM_TWINS, NUM_HAD = 20, 60  # the last two items have no events
+NUM_TWINS, NUM_HAD = 20, 60  # copies of items; items with events: the last two have none
 NEWEST = 1_600_000_000  # seconds since 1970
 WORDS = ["red", "blue", "wool", "silk", "shirt", "skirt", "coat", "hat"]
 TITLES = [f"{WORDS[number % 3]} {WORDS[number % 8]}" if number % 5 else "" for number in range(NUM_ITEMS)]
 
 
 def frame(seed: int = 0) -> pd.DataFrame:
-    """Return ratings, one for each pair, the last 20 items with the raters and ratings of the first 20."""
+    """Return at most one rating for each pair; the last 20 items with ratings copy the ratings of the first 20."""
     random = np.random.default_rng(seed)
     user, item = random.integers(0, NUM_USERS, NUM_EVENTS), random.integers(0, NUM_HAD - NUM_TWINS, NUM_EVENTS)
     rating = random.integers(1, 6, NUM_EVENTS).astype(float)
@@ -35,27 +35,27 @@ def frame(seed: int = 0) -> pd.DataFrame:
 
 
 def named(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the events with texts as IDs, in the order of their numbers."""
+    """Return the events with text IDs that sort as their numbers."""
     user_id, item_id = (events[name].map(f"{name[0]}{{:02d}}".format) for name in ("user_id", "item_id"))
     return events.assign(user_id=user_id, item_id=item_id)
 
 
 def at_distinct_times(events: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
-    """Return the events at times of twelve days that differ, up to the newest one."""
+    """Return the events with distinct times in twelve days; the newest is at `NEWEST`."""
     random = np.random.default_rng(seed)
     seconds = random.choice(12 * 86_400, len(events), replace=False)
     return events.assign(timestamp=NEWEST - seconds + seconds.min())
 
 
 def in_sessions(events: pd.DataFrame, seed: int = 2) -> pd.DataFrame:
-    """Return the events on a few days, each at one of three times: many times are shared."""
+    """Return the events on 60 days, each at one of three times of day: many have equal times."""
     random = np.random.default_rng(seed)
     days, hours = random.integers(0, 60, len(events)), random.integers(0, 3, len(events))
     return events.assign(timestamp=NEWEST - days * 86_400 - hours * 3_600)
 
 
 def with_weights_and_repeats(events: pd.DataFrame, seed: int = 3) -> pd.DataFrame:
-    """Return the events with a weight each, and every fourth one twice."""
+    """Return the events with weights, and every fourth event twice."""
     random = np.random.default_rng(seed)
     both = pd.concat([events, events[::4]], ignore_index=True)
     return both.assign(weight=random.choice([1.0, 2.0, 5.0], len(both)))
@@ -63,12 +63,12 @@ def with_weights_and_repeats(events: pd.DataFrame, seed: int = 3) -> pd.DataFram
 
 @dataclass(frozen=True)
 class World:
-    """A data set, and components that are fitted to it once.
+    """A data set, with components that are fitted to it once.
 
     Attributes:
         data: the events.
-        titles: of the items.
-        found: the fitted components, by name.
+        titles: the titles of the items.
+        found: the components fitted so far, by name.
     """
 
     data: Interactions
@@ -77,13 +77,13 @@ class World:
 
     @classmethod
     def of(cls, events: pd.DataFrame) -> "World":
-        """Return the world of a frame of events, in its order."""
+        """Return the world of a frame of events; keeps their order."""
         data = Interactions.from_frame(events.reset_index(drop=True))
         return cls(data.with_items(f"i{number:02d}" for number in range(NUM_ITEMS)))
 
     @property
     def context(self) -> FitContext:
-        """A context without intermediate results."""
+        """A new fit context, without intermediate results."""
         return FitContext(self.data, titles=list(self.titles))
 
     @cached_property
@@ -92,13 +92,13 @@ class World:
         return Histories.from_interactions(self.data)
 
     def fitted(self, name: str) -> Any:  # noqa: ANN401 - a source or a feature
-        """Return a component with its default options."""
+        """Return a component with its default options; fit it only once."""
         if name not in self.found:
             self.found[name] = COMPONENTS[name].fit(self.context, options_of(COMPONENTS[name]))
         return self.found[name]
 
     def loaded(self, component: Component, options: object = None) -> Any:  # noqa: ANN401 - see `fitted`
-        """Return the component from its saved arrays, which are read-only as on the server."""
+        """Return the component loaded from its saved arrays, read-only as in the server, which maps the files."""
         arrays, values = component.save()
         kept = {name: np.array(array) for name, array in arrays.items()}
         for array in kept.values():
@@ -111,13 +111,13 @@ class World:
         return Query.of_known(self.histories, user_num)
 
     def stranger(self, items: ArrayLike, rating: float = 4.0) -> Query:
-        """Return the request of an unknown user with a history of the request."""
+        """Return the request of an unknown user, with a history in the request."""
         history = new_history(items, rating)
         is_new = bool(len(history.item_num))
         return Query(None, history, self.has_clock, is_new, history.item_num, in_session=is_new and self.has_clock)
 
     def newer(self, user_num: int, items: ArrayLike) -> Query:
-        """Return the request of a known user with new events of other items than the known ones."""
+        """Return the request of a known user with new events, which replace known events of the same items."""
         known, new = self.histories.of(user_num), new_history(items)
         kept = ~np.isin(known.item_num, new.item_num)
         both = History(*(np.append(old[kept], more) for old, more in zip(known, new, strict=True)))
@@ -125,7 +125,7 @@ class World:
 
     @property
     def has_clock(self) -> bool:
-        """Whether times are seconds."""
+        """True if times have a unit."""
         return self.data.seconds_per_unit is not None
 
     @cached_property
@@ -143,7 +143,7 @@ class World:
 
 
 def new_history(items: ArrayLike, rating: float = 4.0) -> History:
-    """Return events after the newest known one, one each second."""
+    """Return a history of new events, one per second, later than the known ones."""
     item_num = np.asarray(items, np.int32)
     time = np.arange(1, len(item_num) + 1, dtype=np.int32) + 1_000
     return History(item_num, np.full(len(item_num), rating, np.float32), time, np.ones(len(item_num), np.float32))
