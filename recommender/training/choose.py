@@ -222,7 +222,7 @@ def suitable_sources(config: TrainConfig, context: FitContext) -> dict[str, type
         else:
             unused = [one for one, (owner, _) in config.owners.items() if owner == name]
             given = sorted(config.model_fields_set.intersection(unused))
-            say(f"{name} is left out: {reason}" + (f"; {', '.join(given)} has no effect" if given else ""))
+            say(f"{name} is left out: {reason}" + (f"; set for this source only: {', '.join(given)}" if given else ""))
     if not found.keys() & {*config.source_names}:
         names = ", ".join(config.source_names)
         hint = ", or use --pipeline auto" if config.pipeline == "paper" else ""

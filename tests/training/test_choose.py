@@ -290,7 +290,7 @@ def test_sources_that_do_not_suit_the_data_are_left_out_and_named(capsys: pytest
     found = suitable_sources(config, replace(WORLDS["events"].context, titles=[""] * NUM_ITEMS))
     assert list(found) == ["implicit_mf", "neighbours", "popularity", "session_neighbours"]
     assert capsys.readouterr().out.splitlines() == [
-        "ease is left out: 40 are more than max_size, 10",
+        "ease is left out: 40 are more than max_size, 10; set for this source only: ease_max_size",
         "factorization is left out: the events have no ratings",
         "titles is left out: no item has a title",
     ]
