@@ -52,6 +52,12 @@ class JobOptions(EventOptions):
         description="sources for users unknown to the candidate sources, separated by commas; uses the first one that "
         "has items",
     )
+    parent_attribute: str = Field(
+        "",
+        max_length=100,
+        description="attribute with the ID of an item's parent, such as parent_asin; variants of one parent then count "
+        "as one item",
+    )
     report: bool = Field(True, description="write report.html, too; the model does not depend on it")
 
     owners: ClassVar[Mapping[str, tuple[str, str]]] = {}  # hyper-parameter -> component name and option name

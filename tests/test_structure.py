@@ -12,9 +12,9 @@ PACKAGE = ROOT / "recommender"
 
 # The rooms, in the order in which data passes through them: a room imports only from rooms before it.
 ROOMS = (
-    "errors", "common", "config", "sagemaker", "data", "synthetic", "models", "components", "candidates", "ranking",
-    "hyperparameters", "artifacts", "pipeline", "evaluation", "training", "pages", "report", "prepare", "service",
-    "cli", "__main__",
+    "errors", "common", "config", "sagemaker", "data", "synthetic", "models", "components", "attributes", "candidates",
+    "ranking", "hyperparameters", "artifacts", "rules", "pipeline", "evaluation", "training", "pages", "report",
+    "prepare", "service", "cli", "__main__",
 )  # fmt: skip
 MAX_LOOSE_MODULES = 3
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -2,17 +2,22 @@
 
 It has arrays, and config.json with the hyper-parameters. Loading copies the arrays into memory, which forked workers
 share, and checks every value that could make a response fail. The folder's own arrays are IDs, histories and titles;
-each component adds `<component>.<array>.npy`. The same model gives the same bytes.
+each component adds `<component>.<array>.npy`, and each attribute of the items
+`attributes.<position>_<array>.npy`. The same model gives the same bytes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from recommender.attributes import attributes as item_attributes
+from recommender.attributes.attributes import Attributes
 from recommender.candidates import SOURCES
 from recommender.candidates.base import Source
 from recommender.common import array_folder
@@ -24,12 +29,13 @@ from recommender.data.histories import OLDEST, Histories
 from recommender.data.vocabulary import MAX_ID_CHARACTERS, MAX_TITLE_CHARACTERS, StringTable, Vocabulary
 from recommender.errors import ArtifactError, ConfigError
 from recommender.hyperparameters import COMPONENTS, TrainConfig
+from recommender.models.questionnaire import Questionnaire
 from recommender.ranking.base import Feature
 from recommender.ranking.features import FEATURES
 from recommender.ranking.learned import LearnedRanking
 
 FORMAT = "two-stage-recommender"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MAX_SECONDS = 2**40  # of a time, either way; Python's whole numbers have no end
 MOST_WEIGHT = 1e9  # of a column of the learned ranking
 
@@ -46,6 +52,8 @@ class Model:
         sources: the candidate sources and the fallback sources, by name.
         features: the ranking features, by name.
         ranking: the learned ranking of the pipeline auto; None in the pipeline paper.
+        attributes: the attributes of the items.
+        questionnaire: the items to ask a new user about.
     """
 
     config: TrainConfig
@@ -56,11 +64,18 @@ class Model:
     sources: Mapping[str, Source] = field(default_factory=dict)
     features: Mapping[str, Feature] = field(default_factory=dict)
     ranking: LearnedRanking | None = None
+    attributes: Attributes = field(default_factory=Attributes)
+    questionnaire: Questionnaire = field(default_factory=lambda: Questionnaire.none())
 
     @property
     def components(self) -> dict[str, Component]:
         """Sources and features, by name."""
         return {**self.sources, **self.features}
+
+    @cached_property
+    def num_events(self) -> NDArray[np.int64]:
+        """The number of events of every item, (num_items,) int64; O(events), once."""
+        return np.bincount(self.histories.item_num, minlength=len(self.items))
 
 
 # File name without .npy -> the array, for arrays that belong to no component.
@@ -76,6 +91,8 @@ ARRAYS: dict[str, Callable[[Model], np.ndarray]] = {
     "history_weight": lambda model: _or_empty(model.histories.weight),
     "titles": lambda model: model.titles.blob,
     "title_offsets": lambda model: model.titles.offsets,
+    "questionnaire_item_num": lambda model: model.questionnaire.item_num,
+    "questionnaire_share": lambda model: model.questionnaire.share,
 }
 MAY_BE_EMPTY = {"history_rating", "history_weight"}  # without ratings; if every event counts 1
 
@@ -97,6 +114,7 @@ def stage(model: Model, folder: Path) -> Path:
         ArtifactError: a file cannot be written.
     """
     arrays = {name: array_of(model) for name, array_of in ARRAYS.items()}
+    arrays |= model.attributes.arrays()
     values: dict[str, dict[str, float]] = {}
     for name, component in model.components.items():
         own, numbers = component.save()
@@ -107,6 +125,7 @@ def stage(model: Model, folder: Path) -> Path:
         "format_version": FORMAT_VERSION,
         "hyperparameters": model.config.of_model,
         "components": values,
+        "attributes": model.attributes.description,
         "newest_event": model.histories.newest,
         "ranking": None if model.ranking is None else dict(vars(model.ranking)),
     }
@@ -201,11 +220,13 @@ def _loaded(folder: Path, sha256: str | None) -> Model:
         if not values.keys() & {*hyperparameters.source_names, *hyperparameters.fallback_names}:
             raise ValueError(f"components: expected one of {', '.join(hyperparameters.source_names)}")
         newest, ranking = _newest_event(config["newest_event"]), _ranking(config["ranking"])
+        attributes = item_attributes.checked_description(config["attributes"])
     except (ConfigError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: does not describe a model: {type(error).__name__}: {error}") from None
-    arrays = array_folder.load_arrays(folder, array_names(components), config)
+    names = [*array_names(components), *item_attributes.array_names(attributes)]
+    arrays = array_folder.load_arrays(folder, names, config)
     try:
-        return _assembled(hyperparameters, components, arrays, values, newest, ranking)
+        return _assembled(hyperparameters, components, arrays, values, newest, ranking, attributes)
     except ArrayError as error:
         raise ArtifactError(f"{array_folder.array_file(folder, error.array)}: {error.problem}") from None
     except (ConfigError, ValueError, TypeError, KeyError) as error:
@@ -240,6 +261,7 @@ def _assembled(
     values: Mapping[str, dict[str, Any]],
     newest: int | None,
     ranking: LearnedRanking | None,
+    attributes: Sequence[Mapping[str, str]],
 ) -> Model:
     declared = _declared(config, newest)
     kept = {name: array for name, array in declared.items() if arrays[name].size or name not in MAY_BE_EMPTY}
@@ -273,6 +295,8 @@ def _assembled(
         sources={name: part for name, part in found.items() if name in SOURCES},
         features={name: part for name, part in found.items() if name in FEATURES},
         ranking=ranking,
+        attributes=Attributes.load(attributes, arrays, len(items)),
+        questionnaire=Questionnaire(arrays["questionnaire_item_num"], arrays["questionnaire_share"]),
     )
 
 
@@ -296,6 +320,8 @@ def _declared(config: TrainConfig, newest: int | None) -> dict[str, Array]:
         "history_weight": Array(np.float32, ("events",), 0, MAX_WEIGHT**2),  # of the event times that of its type
         "titles": Array(np.uint8, ("title_bytes",)),
         "title_offsets": Array(np.int64, ("items+1",), offsets_of="title_bytes"),
+        "questionnaire_item_num": Array(np.int32, ("questions",), below="items"),
+        "questionnaire_share": Array(np.float32, ("questions",), 0, 1),
     }
 
 

@@ -34,6 +34,13 @@ class Candidates:
         """Return the first `count` candidates."""
         return Candidates(self.item_num[:count], self.score[:count], self.origin)
 
+    def merged(self, other: "Candidates") -> "Candidates":
+        """Return these candidates and other ones of the same source and user, each item once."""
+        item_num, first = np.unique(np.concatenate([self.item_num, other.item_num]), return_index=True)
+        score = np.concatenate([self.score, other.score])[first]
+        order = np.argsort(-score, kind="stable")
+        return Candidates(item_num[order], score[order], self.origin)
+
 
 class Role(StrEnum):
     """A role of a source if the configuration names no sources."""
@@ -83,7 +90,7 @@ class Source(Component):
 
     @abstractmethod
     def top(self, query: Query, count: int) -> Candidates | None:
-        """Return the best `count` items without `query.exclude`; fewer only if it can propose no more.
+        """Return the best `count` items that `query.allows`; fewer only if it can propose no more.
 
         Returns:
             None if it knows nothing about the user.

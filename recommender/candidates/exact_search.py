@@ -18,7 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates.topk import lower_bound_of_kth_largest, top_k
+from recommender.components.query import Query
 from recommender.models.factors import Factors, Floats
+
+ANYTHING = Query()
 
 
 class ExactSearch:
@@ -31,7 +34,7 @@ class ExactSearch:
             factors: of all items.
             allowed: (num_items,), which items can be found; None: all.
         """
-        self._factors = factors
+        self._factors, self._allowed = factors, allowed
         self._bias = factors.item_bias if allowed is None else np.where(allowed, factors.item_bias, -np.inf)
         self._direction_num = factors.item_direction_num.astype(np.intp)  # numpy would do so at every look-up
         lengths = np.sqrt(np.einsum("ij,ij->i", factors.item_direction, factors.item_direction))
@@ -39,43 +42,53 @@ class ExactSearch:
         self._largest_bias = float(np.abs(factors.item_bias).max(initial=0))
 
     def top(
-        self, user_embedding: Floats, count: int, seen: NDArray[np.integer] | None = None
+        self, user_embedding: Floats, count: int, query: Query = ANYTHING
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the best `count` items without the seen ones; fewer if the catalogue has no more.
+        """Return the best `count` items that the query allows; fewer if the catalogue has no more.
 
         Args:
             user_embedding: (embedding_dim,) float32.
             count: at least 1.
-            seen: item numbers to leave out.
+            query: says which items are allowed.
 
         Returns:
             `(item_num, score)`, best first, ties by item number; the score is `Factors.item_score`, float64.
         """
+        if query.allowed is not None and query.allowed.are_few:
+            return self._top_of(query.allowed.item_num[query.allows(query.allowed.item_num)], user_embedding, count)
         of_directions = self._factors.item_direction @ user_embedding
-        return self._top(of_directions, user_embedding, count, seen)
+        return self._top(of_directions, user_embedding, count, query)
 
     def top_of_each(
-        self, user_embedding: Floats, count: int, seen: Sequence[NDArray[np.integer]]
+        self, user_embedding: Floats, count: int, queries: Sequence[Query]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Yield the result of `top` for each user, with one matrix product for all of them.
 
         Args:
             user_embedding: (num_users, embedding_dim) float32; memory for num_users x num_directions is taken.
             count: see `top`.
-            seen: of each user.
+            queries: of each user.
         """
         of_directions = user_embedding @ self._factors.item_direction.T
-        for row, embedding, left_out in zip(of_directions, user_embedding, seen, strict=True):
-            yield self._top(row, embedding, count, left_out)
+        for row, embedding, query in zip(of_directions, user_embedding, queries, strict=True):
+            yield self._top(row, embedding, count, query)
 
     def _top(
-        self, of_directions: Floats, user_embedding: Floats, count: int, seen: NDArray[np.integer] | None
+        self, of_directions: Floats, user_embedding: Floats, count: int, query: Query
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         rough = self._rough_scores(of_directions)
-        if seen is not None:
-            rough[seen] = -np.inf
+        if query.allowed is not None:
+            rough[~query.allowed.mask] = -np.inf
+        rough[query.exclude] = -np.inf
         cut = max(lower_bound_of_kth_largest(rough, count) - 2 * self._error_bound(user_embedding), _LOWEST)
-        item_num = np.flatnonzero(rough >= cut)
+        return self._top_of(np.flatnonzero(rough >= cut), user_embedding, count)
+
+    def _top_of(
+        self, item_num: NDArray[np.int64], user_embedding: Floats, count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the best of some items, ascending, by their exact scores."""
+        if self._allowed is not None:
+            item_num = item_num[self._allowed[item_num]]
         score = self._factors.item_score(user_embedding, item_num)
         order = top_k(score, count)
         return item_num[order], score[order]

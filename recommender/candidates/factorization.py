@@ -156,7 +156,7 @@ class Factorization(Source):
         user = self._user(query)
         if user is None:
             return None
-        return Candidates(*self._search.top(user.embedding, count, query.exclude), user.origin)
+        return Candidates(*self._search.top(user.embedding, count, query), user.origin)
 
     def top_of_each(self, queries: Sequence[Query], count: int) -> Iterator[Candidates | None]:
         """Yield the result of `top` for each query, with one matrix product for all of them."""
@@ -165,7 +165,7 @@ class Factorization(Source):
         tops: Iterator[Any] = iter(())
         if found:
             embeddings = np.array([user.embedding for user, _ in found])
-            tops = self._search.top_of_each(embeddings, count, [query.exclude for _, query in found])
+            tops = self._search.top_of_each(embeddings, count, [query for _, query in found])
         for user in users:
             if user is None:
                 yield None

@@ -111,6 +111,8 @@ class ImplicitMF(Source):
         Items with the same users have one embedding, and many such items tie. Their float32 products differ, also
         alone and in a block; so they are only a first cut, by twice their largest error.
         """
+        if query.allowed is not None:
+            scores[~query.allowed.mask] = -np.inf
         scores[query.exclude] = -np.inf
         least = np.partition(scores, -count)[-count] if count < len(scores) else -np.inf
         near = np.flatnonzero(scores >= max(least - 2 * self._largest_error(query), LOWEST))

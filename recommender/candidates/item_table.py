@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates.base import Candidates, Source
-from recommender.candidates.topk import top_k, without
+from recommender.candidates.topk import top_k, without_others
 from recommender.components.base import LARGEST_SUM, Array, Arrays, Reason, Values
 from recommender.components.query import Query
 from recommender.components.recency import RecencyOptions
@@ -64,7 +64,7 @@ class ItemTable(Source):
         if not len(query.item_num):
             return None
         sums = self._sums(query)
-        scores = without(sums.items, sums.scores, query.exclude)
+        scores = without_others(sums.items, sums.scores, query)
         best = top_k(scores, count)
         best = best[scores[best] > 0]
         return Candidates(sums.items[best], scores[best], self.name)

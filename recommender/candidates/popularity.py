@@ -1,6 +1,7 @@
 """Popular items: of all time, or recently, as of the time of the request."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from recommender.data.options import SharedOptions
 
 POPULAR = "popular"
 MAX_PERIODS = 1_000
+TREND_HALF_LIFE = 7.0  # days
 FIRST = 4_000  # items that are sorted as of an earlier time
 HALF_LIVES = (0.0, 7.0, 30.0, 90.0, 365.0)
 NAMES = ((2, "today"), (10, "this week"), (60, "this month"), (200, "this quarter"), (1000, "this year"))  # days
@@ -109,10 +111,15 @@ class Popularity(Source):
     def top(self, query: Query, count: int) -> Candidates:
         """Return the popular items, for any user."""
         counts, order = self._as_of(query.now)
-        if count + len(query.exclude) > len(order) < len(counts):
-            order = top_k(counts, len(counts))
-        items = first_allowed(order, count, query.exclude)
-        return Candidates(items, counts[items] / (counts[order[0]] or 1.0), POPULAR)
+        most = counts[order[0]] or 1.0
+        if query.allowed is not None and query.allowed.are_few:
+            own = query.allowed.item_num[query.allows(query.allowed.item_num)]
+            items = own[top_k(counts[own], count)]
+        else:
+            if (query.allowed is not None or count + len(query.exclude) > len(order)) and len(order) < len(counts):
+                order = top_k(counts, len(counts))
+            items = first_allowed(order, count, query)
+        return Candidates(items, counts[items] / most, POPULAR)
 
     def score(self, query: Query, item_num: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the share of the largest number."""
@@ -124,6 +131,15 @@ class Popularity(Source):
         days = self._options.half_life
         when = next((name for limit, name in NAMES if 0 < days <= limit), "")
         return [Reason(text=f"popular {when}".strip())] * len(item_num)
+
+    @cached_property
+    def recent(self) -> NDArray[np.float64]:
+        """The number of events of each item, decayed with `TREND_HALF_LIFE`; without times, of all time alike."""
+        num_periods = len(self._periods[0]) - 1
+        if not num_periods:
+            return self._count
+        options = self._options.model_copy(update={"half_life": TREND_HALF_LIFE})
+        return Popularity(np.zeros(len(self._count)), *self._periods, self._days, options)._counts(num_periods)
 
     def _as_of(self, now: int | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return every item's number of events as of a time, in seconds from the newest event, and the first items.

@@ -1,5 +1,6 @@
 """Titles: items with titles similar to those of the history, also items without events."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +12,13 @@ from pydantic import Field
 
 from recommender.candidates.base import Axis, Candidates, Role, Source
 from recommender.candidates.item_table import DENSE
-from recommender.candidates.topk import lower_bound_of_kth_largest, top_k, without
+from recommender.candidates.topk import lower_bound_of_kth_largest, top_k, without_others
 from recommender.components.base import UNIT, Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import NO_ITEMS, Query
 from recommender.components.recency import RecencyOptions
 from recommender.data.histories import row_offsets
+from recommender.data.vocabulary import StringTable
 from recommender.models.table import Table
 from recommender.models.title_vectors import TitleVectors
 
@@ -151,12 +153,14 @@ class Titles(Source):
         """Return the allowed items with the largest sums of weights, at most `count`."""
         if len(items) * DENSE > self._num_items:
             scores = np.bincount(items, weights, self._num_items).astype(np.float64, copy=False)
+            if query.allowed is not None:
+                scores[~query.allowed.mask] = 0.0
             scores[query.exclude] = 0.0
             found = np.flatnonzero(scores >= max(lower_bound_of_kth_largest(scores, count), LEAST))
             return found[top_k(scores[found], count)]
         found, place = np.unique(items, return_inverse=True)
         scores = np.bincount(place, weights, len(found)).astype(np.float64, copy=False)
-        return found[top_k(without(found, scores, query.exclude), count)].astype(np.int64, copy=False)
+        return found[top_k(without_others(found, scores, query), count)].astype(np.int64, copy=False)
 
     def target_ranks(self, queries: Sequence[Query], targets: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         """Return the position of each target; see `Source.target_ranks`."""
@@ -183,6 +187,34 @@ class Titles(Source):
         visits = query.visits
         found = self.vectors.explain(item_num, visits.item_num, self.options.history_weights(query))
         return [None if item is None else Reason((item,)) for item in found]
+
+    def items_with(self, word: str, titles: StringTable) -> NDArray[np.int32]:
+        """Return the items whose titles have a word, in lower case; O(log terms).
+
+        The terms are numbered in alphabetical order, and a title has the texts of its terms.
+
+        Args:
+            word: the word.
+            titles: those of the fit.
+        """
+        offsets, item_num, _ = self._postings
+
+        def text(term: int) -> str:
+            if offsets[term] == offsets[term + 1]:
+                return ""
+            item = int(item_num[offsets[term]])
+            row = self.vectors.term[self.vectors.offsets[item] : self.vectors.offsets[item + 1]]
+            terms, place = self.vectors.terms_of(item, titles.text(item)), int(np.searchsorted(row, term))
+            return terms[place] if place < len(terms) else ""
+
+        term = bisect_left(range(self.vectors.num_terms), word, key=text)
+        if term == self.vectors.num_terms or text(term) != word:
+            return item_num[:0]
+        return item_num[offsets[term] : offsets[term + 1]]
+
+    def title_vectors(self) -> TitleVectors:
+        """Return the vectors."""
+        return self.vectors
 
     def word_weights(self, item_num: int, title: str) -> dict[str, float]:
         """Return the weight of each word in the item's vector."""

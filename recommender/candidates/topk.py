@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-FEW_EXCLUDED = 16
+from recommender.components.query import Query
+
 BLOCK = 64  # scores per block; the search for a lower bound uses the maximum of each block
 FEW = 4  # up to this multiple of the wanted scores, sorting all of them is as fast as a search for a threshold
 
@@ -38,27 +39,27 @@ def lower_bound_of_kth_largest(values: NDArray[np.floating], k: int) -> float:
     return float(np.partition(values, -k)[-k])
 
 
-def first_allowed(order: NDArray[np.integer], count: int, exclude: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the first `count` items of an order without the excluded ones; O(count + excluded)."""
-    first = order[: count + len(exclude)]
-    few = len(exclude) <= FEW_EXCLUDED  # comparing all with all is faster than sorting
-    left_out = (first == exclude[:, None]).any(axis=0) if few else np.isin(first, exclude)
-    return first[~left_out][:count].astype(np.int64, copy=False)
+def first_allowed(order: NDArray[np.integer], count: int, query: Query) -> NDArray[np.int64]:
+    """Return the first `count` items of an order that the query allows; O(count + excluded), or O(order) with rules."""
+    if query.allowed is not None:
+        order = order[query.allowed.mask[order]]
+    first = order[: count + len(query.exclude)]
+    return first[query.allows(first)][:count].astype(np.int64, copy=False)
 
 
-def without(
-    items: NDArray[np.integer], score: NDArray[np.float64], exclude: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """Return the scores with -inf for the excluded items.
+def without_others(items: NDArray[np.integer], score: NDArray[np.float64], query: Query) -> NDArray[np.float64]:
+    """Return the scores with -inf for the items that the query does not allow.
 
     Args:
         items: (n,), ascending, each once.
         score: (n,), of the items.
-        exclude: item numbers.
+        query: the request.
     """
-    if not len(items) or not len(exclude):
+    if len(items) and query.allowed is not None:
+        score = np.where(query.allowed.mask[items], score, -np.inf)
+    if not len(items) or not len(query.exclude):
         return score
-    place = np.minimum(np.searchsorted(items, exclude), len(items) - 1)
-    allowed = score.copy()
-    allowed[place[items[place] == exclude]] = -np.inf
-    return allowed
+    place = np.minimum(np.searchsorted(items, query.exclude), len(items) - 1)
+    found = score.copy()
+    found[place[items[place] == query.exclude]] = -np.inf
+    return found

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 from recommender.common.messages import shown
 from recommender.components.fit_context import FitContext
 from recommender.data.options import SharedOptions
+from recommender.models.title_vectors import TitleVectors
 
 LARGEST = 1e15  # maximum of a saved number: products of several stay finite, also in float32
 LARGEST_SUM = 1e30  # maximum of a sum over many events
@@ -208,6 +209,10 @@ class Component(ABC):
         Raises:
             ValueError: the arrays and numbers do not belong together.
         """
+
+    def title_vectors(self) -> TitleVectors | None:
+        """Return the vectors of the items' titles, if it has any."""
+        return None
 
     def word_weights(self, item_num: int, title: str) -> Mapping[str, float]:
         """Return the weight of each word of an item's title, in lower case; empty if unknown."""

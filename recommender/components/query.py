@@ -1,6 +1,7 @@
 """A request in the form that sources and features take."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,6 +11,8 @@ from recommender.data.clock import SESSION_SECONDS
 from recommender.data.histories import Histories, History
 
 SECONDS_PER_DAY = 86_400
+FEW = 16  # one of this many items is few
+FEW_EXCLUDED, MANY_EXCLUDED = 16, 1_000
 NO_ITEMS = np.empty(0, np.int32)
 NO_EVENTS = History(NO_ITEMS, np.empty(0, np.float32), np.empty(0, np.int32), np.empty(0, np.float32))
 
@@ -32,9 +35,30 @@ class Visits(NamedTuple):
     in_session: NDArray[np.bool_]
 
 
+class Allowed:
+    """The items that the rules of a request allow.
+
+    Attributes:
+        mask: (num_items,) bool.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self.mask = mask
+
+    @cached_property
+    def item_num(self) -> NDArray[np.int64]:
+        """The allowed items, (n,) int64, ascending."""
+        return np.flatnonzero(self.mask)
+
+    @cached_property
+    def are_few(self) -> bool:
+        """Whether it is faster to look at the allowed items alone than at the whole catalogue."""
+        return int(np.count_nonzero(self.mask)) * FEW < len(self.mask)
+
+
 @dataclass(frozen=True)
 class Query:
-    """A user, the user's history, and the items to leave out.
+    """A user, the user's history, and the items that may be recommended.
 
     Attributes:
         user_num: the user's row in training; None for an unknown user.
@@ -42,6 +66,7 @@ class Query:
         has_clock: whether times are seconds; else they are only an order.
         has_new_events: whether the request has events that are not in the training data.
         exclude: item numbers to leave out.
+        allowed: the items that rules allow; None: all. `exclude` counts as well.
         now: the time of the request, in seconds from the newest event of the data; None: not before that event.
         in_session: whether the request is made within the session of the history's newest event; else it begins a
             session. Always false if times are only an order.
@@ -53,6 +78,7 @@ class Query:
     has_clock: bool = False
     has_new_events: bool = False
     exclude: NDArray[np.integer] = field(default_factory=lambda: NO_ITEMS)
+    allowed: Allowed | None = None
     now: int | None = None
     in_session: bool = False
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -77,11 +103,31 @@ class Query:
         newest = int(history.time[-1])
         in_session = now is not None and abs(now - newest) < SESSION_SECONDS
         then = newest if now is None and as_of_history else now
-        return cls(user_num, history, has_clock, False, history.item_num, then, in_session)
+        return cls(user_num, history, has_clock, False, history.item_num, now=then, in_session=in_session)
 
     def without_memo(self) -> Self:
         """Return the same query without intermediate results, for sources that are fitted anew."""
         return replace(self, memo={"visits": self.visits})
+
+    def restricted(self, mask: NDArray[np.bool_]) -> Self:
+        """Return the query with only those of the allowed items that are in a mask, (num_items,) bool."""
+        return replace(self, allowed=Allowed(mask if self.allowed is None else self.allowed.mask & mask))
+
+    def without(self, item_num: NDArray[np.integer]) -> Self:
+        """Return the query without some more items."""
+        if len(item_num) <= MANY_EXCLUDED or self.allowed is None:
+            return replace(self, exclude=np.concatenate([self.exclude, item_num]))
+        mask = self.allowed.mask.copy()
+        mask[item_num] = False
+        return replace(self, allowed=Allowed(mask))
+
+    def allows(self, item_num: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which of some items may be recommended, (n,) bool."""
+        if len(self.exclude) <= FEW_EXCLUDED:  # comparing all with all is faster than sorting
+            found = ~(item_num == self.exclude[:, None]).any(axis=0)
+        else:
+            found = ~np.isin(item_num, self.exclude)
+        return found if self.allowed is None else found & self.allowed.mask[item_num]
 
     @property
     def item_num(self) -> NDArray[np.int32]:

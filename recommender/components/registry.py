@@ -9,7 +9,7 @@ from typing import Any
 from recommender.components.base import Component
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-RESERVED = ("final", "candidates", "test", "paper")  # names of other orders and metrics
+RESERVED = ("final", "candidates", "test", "paper", "attributes")  # names of other orders, metrics and files
 
 
 def components_in(package: str, base: type[object]) -> dict[str, Any]:

@@ -9,3 +9,4 @@ MAX_ROWS = 2**27  # in a file (a text file: lines); Netflix has 100 million rati
 MAX_COLUMNS = 10_000  # in a file
 MAX_KEPT_BYTES = 8 * 2**30  # of a file in memory: the columns that are read, with each ID once
 MAX_ROW_BYTES = 2**20  # average of a Parquet row with all columns, on top of MAX_LINE_BYTES
+MAX_ATTRIBUTE_CHARACTERS = 200  # of a text of an item attribute

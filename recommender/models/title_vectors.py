@@ -113,13 +113,22 @@ class TitleVectors:
         Returns:
             Word -> weight; empty if the row and this title have different numbers of terms.
         """
-        words = WORD.findall(title.lower())
         weights = self.weight[self.offsets[item_num] : self.offsets[item_num + 1]].tolist()
+        terms = self.terms_of(item_num, title)
+        return {term: weight for term, weight in zip(terms, weights, strict=False) if " " not in term}
+
+    def terms_of(self, item_num: int, title: str) -> list[str]:
+        """Return the terms of an item's row, in its order, from the item's title.
+
+        Returns:
+            An empty list if the row and this title have different numbers of terms.
+        """
+        words, size = WORD.findall(title.lower()), int(self.offsets[item_num + 1] - self.offsets[item_num])
         for length in range(1, MAX_WORDS + 1):
             terms = sorted({term for count in range(1, length + 1) for term in _ngrams(words, count)})
-            if len(terms) == len(weights):
-                return {term: weight for term, weight in zip(terms, weights, strict=True) if " " not in term}
-        return {}
+            if len(terms) == size:
+                return terms
+        return []
 
     def _entries(
         self, item_num: NDArray[np.integer]

@@ -10,10 +10,12 @@ from recommender.components.base import Reason
 from recommender.components.query import Query
 from recommender.data.vocabulary import StringTable, Vocabulary
 from recommender.models.title_vectors import WORD
+from recommender.pipeline.fixed_orders import FixedOrder
 from recommender.pipeline.rankers import Ranked
 from recommender.pipeline.recommendations import Because
 from recommender.ranking.base import Feature
 
+Part = Source | Feature | FixedOrder  # what gives a part of a score
 MAX_PARTS = 3
 MIN_SHARE = 0.1  # smaller parts are left out
 SHARES = 10_000  # a share has four digits
@@ -25,7 +27,7 @@ def explain(
     query: Query,
     ranked: Ranked,
     places: slice,
-    parts: Mapping[str, Source | Feature],
+    parts: Mapping[str, Part],
     items: Vocabulary,
     titles: StringTable,
 ) -> list[list[Because]]:
@@ -64,7 +66,7 @@ def explain(
 
 
 def _shared_words(
-    part: Source | Feature, titles: StringTable, item: int, reason: Reason, words_of: Callable[[int], Sequence[str]]
+    part: Part, titles: StringTable, item: int, reason: Reason, words_of: Callable[[int], Sequence[str]]
 ) -> Sequence[str]:
     """Return the words of the item's title that those of the reason's items have, too, the most telling first.
 

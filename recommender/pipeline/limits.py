@@ -17,6 +17,9 @@ class Limits:
         max_num_candidates: maximum num_candidates of a request.
         max_id_length: maximum length of a user_id or item_id, in characters.
         max_history: maximum number of events in a request's history.
+        max_interests: maximum number of interests of a request.
+        max_interest_length: maximum length of an interest, in characters.
+        max_onboarding: maximum number of items of a questionnaire.
         max_instances: maximum number of records in a request, except for batch transforms.
         max_candidates_in_all: maximum number of candidates of all records together: some seconds of work, of the 60
             that SageMaker allows.
@@ -32,6 +35,9 @@ class Limits:
     max_num_candidates: int = 10_000
     max_id_length: int = MAX_ID_CHARACTERS
     max_history: int = 1_000
+    max_interests: int = 20
+    max_interest_length: int = 200
+    max_onboarding: int = 100
     max_instances: int = 1_000
     max_candidates_in_all: int = 500_000
     max_items_in_all: int = 20_000

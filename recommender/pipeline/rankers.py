@@ -1,7 +1,7 @@
 """The rankers of the two pipelines: candidates -> the final order, and the parts of each score."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -30,16 +30,30 @@ class Ranked:
         score: (n,) float64, descending.
         origin: how the candidates were found.
         parts: source or feature -> what it adds to each score, (n,) float64.
-        shown: the number of the first items -> source or feature -> the number that it shows, float64; NaN if unknown.
+        shown: positions -> source or feature -> the number that it shows at each, float64; NaN if unknown.
         proposed: the candidates of each source.
+        rule: the rule that gave each item its place; None: its score. Empty: no rule did so.
     """
 
     item_num: NDArray[np.int64]
     score: Doubles
     origin: str
     parts: Mapping[str, Doubles]
-    shown: Callable[[int], Mapping[str, Doubles]]
+    shown: Callable[[NDArray[np.int64]], Mapping[str, Doubles]]
     proposed: Mapping[str, Candidates]
+    rule: Sequence[str | None] = ()
+
+    def at(self, place: NDArray[np.int64], rule: Sequence[str | None]) -> "Ranked":
+        """Return the items at some positions, in their order."""
+        shown = self.shown
+        return replace(
+            self,
+            item_num=self.item_num[place],
+            score=self.score[place],
+            parts={name: values[place] for name, values in self.parts.items()},
+            shown=lambda some: shown(place[some]),
+            rule=rule,
+        )
 
 
 class Ranker(Protocol):
@@ -72,7 +86,7 @@ class PaperRanker:
         weights = shares_of_weights({name: self._weights[name] for name in ranking.features})
         parts = {name: weights[name] * np.nan_to_num(values) for name, values in ranking.features.items()}
         item_num = candidates.item_num[ranking.position]
-        shown = partial(_first, ranking.features)
+        shown = partial(_at, ranking.features)
         return Ranked(item_num, ranking.score, candidates.origin, parts, shown, proposed)
 
 
@@ -100,7 +114,7 @@ class LearnedRanker:
         position, score, parts = self._ordered(query, pool)
         item_num = pool.item_num[position]
         origin = _origin(query, proposed)
-        return Ranked(item_num, score, origin, parts, lambda count: self._shown(query, item_num[:count]), proposed)
+        return Ranked(item_num, score, origin, parts, lambda place: self._shown(query, item_num[place]), proposed)
 
     def _ordered(self, query: Query, pool: Pool) -> tuple[NDArray[np.int64], Doubles, dict[str, Doubles]]:
         """Return positions in the pool, best first, and in that order the scores and the parts of each.
@@ -126,8 +140,8 @@ class LearnedRanker:
         return {name: score for name, score in scored.items() if score is not None}
 
 
-def _first(shown: Mapping[str, Doubles], count: int) -> dict[str, Doubles]:
-    return {name: values[:count] for name, values in shown.items()}
+def _at(shown: Mapping[str, Doubles], place: NDArray[np.int64]) -> dict[str, Doubles]:
+    return {name: values[place] for name, values in shown.items()}
 
 
 def _origin(query: Query, proposed: Mapping[str, Candidates]) -> str:

@@ -53,6 +53,7 @@ class RecommendedItem:
         features: the values that sources and features show, by field; None if unknown.
         sources: the sources that proposed the item.
         because: the largest parts of the score that have a reason, the largest first.
+        rule: the rule that gave the item its place, such as promote; None: its score did.
     """
 
     item_id: str
@@ -62,12 +63,21 @@ class RecommendedItem:
     features: Mapping[str, float | None] = field(default_factory=dict)
     sources: Sequence[str] = ()
     because: Sequence[Because] = ()
+    rule: str | None = None
 
 
 @dataclass(frozen=True)
 class Recommendations:
-    """A response: items, best first, and how their candidates were found (one of a source's `origins`)."""
+    """A response: items, best first, and how their candidates were found (one of a source's `origins`).
 
-    user_id: str
+    Attributes:
+        user_id: of the request; None if it is not about a user.
+        source: how the candidates were found.
+        items: the items.
+        item_id: of the request; None if it is not about an item.
+    """
+
+    user_id: str | None
     source: str
     items: list[RecommendedItem]
+    item_id: str | None = None

@@ -5,29 +5,33 @@ No Flask and no torch here: the same object serves HTTP requests and is measured
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.artifacts import model_folder
 from recommender.artifacts.model_folder import Model
-from recommender.candidates.base import Candidates, Source
-from recommender.common.messages import shown
+from recommender.candidates.base import Candidates
 from recommender.components.query import NO_EVENTS, NO_ITEMS, Query
-from recommender.errors import RequestError
 from recommender.hyperparameters import COMPONENTS
-from recommender.pipeline.explain import explain
-from recommender.pipeline.histories import RequestLimits, new_events, text_of, with_new_events
+from recommender.pipeline.applied_rules import AppliedRules, checked_values
+from recommender.pipeline.explain import Part, explain
+from recommender.pipeline.fixed_orders import FixedOrder, questions, trending
+from recommender.pipeline.histories import NewEvent, RequestLimits, new_events, text_of, with_new_events
+from recommender.pipeline.interests import Interests
 from recommender.pipeline.limits import LIMITS
-from recommender.pipeline.rankers import LearnedRanker, PaperRanker, Ranked, Ranker
-from recommender.pipeline.recommendations import NOTHING, Because, Event, Recommendations, RecommendedItem
-from recommender.ranking.base import Feature
+from recommender.pipeline.rankers import Ranked
+from recommender.pipeline.recommendations import Because, Event, Recommendations, RecommendedItem
+from recommender.pipeline.size import Pause, Size
+from recommender.pipeline.stages import Stages
+from recommender.rules.deny_list import DenyList
+from recommender.rules.variants import Variants
 
 Items = NDArray[np.int64]
 AT_ONCE = 50  # items that are described between two pauses: some ms
-LARGE = 100  # candidates, events or items of a request; above it, each source takes some ms too
 
 
 class Recommender:
@@ -36,16 +40,14 @@ class Recommender:
     def __init__(self, model: Model) -> None:
         self.model = model
         config = model.config
-        self._sources = _proposing(model)
-        self._fallbacks = _present(model, config.fallback_names)
+        self._stages = Stages(model)
+        self._variants = Variants.of(config.parent_attribute, model) if config.parent_attribute else None
+        self.deny_list: DenyList | None = None
+        model.attributes.prepare()
         self._limits = RequestLimits(config.rating_min, config.rating_max, model.histories.newest)
         fields = {part.shown_as: "" for part in COMPONENTS.values()}  # a response has the fields of all components
         fields |= {part.shown_as: name for name, part in model.components.items()}
         self._shown = {field: name for field, name in fields.items() if field is not None}
-        self._ranker: Ranker = PaperRanker(model)
-        if model.ranking is not None:
-            scored = _present(model, [*config.source_names, *config.scored_names])
-            self._ranker = LearnedRanker(model, model.ranking, scored)
 
     @classmethod
     def load(cls, folder: Path | str, sha256: str | None = None) -> Self:
@@ -69,44 +71,196 @@ class Recommender:
         user_id: str,
         history: Sequence[Event] = (),
         *,
+        interests: Sequence[str] = (),
         top_k: int = LIMITS.top_k,
         num_candidates: int | None = None,
         exclude_seen: bool = LIMITS.exclude_seen,
-        pause: Callable[[], object] | None = None,
+        pause: Pause | None = None,
+        **rules: object,
     ) -> Recommendations:
-        """Recommend at most `top_k` items; fewer only if the catalogue has no more.
+        """Recommend at most `top_k` items to a user; fewer only if the catalogue has no more that the rules allow.
 
         Args:
             user_id: any string; an unknown one is not an error.
             history: events that the model has not seen, oldest first. They are added to a known user's
                 own; the newest event of an item wins; unknown items are left out.
+            interests: a few words each, such as "black leather boots". Items with matching titles and attributes count
+                as events of the user's session, and can be recommended.
             top_k: items in the response.
             num_candidates: candidates of each source; by default 100, or `top_k` if that is more.
             exclude_seen: leave out the items of the user's history.
             pause: called between the parts of a large request, some ms each, so that a server can do something else.
+            **rules: rules by name, such as filter={"price": {"max": 50}}; see `rules`.
 
         Raises:
             RequestError: a rating of `history` is out of the model's range, a timestamp is no time, an ID is no text
-                or whole number, or a number is not in its range.
+                or whole number, or a number is not in its range. Also if a rule has a wrong value, or names what the
+                model does not have.
         """
-        top_k = _whole("top_k", top_k)
-        num_candidates = _whole(
-            "num_candidates", max(LIMITS.num_candidates, top_k) if num_candidates is None else num_candidates
-        )
+        size = Size.of(top_k, num_candidates, len(history), pause)
         user_id = text_of("user_id", user_id)
-        if pause is None or max(num_candidates, len(history), top_k) <= LARGE:  # a pause has its price
-            pause = _go_on
-        query = self.query(user_id, history, exclude_seen=exclude_seen)
-        pause()
-        ranked = self._ranked(query, self._proposed(query, num_candidates, pause), num_candidates, top_k)
-        pause()
-        return Recommendations(user_id, ranked.origin, self._described(query, ranked, top_k, pause))
+        query = self.query(user_id, history, interests=interests, exclude_seen=exclude_seen)
+        return Recommendations(user_id, *self._response(query, size, rules))
+
+    def rank(
+        self,
+        user_id: str,
+        item_ids: Sequence[str],
+        history: Sequence[Event] = (),
+        *,
+        interests: Sequence[str] = (),
+        top_k: int | None = None,
+        num_candidates: int | None = None,
+        exclude_seen: bool = False,
+        pause: Pause | None = None,
+        **rules: object,
+    ) -> Recommendations:
+        """Order given items for a user, the best first.
+
+        Items that the model does not know follow in the given order, with score 0; so do those that no source proposes.
+
+        Args:
+            user_id: see `recommend`.
+            item_ids: the items; a repeated one counts once.
+            history: see `recommend`.
+            interests: see `recommend`.
+            top_k: items in the response; None: all.
+            num_candidates: has no effect: all items are candidates.
+            exclude_seen: leave out the items of the user's history.
+            pause: see `recommend`.
+            **rules: see `recommend`.
+
+        Raises:
+            RequestError: see `recommend`.
+        """
+        given = [text_of(f"rank[{place}]", item_id) for place, item_id in enumerate(item_ids)]
+        given = list(dict.fromkeys(given))
+        size = Size.of(len(given) if top_k is None else top_k, len(given), len(history), pause)
+        user_id = text_of("user_id", user_id)
+        query = self.query(user_id, history, interests=interests, exclude_seen=exclude_seen)
+        item_num = self.model.items.numbers(given)
+        mask = np.zeros(len(self.model.items), bool)
+        mask[item_num[item_num >= 0]] = True
+        origin, items = self._response(query.restricted(mask), size, rules)
+        unknown = [item_id for item_id, number in zip(given, item_num.tolist(), strict=True) if number < 0]
+        if "filter" in rules or "allow" in rules:
+            unknown = []  # nothing says that they meet a condition
+        items += [RecommendedItem(item_id, None, 0.0, None) for item_id in unknown]
+        return Recommendations(user_id, origin, items[: size.top_k])
+
+    def related(
+        self,
+        item_id: str,
+        *,
+        top_k: int = LIMITS.top_k,
+        num_candidates: int | None = None,
+        pause: Pause | None = None,
+        **rules: object,
+    ) -> Recommendations:
+        """Recommend items that go with an item; for an unknown item, popular ones.
+
+        Args:
+            item_id: the item; it is left out.
+            top_k: items in the response.
+            num_candidates: see `recommend`.
+            pause: see `recommend`.
+            **rules: see `recommend`.
+
+        Raises:
+            RequestError: see `recommend`.
+        """
+        size = Size.of(top_k, num_candidates, 1, pause)
+        item_id = text_of("item_id", item_id)
+        return Recommendations(None, *self._response(self._of_items([item_id]), size, rules), item_id)
+
+    def for_basket(
+        self,
+        item_ids: Sequence[str],
+        *,
+        top_k: int = LIMITS.top_k,
+        num_candidates: int | None = None,
+        pause: Pause | None = None,
+        **rules: object,
+    ) -> Recommendations:
+        """Recommend items that go with those of a basket, which are left out.
+
+        Args:
+            item_ids: the items, oldest first; unknown ones are left out.
+            top_k: items in the response.
+            num_candidates: see `recommend`.
+            pause: see `recommend`.
+            **rules: see `recommend`.
+
+        Raises:
+            RequestError: see `recommend`.
+        """
+        size = Size.of(top_k, num_candidates, len(item_ids), pause)
+        given = [text_of(f"items[{place}]", item_id) for place, item_id in enumerate(item_ids)]
+        return Recommendations(None, *self._response(self._of_items(given), size, rules))
+
+    def trending(self, *, top_k: int = LIMITS.top_k, pause: Pause | None = None, **rules: object) -> Recommendations:
+        """Return the popular items of the last weeks, the same for all users.
+
+        Args:
+            top_k: items in the response.
+            pause: see `recommend`.
+            **rules: see `recommend`; with a filter, the items that are popular among those that meet it.
+
+        Raises:
+            RequestError: see `recommend`.
+        """
+        size = Size.of(top_k, None, 0, pause)
+        return Recommendations(None, *self._response(Query(), size, rules, self._trending))
+
+    def onboarding(self, top_k: int = 10, *, pause: Pause | None = None, **rules: object) -> Recommendations:
+        """Return items to ask a new user about. The answers go on as the history of an ordinary request.
+
+        Args:
+            top_k: items in the response, at most 100.
+            pause: see `recommend`.
+            **rules: see `recommend`.
+
+        Raises:
+            RequestError: see `recommend`.
+        """
+        size = Size.of(top_k, None, 0, pause)
+        return Recommendations(None, *self._response(Query(), size, rules, self._questions))
+
+    @cached_property
+    def _trending(self) -> FixedOrder:
+        return trending(self.model)
+
+    @cached_property
+    def _questions(self) -> FixedOrder:
+        return questions(self.model)
+
+    @cached_property
+    def _interests(self) -> Interests:
+        return Interests(self.model)
+
+    def _response(
+        self, query: Query, size: Size, rules: Mapping[str, object], order: FixedOrder | None = None
+    ) -> tuple[str, list[RecommendedItem]]:
+        """Return how the candidates were found, and the items."""
+        applied = self._applied(checked_values(rules))
+        size.pause()
+        ranked = self._stages.listed(query, applied, size, order)
+        size.pause()
+        return ranked.origin, self._described(query, ranked, size.top_k, size.pause)
+
+    def _of_items(self, item_ids: Sequence[str]) -> Query:
+        """Return the query of a session with events of these items, of a user without others."""
+        return self._with_events(None, [Event(item_id) for item_id in item_ids])
+
+    def _applied(self, rules: Mapping[str, Any]) -> AppliedRules:
+        return AppliedRules.of(rules, self.model, self._variants, self.deny_list)
 
     def query(
         self,
         user_id: str,
         history: Sequence[Event] = (),
         *,
+        interests: Sequence[str] = (),
         exclude_seen: bool = True,
         now: int | None = None,
         as_of_history: bool = False,
@@ -115,16 +269,28 @@ class Recommender:
 
         The events of a request belong to its session.
         """
-        user_num, histories = self.model.users.number(user_id), self.model.histories
-        events = new_events(history, self.model.items, self._limits)
-        if user_num is not None and not events:
-            query = Query.of_known(histories, user_num, now=now, as_of_history=as_of_history)
+        user_num = self.model.users.number(user_id)
+        if user_num is not None and not history and not interests:
+            query = Query.of_known(self.model.histories, user_num, now=now, as_of_history=as_of_history)
         else:
-            known, has_clock = NO_EVENTS if user_num is None else histories.of(user_num), histories.newest is not None
-            merged = with_new_events(known, events, has_clock)
-            in_session = has_clock and bool(events)
-            query = Query(user_num, merged, has_clock, bool(events), merged.item_num, in_session=in_session)
+            query = self._with_events(user_num, history, interests)
         return query if exclude_seen else replace(query, exclude=NO_ITEMS)
+
+    def _with_events(self, user_num: int | None, history: Sequence[Event], interests: Sequence[str] = ()) -> Query:
+        """Return the query of a user with new events. Items that match interests count as events, not as seen."""
+        histories = self.model.histories
+        events = new_events(history, self.model.items, self._limits)
+        known, has_clock = NO_EVENTS if user_num is None else histories.of(user_num), histories.newest is not None
+        if user_num is not None and not events and not interests:
+            return Query.of_known(histories, user_num)
+        merged = with_new_events(known, events, has_clock)
+        seen = merged.item_num
+        if interests:
+            wanted = [NewEvent(number, np.nan, None) for number in self._interests.items(interests)]
+            events = [*wanted, *events]
+            merged = with_new_events(known, events, has_clock)
+        in_session = has_clock and bool(events)
+        return Query(user_num, merged, has_clock, bool(events), seen, in_session=in_session)
 
     def orders_by_name(
         self, user_id: str, depth: int, others: Mapping[str, Self] | None = None, now: int | None = None
@@ -149,18 +315,18 @@ class Recommender:
         orders = {name: one.item_num if one is not None else NO_ITEMS.astype(np.int64) for name, one in found.items()}
         orders |= {name: other._final(query, found, depth) for name, other in (others or {}).items()}
         final = self._final(query, found, depth)
-        proposed = {name: one for name in self._sources if (one := found[name]) is not None}
+        proposed = {name: one for name in self._stages.sources if (one := found[name]) is not None}
         if proposed:
-            return {**orders, "candidates": self._ranker.pool(query, proposed, depth), "final": final}
+            return {**orders, "candidates": self._stages.ranker.pool(query, proposed, depth), "final": final}
         unknown = dict.fromkeys([name for name, one in found.items() if one is None], final)
         return {**orders, **unknown, "candidates": final, "final": final}
 
     def _final(self, query: Query, found: Mapping[str, Candidates | None], depth: int) -> Items:
         """Return the final order of the candidates, or else the first fallback's order."""
-        proposed = {name: one for name in self._sources if (one := found[name]) is not None}
+        proposed = {name: one for name in self._stages.sources if (one := found[name]) is not None}
         if proposed:
-            return self._ranker.rank(query, proposed, depth).item_num[:depth]
-        last = next((one for name in self._fallbacks if (one := found[name]) is not None), None)
+            return self._stages.ranker.rank(query, proposed, depth).item_num[:depth]
+        last = next((one for name in self._stages.fallbacks if (one := found[name]) is not None), None)
         return NO_ITEMS.astype(np.int64) if last is None else last.item_num
 
     def recommend_batch(
@@ -173,12 +339,19 @@ class Recommender:
             source predicts one.
         """
         queries = [Query.of_known(self.model.histories, int(number)) for number in user_num]
-        of_each = [source.top_of_each(queries, num_candidates) for source in self._sources.values()]
+        sources, rules = self._stages.sources, self._applied({})
+        if not rules.are_none:
+            for query in queries:
+                ranked = self._stages.listed(query, rules, Size.of(top_k, num_candidates, 0, None))
+                items = ranked.item_num[:top_k]
+                yield items, ranked.score[:top_k], self._predicted(query, items)
+            return
+        of_each = [source.top_of_each(queries, num_candidates) for source in sources.values()]
         tops: Iterable[Sequence[Candidates | None]] = zip(*of_each, strict=True) if of_each else [()] * len(queries)
         for query, of_sources in zip(queries, tops, strict=True):
-            found = zip(self._sources, of_sources, strict=True)
+            found = zip(sources, of_sources, strict=True)
             proposed = {name: one for name, one in found if one is not None}
-            ranked = self._ranked(query, proposed, num_candidates, top_k)
+            ranked = self._stages.ranked(query, proposed, num_candidates, top_k)
             items = ranked.item_num[:top_k]
             yield items, ranked.score[:top_k], self._predicted(query, items)
 
@@ -189,24 +362,6 @@ class Recommender:
             if predicted is not None:
                 return predicted
         return None
-
-    def _proposed(self, query: Query, count: int, pause: Callable[[], object]) -> dict[str, Candidates]:
-        found = {}
-        for name, source in self._sources.items():
-            if (candidates := source.top(query, count)) is not None:
-                found[name] = candidates
-            pause()
-        return found
-
-    def _ranked(self, query: Query, proposed: Mapping[str, Candidates], num_candidates: int, top_k: int) -> Ranked:
-        """Return the final order of the candidates, or else the first fallback's order."""
-        if proposed:
-            return self._ranker.rank(query, proposed, num_candidates)
-        for name, source in self._fallbacks.items():
-            found = source.top(query, top_k)
-            if found is not None:
-                return Ranked(found.item_num, found.score, found.origin, {name: found.score}, _nothing, {name: found})
-        return Ranked(np.empty(0, np.int64), np.empty(0), NOTHING, {}, _nothing, {})
 
     def _predicted(self, query: Query, item_num: Items) -> NDArray[np.float64]:
         for source in self.model.sources.values():
@@ -221,10 +376,11 @@ class Recommender:
         """Return the first `top_k` with their titles, numbers and reasons."""
         items = ranked.item_num[:top_k]
         numbers = items.tolist()
-        found = ranked.shown(len(numbers))
+        found = ranked.shown(np.arange(len(numbers)))
         shown = {field: _or_none(found.get(name), len(numbers)) for field, name in self._shown.items()}
         ratings = _or_none(self._predicted(query, items), len(numbers))
-        parts: dict[str, Source | Feature] = {**self.model.sources, **self.model.features}
+        parts: dict[str, Part] = {**self.model.sources, **self.model.features}
+        parts |= {order.name: order for order in (self._trending, self._questions) if order.name in ranked.parts}
         reasons: list[list[Because]] = []
         for begin in range(0, len(numbers), AT_ONCE):
             pause()
@@ -240,45 +396,10 @@ class Recommender:
                 features={name: values[place] for name, values in shown.items()},
                 sources=[name for name, own in proposers.items() if number in own],
                 because=reasons[place],
+                rule=ranked.rule[place] if ranked.rule else None,
             )
             for place, number in enumerate(numbers)
         ]
-
-
-def _present(model: Model, names: Sequence[str]) -> dict[str, Source]:
-    """Return the sources of these names that the model has: training leaves out those that do not suit the data."""
-    return {name: model.sources[name] for name in names if name in model.sources}
-
-
-def _go_on() -> None:
-    """Do not pause."""
-
-
-def _nothing(_: int) -> dict[str, NDArray[np.float64]]:
-    return {}
-
-
-def _proposing(model: Model) -> dict[str, Source]:
-    """Return the sources that provide the candidates for the ranking.
-
-    A source without a weight of its own is left out: the others would order its candidates, and they propose the best
-    by their scores. Two kinds stay: one that predicts ratings, so that its candidates are always in the pool, and a
-    fallback, which has candidates for every user. If no source has a weight, all stay.
-    """
-    found = _present(model, model.config.source_names)
-    if model.ranking is None:
-        return found
-    weighted = model.ranking.own_weights & found.keys()
-    if not weighted:
-        return found
-    kept = {*weighted, *model.config.fallback_names}
-    return {name: source for name, source in found.items() if name in kept or source.predicts_ratings}
-
-
-def _whole(field: str, value: object) -> int:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise RequestError(field, f"expected a whole number from 1, got {shown(value)}")
-    return int(value)
 
 
 def _or_none(values: NDArray[np.float64] | None, count: int) -> list[float | None]:

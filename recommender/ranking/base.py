@@ -19,6 +19,7 @@ ITEM_FIELDS = (
     "predicted_rating",
     "sources",
     "because",
+    "rule",
 )  # of a recommended item in a response
 
 

@@ -186,15 +186,23 @@ def _accepted(default: str) -> str:
 
 
 def _recommend(recommender: Recommender, load: Load, record: RecommendRequest) -> Recommendations:
+    """Return the response to a record, by what it is about."""
+    how = {"top_k": record.count, "pause": load.pause, **record.rules}
     with load.turn():
-        return recommender.recommend(
-            record.user_id,
-            record.events,
-            top_k=record.top_k,
-            num_candidates=record.candidates,
-            exclude_seen=record.exclude_seen,
-            pause=load.pause,
-        )
+        if record.onboarding is not None:
+            return recommender.onboarding(**how)
+        if record.trending:
+            return recommender.trending(**how)
+        how["num_candidates"] = record.candidates
+        if record.item_id is not None:
+            return recommender.related(record.item_id, **how)
+        if record.items is not None:
+            return recommender.for_basket(record.items, **how)
+        assert record.user_id is not None
+        how |= {"interests": record.interests, "exclude_seen": record.excludes_seen}
+        if record.rank is not None:
+            return recommender.rank(record.user_id, record.rank, record.events, **how)
+        return recommender.recommend(record.user_id, record.events, **how)
 
 
 def _results(recommender: Recommender, load: Load, records: Iterable[Record]) -> Iterator[Result]:

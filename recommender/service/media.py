@@ -117,8 +117,9 @@ def as_json(result: Result) -> dict[str, Any]:
     """Return a result as an object: recommendations, or the error and its field."""
     if isinstance(result, RequestError):
         return {"error": str(result), "field": result.field}
+    subject = {"user_id": result.user_id} if result.item_id is None else {"item_id": result.item_id}
     return {
-        "user_id": result.user_id,
+        **subject,
         "recommended_items": [item.item_id for item in result.items],
         "items": [_item(item) for item in result.items],
         "source": result.source,
@@ -134,6 +135,7 @@ def _item(item: RecommendedItem) -> dict[str, Any]:
         **item.features,
         "sources": list(item.sources),
         "because": [_because(because) for because in item.because],
+        "rule": item.rule,
     }
 
 
@@ -153,7 +155,7 @@ def _as_csv(result: Result) -> bytes:
     if isinstance(result, RequestError):
         row = ["", "error", " ".join(str(result).splitlines())]
     else:
-        row = [result.user_id, result.source, *(item.item_id for item in result.items)]
+        row = [result.user_id or result.item_id or "", result.source, *(item.item_id for item in result.items)]
     broken = [field for field in row if len((field + "-").splitlines()) > 1]
     if broken:  # the ID would split one record into two lines
         row = ["", "error", f"expected IDs without line breaks in CSV, got {shown(broken[0])}: accept {MediaType.JSON}"]

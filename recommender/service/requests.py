@@ -2,31 +2,30 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError, from_json
 
 from recommender.common.messages import MAX_SHOWN, UNKNOWN, first_problem, shown
+from recommender.data.identifiers import Identifier
 from recommender.errors import RequestError
+from recommender.pipeline.applied_rules import RuleValues, given_values
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Event
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-MAX_FIELDS = 20  # fields of an object that are checked; no valid object has as many
+MAX_FIELDS = 30  # fields of an object that are checked; no valid object has as many
+SUBJECTS = ("user_id", "item_id", "items", "onboarding", "trending")  # a request has one of them
+ONE_SUBJECT = f"expected one of {', '.join(SUBJECTS)}"
+OF_A_USER = ("history", "interests", "rank", "exclude_seen")  # fields that only a request with user_id has
 VALUE_BYTES, TEXT_BYTES = 160, 4  # maximum memory of a decoded value, and per byte of its text
 SEVERAL_VALUES = "trailing characters"  # begin of the JSON parser's message about text after the first value
 
 
-def _digits(value: object) -> object:
-    """Return an integer as its digits, like the IDs of the channels."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-_Text = Annotated[str, Field(min_length=1, max_length=LIMITS.max_id_length)]
-_Identifier = Annotated[_Text, BeforeValidator(_digits, json_schema_input_type=_Text | int)]
 MAX_TIME = 1e19  # maximum of a timestamp that is a number: the year 2286 in nanoseconds
 MAX_TIME_LENGTH = 40  # maximum characters of a timestamp that is a text
+Interest = Annotated[str, Field(min_length=1, max_length=LIMITS.max_interest_length)]
 
 
 class HistoryEvent(BaseModel):
@@ -34,7 +33,7 @@ class HistoryEvent(BaseModel):
 
     model_config = _STRICT
 
-    item_id: _Identifier
+    item_id: Identifier
     rating: float | None = None
     timestamp: (
         Annotated[float, Field(ge=-MAX_TIME, le=MAX_TIME)] | Annotated[str, Field(max_length=MAX_TIME_LENGTH)] | None
@@ -54,13 +53,19 @@ class HistoryEvent(BaseModel):
         return value
 
 
-class RecommendRequest(BaseModel):
-    """One request: the user, the history and the number of recommendations."""
+class RecommendRequest(RuleValues):
+    """One request: what it is about, the history, the rules and the number of recommendations."""
 
     model_config = _STRICT
 
-    user_id: _Identifier
-    history: Annotated[list[HistoryEvent], Field(max_length=LIMITS.max_history, fail_fast=True)] = []
+    user_id: Identifier | None = None
+    item_id: Identifier | None = None
+    items: Annotated[list[Identifier], Field(min_length=1, max_length=LIMITS.max_history, fail_fast=True)] | None = None
+    onboarding: Annotated[int, Field(ge=1, le=LIMITS.max_onboarding)] | None = None
+    trending: Literal[True] | None = None
+    history: list[HistoryEvent] = Field([], max_length=LIMITS.max_history, fail_fast=True)
+    interests: list[Interest] = Field([], max_length=LIMITS.max_interests, fail_fast=True)
+    rank: Annotated[list[Identifier], Field(min_length=1, max_length=LIMITS.max_top_k, fail_fast=True)] | None = None
     top_k: int = Field(LIMITS.top_k, ge=1, le=LIMITS.max_top_k)
     num_candidates: int = Field(LIMITS.num_candidates, ge=1, le=LIMITS.max_num_candidates)
     exclude_seen: bool = LIMITS.exclude_seen
@@ -84,6 +89,18 @@ class RecommendRequest(BaseModel):
             raise ValueError(f"expected at least top_k, which is {info.data['top_k']}")
         return num_candidates
 
+    @model_validator(mode="after")
+    def _is_about_one_thing(self) -> Self:
+        given = [name for name in SUBJECTS if getattr(self, name) is not None]
+        if not given:
+            raise PydanticCustomError("subject", f"is missing; {ONE_SUBJECT}", {"field": SUBJECTS[0]})
+        if len(given) > 1:
+            raise PydanticCustomError("subject", f"{ONE_SUBJECT}, got {' and '.join(given)}", {"field": given[1]})
+        for name in OF_A_USER if given[0] != "user_id" else ():
+            if name in self.model_fields_set:
+                raise PydanticCustomError("subject", "expected only in a request with user_id", {"field": name})
+        return self
+
     @classmethod
     def parse(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value
         """Return the request of a decoded JSON value.
@@ -98,6 +115,8 @@ class RecommendRequest(BaseModel):
             return cls.model_validate(_bounded(value))
         except ValidationError as error:
             field, message = first_problem(error, cls)
+            if error.errors()[0]["type"] == "subject":
+                field, message = error.errors()[0]["ctx"]["field"], error.errors()[0]["msg"]
             if field.startswith("history[") and message == UNKNOWN:
                 message += f"; known here are {', '.join(HistoryEvent.model_fields)}"
             raise RequestError(_shown_name(field), message) from None
@@ -109,8 +128,25 @@ class RecommendRequest(BaseModel):
 
     @property
     def candidates(self) -> int:
-        """`num_candidates`; at least `top_k` if the request leaves it out."""
-        return max(self.num_candidates, self.top_k)
+        """`num_candidates`; at least the number of items if the request leaves it out."""
+        return max(self.num_candidates, self.count)
+
+    @property
+    def count(self) -> int:
+        """The largest number of items in the response."""
+        if self.rank is not None and "top_k" not in self.model_fields_set:
+            return len(self.rank)
+        return self.onboarding or self.top_k
+
+    @property
+    def excludes_seen(self) -> bool:
+        """`exclude_seen`; a list to rank keeps its seen items if the request leaves the field out."""
+        return self.exclude_seen and (self.rank is None or "exclude_seen" in self.model_fields_set)
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """The values of the rules that the request has, by name."""
+        return given_values(self)
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +237,7 @@ def within_work_limits(records: Iterable[RecommendRequest | RequestError]) -> It
     for record in records:
         if isinstance(record, RecommendRequest):
             candidates += record.candidates
-            items += record.top_k
+            items += record.count
             events += len(record.history)
         _check_sum("num_candidates", candidates, LIMITS.max_candidates_in_all)
         _check_sum("top_k", items, LIMITS.max_items_in_all)

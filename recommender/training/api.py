@@ -1,7 +1,10 @@
 """Training from Python: a DataFrame of events -> a recommender."""
 
+from dataclasses import replace
+
 import pandas as pd
 
+from recommender.attributes.attributes import Attributes
 from recommender.common.extras import missing_package
 from recommender.components.fit_context import FitContext
 from recommender.data.frames import checked_events, checked_titles
@@ -41,6 +44,7 @@ def train(
     if validation is not None:
         known = data.known(checked_events("validation", validation, config))
     try:
-        return Recommender(fit_model(config, FitContext(data, known, titles_of(data, titled))))
+        model = fit_model(config, FitContext(data, known, titles_of(data, titled)))
+        return Recommender(replace(model, attributes=Attributes.from_frame(data.items, titled)))
     except ModuleNotFoundError as error:
         raise (missing_package(error) or error) from None

@@ -17,6 +17,7 @@ from recommender.data.interactions import Interactions
 from recommender.data.vocabulary import StringTable
 from recommender.evaluation.metric_names import NUM_TARGETS, validation_name
 from recommender.hyperparameters import TrainConfig
+from recommender.models.questionnaire import questionnaire
 from recommender.ranking.learned import LearnedRanking
 from recommender.training.choose import MIN_TARGETS, RankingChoice, choose_options, choose_ranking, suitable_sources
 from recommender.training.judge import Judge
@@ -120,6 +121,7 @@ def _model(
         {name: sources[name] for name in config.components if name in sources},
         features,
         ranking,
+        questionnaire=questionnaire(context.histories, len(context.data.items)),
     )
 
 

@@ -1,9 +1,11 @@
 """A training job: channels -> model folder and metrics."""
 
 import json
+from dataclasses import replace
 from typing import cast
 
 from recommender.artifacts import model_folder
+from recommender.attributes.attributes import Attributes
 from recommender.candidates.popularity import Popularity
 from recommender.common.files import write_text
 from recommender.common.output import say
@@ -54,7 +56,7 @@ def _train(config: TrainConfig, container: Container) -> TrainingRun | None:
         say(f"{cluster.current_host}: waiting for all hosts: {', '.join(cluster.hosts)}")
     context = FitContext(data, validation, titles, hosts, container.checkpoint_dir, watch)
     with hosts.connected():
-        model = fit_model(config, context)
+        model = replace(fit_model(config, context), attributes=Attributes.from_frame(data.items, titled))
     watch.lap("fit")
     if hosts.rank > 0:
         say(f"done; {cluster.hosts[0]} writes the model")

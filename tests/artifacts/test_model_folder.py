@@ -172,7 +172,7 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (set_version, "format_version is 5, this version reads 4: train again"),
+        (set_version, "format_version is 6, this version reads 5: train again"),
         (drop_files, "'files' has no size"),
         (drop_mean, "global_mean"),
         (other_format, "expected format"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recommender.candidates.exact_search import ExactSearch
+from recommender.components.query import Query
 from recommender.models.factors import Factors
 
 
@@ -40,7 +41,9 @@ def test_the_top_is_exact_with_many_ties(seed: int, num_items: int, dim: int, co
     seen = np.array(data.draw(st.lists(st.integers(0, num_items - 1), max_size=num_items)), np.int64)
     score = (direction[line] * scale[:, None] @ user + bias).astype(float)
 
-    found, found_score = ExactSearch(factors_of(direction, line, scale, bias)).top(user.astype(np.float32), count, seen)
+    found, found_score = ExactSearch(factors_of(direction, line, scale, bias)).top(
+        user.astype(np.float32), count, Query(exclude=seen)
+    )
     assert found.tolist() == sorted_by_score(score, seen, count)
     assert found_score.tolist() == score[found].tolist()
 
@@ -73,7 +76,7 @@ def test_a_user_without_an_embedding_gets_the_items_of_highest_bias() -> None:
 
 def test_if_every_item_is_seen_the_top_is_empty() -> None:
     factors = factors_of(np.ones((1, 2)), np.zeros(4, int), np.ones(4), np.zeros(4))
-    assert ExactSearch(factors).top(np.ones(2, np.float32), 3, np.arange(4))[0].tolist() == []
+    assert ExactSearch(factors).top(np.ones(2, np.float32), 3, Query(exclude=np.arange(4)))[0].tolist() == []
 
 
 def test_shared_directions_keep_the_top_exact() -> None:

@@ -15,6 +15,7 @@ from support.model import factors_of
 
 from recommender.candidates.exact_search import ExactSearch
 from recommender.cli import score
+from recommender.components.query import Query
 from recommender.pipeline import batch
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommender import Recommender
@@ -62,10 +63,11 @@ def test_batch_scoring_gives_each_user_the_same_candidates(
     factors = factors_of(recommender)
     random = np.random.default_rng(seed)
     embedding = random.standard_normal((num_users, factors.user_embedding.shape[1]), dtype=np.float32)
-    seen = [random.integers(0, factors.num_items, 3) for _ in range(num_users)]
+    queries = [Query(exclude=random.integers(0, factors.num_items, 3)) for _ in range(num_users)]
+    queries[0] = queries[0].restricted(random.random(factors.num_items) < 0.1)
     recall = ExactSearch(factors)
-    for user, (item_num, item_score) in enumerate(recall.top_of_each(embedding, count, seen)):
-        alone_num, alone_score = recall.top(embedding[user], count, seen[user])
+    for user, (item_num, item_score) in enumerate(recall.top_of_each(embedding, count, queries)):
+        alone_num, alone_score = recall.top(embedding[user], count, queries[user])
         assert item_num.tolist() == alone_num.tolist()
         assert item_score.tolist() == alone_score.tolist()
 

@@ -314,6 +314,26 @@ def test_any_items_can_be_excluded(case: tuple[str, str], number: int, exclude: 
         assert found.item_num.tolist() == allowed[:count]
 
 
+@given(
+    st.sampled_from(CASES),
+    st.integers(0, len(WORLDS["ratings"].queries) - 1),
+    st.sets(st.integers(0, NUM_ITEMS - 1), max_size=3) | st.sets(st.integers(0, NUM_ITEMS - 1)),
+    st.integers(1, NUM_ITEMS),
+)
+def test_rules_can_allow_any_items(case: tuple[str, str], number: int, allowed: set[int], count: int) -> None:
+    world, source = WORLDS[case[0]], WORLDS[case[0]].fitted(case[1])
+    query = world.queries[number].without_memo()
+    everything = source.top(query, NUM_ITEMS)
+    restricted = query.restricted(np.isin(np.arange(NUM_ITEMS), [*allowed]))
+    found = source.top(restricted.without_memo(), count)
+    assert (everything is None) == (found is None)
+    if found is not None and everything is not None:
+        place = [place for place, item in enumerate(everything.item_num.tolist()) if item in allowed][:count]
+        assert answer(found) == answer(Candidates(everything.item_num[place], everything.score[place], found.origin))
+    (together,) = source.top_of_each([restricted.without_memo()], count)
+    assert answer(together) == answer(found)
+
+
 @EVERYWHERE
 def test_if_fewer_candidates_exist_all_are_returned(world: str, name: str) -> None:
     source: Source = WORLDS[world].fitted(name)

@@ -14,7 +14,8 @@ from support.model import factors_of
 from recommender.cli import train
 from recommender.errors import RequestError
 from recommender.pipeline.recommendations import Because, Event
-from recommender.pipeline.recommender import AT_ONCE, LARGE, Recommender
+from recommender.pipeline.recommender import AT_ONCE, Recommender
+from recommender.pipeline.size import LARGE
 from recommender.training.api import train as train_in_memory
 
 TITLES = {

@@ -77,6 +77,10 @@ class TitleSimilarity(Feature):
         found = self.vectors.explain(item_num, query.item_num, self._ratings(query))
         return [None if item is None else Reason((item,)) for item in found]
 
+    def title_vectors(self) -> TitleVectors:
+        """Return the vectors."""
+        return self.vectors
+
     def word_weights(self, item_num: int, title: str) -> dict[str, float]:
         """Return the weight of each word in the item's vector."""
         return self.vectors.word_weights(item_num, title)

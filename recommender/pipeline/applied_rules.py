@@ -1,0 +1,93 @@
+"""The rules of a request: checked values -> restrictions of the query, and a selection."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from recommender.artifacts.model_folder import Model
+from recommender.common.messages import first_problem
+from recommender.components.query import Query
+from recommender.errors import RequestError
+from recommender.rules import RULES
+from recommender.rules.base import Rule
+from recommender.rules.deny_list import DenyList
+from recommender.rules.selection import Selection
+from recommender.rules.variants import Variants
+
+# The fields of all rules; the service's request has them, too.
+_FIELDS: dict[str, Any] = {
+    name: (rule.Value | None, Field(None, description=rule.description)) for name, rule in RULES.items()
+}
+RuleValues: type[BaseModel] = create_model(
+    "RuleValues", __config__=ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False), **_FIELDS
+)
+
+
+def checked_values(rules: Mapping[str, object]) -> dict[str, Any]:
+    """Return the values of rules by name, checked against their types.
+
+    Raises:
+        RequestError: a rule is unknown or its value has another type.
+    """
+    if not rules:
+        return {}
+    try:
+        return given_values(RuleValues.model_validate(rules))
+    except ValidationError as error:
+        raise RequestError(*first_problem(error, RuleValues)) from None
+
+
+def given_values(values: BaseModel) -> dict[str, Any]:
+    """Return the rules that a checked object has."""
+    return {name: value for name in RULES if (value := getattr(values, name)) is not None}
+
+
+@dataclass(frozen=True)
+class AppliedRules:
+    """The rules of one request.
+
+    Attributes:
+        rules: those that the request or the model sets.
+        selection: how they choose from ranked candidates.
+        deny_list: items that are not recommended; None: the server has no such list.
+    """
+
+    rules: Sequence[Rule] = ()
+    selection: Selection = field(default_factory=Selection)
+    deny_list: DenyList | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], model: Model, variants: Variants | None, deny_list: DenyList | None) -> Self:
+        """Return the rules with these values.
+
+        Args:
+            values: checked, by name.
+            model: has the items.
+            variants: the rule that the model itself sets.
+            deny_list: items that are not recommended.
+
+        Raises:
+            RequestError: the model does not have what a value names, or shares exceed the response.
+        """
+        # Variants of seen items are left out, those of items that a later rule denies are not.
+        rules: list[Rule] = [] if variants is None else [variants]
+        rules += [RULES[name].of(value, model) for name, value in values.items()]
+        lanes = [lane for rule in rules if (lane := rule.lane()) is not None and lane.share > 0]
+        if sum(lane.share for lane in lanes) > 1:
+            raise RequestError(lanes[-1].rule, f"expected shares of at most 1 with that of {lanes[0].rule}")
+        weight, vectors = next((found for rule in rules if (found := rule.diversity()) is not None), (0.0, None))
+        caps = [cap for rule in rules for cap in rule.caps()]
+        return cls(rules, Selection(caps, lanes, weight, vectors), deny_list)
+
+    @property
+    def are_none(self) -> bool:
+        """Whether no rule has an effect on a response."""
+        return not self.rules
+
+    def restrict(self, query: Query) -> Query:
+        """Return the query with the items that all rules allow."""
+        for rule in self.rules:
+            query = rule.restrict(query)
+        return query if self.deny_list is None else self.deny_list.restrict(query)

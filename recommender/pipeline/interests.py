@@ -1,0 +1,74 @@
+"""Words of interest -> items whose titles and attributes match them."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.artifacts.model_folder import Model
+from recommender.attributes.text import TextAttribute
+from recommender.attributes.texts import TextsAttribute
+from recommender.candidates.titles import Titles
+from recommender.candidates.topk import top_k
+from recommender.errors import RequestError
+from recommender.models.title_vectors import WORD
+
+ITEMS_PER_INTEREST = 3  # that stand for an interest in the user's history
+MAX_WORDS = 5  # of an attribute's text that a part of an interest can match
+AT_LEAST = 1e-9
+
+
+class Interests:
+    """Finds the items that a few words describe best.
+
+    An item has the share of the words, weighted by their rarity, that its title has, and 1 more for each attribute with
+    a text that the words contain, such as a store. Ties go to the item with more events.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._titles = next((source for source in model.sources.values() if isinstance(source, Titles)), None)
+        self._attributes = [of for of in model.attributes.values() if isinstance(of, TextAttribute | TextsAttribute)]
+
+    def items(self, interests: Sequence[str]) -> list[int]:
+        """Return the items that stand for some interests, those of the last interest last; each once.
+
+        Raises:
+            RequestError: the model has neither titles nor texts as attributes.
+        """
+        if self._titles is None and not self._attributes:
+            raise RequestError("interests", "expected a model that proposes items by their titles (the source titles)")
+        found = [number for interest in interests for number in self._best(interest)[::-1]]
+        return list(dict.fromkeys(found[::-1]))[::-1]
+
+    def _best(self, interest: str) -> list[int]:
+        score = self._of_titles(interest)
+        words = interest.split()
+        for attribute in self._attributes:
+            for text in _parts(words):
+                for variant in dict.fromkeys((text, text.lower(), text.title(), text.capitalize(), text.upper())):
+                    score[attribute.with_text(variant)] += 1.0
+        num_events = self._model.num_events
+        score = np.where(score > AT_LEAST, score + 1e-6 * num_events / (num_events.max(initial=0) + 1), -np.inf)
+        best: list[int] = top_k(score, ITEMS_PER_INTEREST).tolist()
+        return best
+
+    def _of_titles(self, interest: str) -> NDArray[np.float64]:
+        """Return the share of the words that each item's title has, (num_items,) float64; O(items)."""
+        score = np.zeros(len(self._model.items))
+        if self._titles is None:
+            return score
+        weights = []
+        for word in dict.fromkeys(WORD.findall(interest.lower())):
+            item_num = self._titles.items_with(word, self._model.titles)
+            weight = 1 + np.log((1 + len(score)) / (1 + len(item_num)))  # the inverse document frequency
+            score[item_num] += weight
+            weights.append(weight)
+        return score / sum(weights) if weights else score
+
+
+def _parts(words: Sequence[str]) -> Iterator[str]:
+    """Yield all texts of at most `MAX_WORDS` neighbouring words."""
+    for begin in range(len(words)):
+        for end in range(begin + 1, min(begin + MAX_WORDS, len(words)) + 1):
+            yield " ".join(words[begin:end])

@@ -1,0 +1,94 @@
+"""The deny list: a file of item IDs that no response recommends, read again when it changes."""
+
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.common.files import open_regular
+from recommender.common.messages import reason
+from recommender.components.query import MANY_EXCLUDED, Query
+from recommender.data.vocabulary import Vocabulary
+from recommender.errors import ConfigError
+
+FILE = "deny.txt"  # in the model folder
+MAX_BYTES = 2**26
+SECONDS = 1.0  # between two looks at the file
+
+log = logging.getLogger("recommender.rules")
+Signature = tuple[int, int, int]
+
+
+class DenyList:
+    """Items that are not recommended: one ID a line, in UTF-8.
+
+    The file is looked at once a second, when a request comes. A change counts from then on. If the file can't be read,
+    the last list stays and the log says why. Write a new file and rename it, so that no half of it is read.
+    """
+
+    def __init__(self, path: Path, items: Vocabulary, *, must_exist: bool) -> None:
+        """Read the list.
+
+        Args:
+            path: the file.
+            items: the catalogue; IDs that it does not have have no effect.
+            must_exist: whether a missing file is an error now; later it is an empty list if it need not exist.
+
+        Raises:
+            ConfigError: the file can't be read.
+        """
+        self._path, self._items, self._must_exist = path, items, must_exist
+        self._looked = time.monotonic()
+        self._signature: Signature | None = None
+        self._item_num, self._mask = np.empty(0, np.int64), np.ones(len(items), bool)
+        try:
+            self._read_if_changed()
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{path}: can't be read as a deny list ({reason(error)}): expected an ID a line"
+            ) from None
+
+    def restrict(self, query: Query) -> Query:
+        """Return the query without the denied items."""
+        denied = self._current()
+        if len(denied) <= MANY_EXCLUDED:
+            return query.without(denied) if len(denied) else query
+        return query.restricted(self._mask)
+
+    def _current(self) -> NDArray[np.int64]:
+        now = time.monotonic()
+        if now - self._looked >= SECONDS:
+            self._looked = now
+            try:
+                self._read_if_changed()
+            except (OSError, ValueError) as error:
+                log.error("%s: can't be read as a deny list: %s: the last list stays", self._path, reason(error))
+        return self._item_num
+
+    def _read_if_changed(self) -> None:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            if self._must_exist:
+                raise
+            self._signature = None
+            self._set(np.empty(0, np.int64))
+            return
+        signature = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if signature == self._signature:
+            return
+        self._signature = signature  # also of a bad file, which is named once
+        with open_regular(self._path) as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"expected at most {MAX_BYTES:,} bytes")
+        lines = [line.strip() for line in content.decode().splitlines()]
+        found = self._items.numbers(line for line in lines if line)
+        self._set(np.unique(found[found >= 0]))
+        log.info("%s: denies %d items, %d IDs are unknown", self._path, len(self._item_num), int((found < 0).sum()))
+
+    def _set(self, item_num: NDArray[np.int64]) -> None:
+        self._item_num, self._mask = item_num, np.ones(len(self._items), bool)
+        self._mask[item_num] = False
