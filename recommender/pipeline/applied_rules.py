@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from recommender.artifacts.model_folder import Model
+from recommender.candidates.fixed_order import FixedOrder
 from recommender.common.messages import first_problem
 from recommender.components.query import Query
 from recommender.errors import RequestError
+from recommender.pipeline.interests import INTERESTS, SHARE
 from recommender.rules import RULES
-from recommender.rules.base import Rule
+from recommender.rules.base import Lane, Rule
 from recommender.rules.deny_list import DenyList
 from recommender.rules.selection import Selection
 from recommender.rules.variants import Variants
@@ -59,7 +62,14 @@ class AppliedRules:
     deny_list: DenyList | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], model: Model, variants: Variants | None, deny_list: DenyList | None) -> Self:
+    def of(
+        cls,
+        values: Mapping[str, Any],
+        model: Model,
+        variants: Variants | None,
+        deny_list: DenyList | None,
+        wanted: FixedOrder | None = None,
+    ) -> Self:
         """Return the rules with these values.
 
         Args:
@@ -67,6 +77,7 @@ class AppliedRules:
             model: has the items.
             variants: the rule that the model itself sets.
             deny_list: items that are not recommended.
+            wanted: items that match the user's interests: a share of the response is kept for them.
 
         Raises:
             RequestError: the model does not have what a value names, or shares exceed the response.
@@ -77,6 +88,10 @@ class AppliedRules:
         lanes = [lane for rule in rules if (lane := rule.lane()) is not None and lane.share > 0]
         if sum(lane.share for lane in lanes) > 1:
             raise RequestError(lanes[-1].rule, f"expected shares of at most 1 with that of {lanes[0].rule}")
+        if wanted is not None:
+            mask = np.zeros(len(model.items), bool)
+            mask[wanted.first(len(mask))] = True
+            lanes.append(Lane(INTERESTS, min(SHARE, 1 - sum(lane.share for lane in lanes)), mask, wanted))
         weight, vectors = next((found for rule in rules if (found := rule.diversity()) is not None), (0.0, None))
         caps = [cap for rule in rules for cap in rule.caps()]
         return cls(rules, Selection(caps, lanes, weight, vectors), deny_list)
@@ -84,7 +99,7 @@ class AppliedRules:
     @property
     def are_none(self) -> bool:
         """Whether no rule has an effect on a response."""
-        return not self.rules
+        return not self.rules and self.selection.keeps_order and self.deny_list is None
 
     def restrict(self, query: Query) -> Query:
         """Return the query with the items that all rules allow."""

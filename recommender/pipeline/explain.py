@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 
 from recommender.candidates.base import Source
+from recommender.candidates.fixed_order import FixedOrder
 from recommender.components.base import Reason
 from recommender.components.query import Query
 from recommender.data.vocabulary import StringTable, Vocabulary
 from recommender.models.title_vectors import WORD
-from recommender.pipeline.fixed_orders import FixedOrder
 from recommender.pipeline.rankers import Ranked
 from recommender.pipeline.recommendations import Because
 from recommender.ranking.base import Feature

@@ -8,14 +8,17 @@ from numpy.typing import NDArray
 from recommender.artifacts.model_folder import Model
 from recommender.attributes.text import TextAttribute
 from recommender.attributes.texts import TextsAttribute
+from recommender.candidates.fixed_order import FixedOrder
 from recommender.candidates.titles import Titles
 from recommender.candidates.topk import top_k
 from recommender.errors import RequestError
 from recommender.models.title_vectors import WORD
 
-ITEMS_PER_INTEREST = 3  # that stand for an interest in the user's history
+INTERESTS = "interests"
+STRONG = 0.7  # of the best item's score; a weaker match is none
+SHARE = 0.6  # of the response for matching items: 3 of 5
 MAX_WORDS = 5  # of an attribute's text that a part of an interest can match
-AT_LEAST = 1e-9
+SLIGHTLY = 1e-6  # orders items that match alike
 
 
 class Interests:
@@ -30,18 +33,24 @@ class Interests:
         self._titles = next((source for source in model.sources.values() if isinstance(source, Titles)), None)
         self._attributes = [of for of in model.attributes.values() if isinstance(of, TextAttribute | TextsAttribute)]
 
-    def items(self, interests: Sequence[str]) -> list[int]:
-        """Return the items that stand for some interests, those of the last interest last; each once.
+    def order(self, interests: Sequence[str]) -> FixedOrder:
+        """Return the items that match some interests, the best first; those of several interests alternate.
 
         Raises:
             RequestError: the model has neither titles nor texts as attributes.
         """
         if self._titles is None and not self._attributes:
             raise RequestError("interests", "expected a model that proposes items by their titles (the source titles)")
-        found = [number for interest in interests for number in self._best(interest)[::-1]]
-        return list(dict.fromkeys(found[::-1]))[::-1]
+        score = np.zeros(len(self._model.items))
+        for interest in interests:
+            found = self._score(interest)
+            np.maximum(score, found / (found.max() or 1.0), out=score)
+        matching = np.flatnonzero((score > 0) & (score >= STRONG * score.max()))
+        order = matching[top_k(score[matching], len(matching))]
+        return FixedOrder(INTERESTS, order, score, "matches the interests")
 
-    def _best(self, interest: str) -> list[int]:
+    def _score(self, interest: str) -> NDArray[np.float64]:
+        """Return how well each item matches, (num_items,) float64 from 0; O(items)."""
         score = self._of_titles(interest)
         words = interest.split()
         for attribute in self._attributes:
@@ -49,9 +58,8 @@ class Interests:
                 for variant in dict.fromkeys((text, text.lower(), text.title(), text.capitalize(), text.upper())):
                     score[attribute.with_text(variant)] += 1.0
         num_events = self._model.num_events
-        score = np.where(score > AT_LEAST, score + 1e-6 * num_events / (num_events.max(initial=0) + 1), -np.inf)
-        best: list[int] = top_k(score, ITEMS_PER_INTEREST).tolist()
-        return best
+        tie = SLIGHTLY * num_events / (num_events.max(initial=0) + 1)
+        return np.where(score > 0, score + tie, 0.0)
 
     def _of_titles(self, interest: str) -> NDArray[np.float64]:
         """Return the share of the words that each item's title has, (num_items,) float64; O(items)."""

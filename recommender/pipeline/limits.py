@@ -17,6 +17,7 @@ class Limits:
         max_num_candidates: maximum num_candidates of a request.
         max_id_length: maximum length of a user_id or item_id, in characters.
         max_history: maximum number of events in a request's history.
+        interest_events: items that stand for the interests in the user's history.
         max_interests: maximum number of interests of a request.
         max_interest_length: maximum length of an interest, in characters.
         max_onboarding: maximum number of items of a questionnaire.
@@ -35,6 +36,7 @@ class Limits:
     max_num_candidates: int = 10_000
     max_id_length: int = MAX_ID_CHARACTERS
     max_history: int = 1_000
+    interest_events: int = 5
     max_interests: int = 20
     max_interest_length: int = 200
     max_onboarding: int = 100

@@ -1,7 +1,7 @@
 """The rankers of the two pipelines: candidates -> the final order, and the parts of each score."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recommender.artifacts.model_folder import Model
 from recommender.candidates.base import Candidates, Source
 from recommender.candidates.factorization import FOLDED_IN, TRAINED
+from recommender.candidates.fixed_order import FixedOrder
 from recommender.candidates.fusion import fuse
 from recommender.candidates.popularity import POPULAR
 from recommender.components.query import Query
@@ -32,6 +33,7 @@ class Ranked:
         parts: source or feature -> what it adds to each score, (n,) float64.
         shown: positions -> source or feature -> the number that it shows at each, float64; NaN if unknown.
         proposed: the candidates of each source.
+        proposers: what proposed items besides the sources, by name.
         rule: the rule that gave each item its place; None: its score. Empty: no rule did so.
     """
 
@@ -41,6 +43,7 @@ class Ranked:
     parts: Mapping[str, Doubles]
     shown: Callable[[NDArray[np.int64]], Mapping[str, Doubles]]
     proposed: Mapping[str, Candidates]
+    proposers: Mapping[str, FixedOrder] = field(default_factory=dict)
     rule: Sequence[str | None] = ()
 
     def at(self, place: NDArray[np.int64], rule: Sequence[str | None]) -> "Ranked":

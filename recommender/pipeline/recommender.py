@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from recommender.artifacts import model_folder
 from recommender.artifacts.model_folder import Model
 from recommender.candidates.base import Candidates
+from recommender.candidates.fixed_order import FixedOrder
 from recommender.components.query import NO_EVENTS, NO_ITEMS, Query
 from recommender.hyperparameters import COMPONENTS
 from recommender.pipeline.applied_rules import AppliedRules, checked_values
 from recommender.pipeline.explain import Part, explain
-from recommender.pipeline.fixed_orders import FixedOrder, questions, trending
+from recommender.pipeline.for_everyone import questions, trending
 from recommender.pipeline.histories import NewEvent, RequestLimits, new_events, text_of, with_new_events
 from recommender.pipeline.interests import Interests
 from recommender.pipeline.limits import LIMITS
@@ -99,8 +100,9 @@ class Recommender:
         """
         size = Size.of(top_k, num_candidates, len(history), pause)
         user_id = text_of("user_id", user_id)
-        query = self.query(user_id, history, interests=interests, exclude_seen=exclude_seen)
-        return Recommendations(user_id, *self._response(query, size, rules))
+        wanted = self._interests.order(interests) if interests else None
+        query = self.query(user_id, history, wanted=wanted, exclude_seen=exclude_seen)
+        return Recommendations(user_id, *self._response(query, size, rules, wanted=wanted))
 
     def rank(
         self,
@@ -137,7 +139,8 @@ class Recommender:
         given = list(dict.fromkeys(given))
         size = Size.of(len(given) if top_k is None else top_k, len(given), len(history), pause)
         user_id = text_of("user_id", user_id)
-        query = self.query(user_id, history, interests=interests, exclude_seen=exclude_seen)
+        wanted = self._interests.order(interests) if interests else None
+        query = self.query(user_id, history, wanted=wanted, exclude_seen=exclude_seen)
         item_num = self.model.items.numbers(given)
         mask = np.zeros(len(self.model.items), bool)
         mask[item_num[item_num >= 0]] = True
@@ -239,10 +242,23 @@ class Recommender:
         return Interests(self.model)
 
     def _response(
-        self, query: Query, size: Size, rules: Mapping[str, object], order: FixedOrder | None = None
+        self,
+        query: Query,
+        size: Size,
+        rules: Mapping[str, object],
+        order: FixedOrder | None = None,
+        wanted: FixedOrder | None = None,
     ) -> tuple[str, list[RecommendedItem]]:
-        """Return how the candidates were found, and the items."""
-        applied = self._applied(checked_values(rules))
+        """Return how the candidates were found, and the items.
+
+        Args:
+            query: the request.
+            size: how much it asks for.
+            rules: its rules.
+            order: proposes the items instead of the sources.
+            wanted: the items that match the user's interests.
+        """
+        applied = self._applied(checked_values(rules), wanted)
         size.pause()
         ranked = self._stages.listed(query, applied, size, order)
         size.pause()
@@ -252,15 +268,15 @@ class Recommender:
         """Return the query of a session with events of these items, of a user without others."""
         return self._with_events(None, [Event(item_id) for item_id in item_ids])
 
-    def _applied(self, rules: Mapping[str, Any]) -> AppliedRules:
-        return AppliedRules.of(rules, self.model, self._variants, self.deny_list)
+    def _applied(self, rules: Mapping[str, Any], wanted: FixedOrder | None = None) -> AppliedRules:
+        return AppliedRules.of(rules, self.model, self._variants, self.deny_list, wanted)
 
     def query(
         self,
         user_id: str,
         history: Sequence[Event] = (),
         *,
-        interests: Sequence[str] = (),
+        wanted: FixedOrder | None = None,
         exclude_seen: bool = True,
         now: int | None = None,
         as_of_history: bool = False,
@@ -270,24 +286,25 @@ class Recommender:
         The events of a request belong to its session.
         """
         user_num = self.model.users.number(user_id)
-        if user_num is not None and not history and not interests:
+        if user_num is not None and not history and wanted is None:
             query = Query.of_known(self.model.histories, user_num, now=now, as_of_history=as_of_history)
         else:
-            query = self._with_events(user_num, history, interests)
+            query = self._with_events(user_num, history, wanted)
         return query if exclude_seen else replace(query, exclude=NO_ITEMS)
 
-    def _with_events(self, user_num: int | None, history: Sequence[Event], interests: Sequence[str] = ()) -> Query:
+    def _with_events(self, user_num: int | None, history: Sequence[Event], wanted: FixedOrder | None = None) -> Query:
         """Return the query of a user with new events. Items that match interests count as events, not as seen."""
         histories = self.model.histories
         events = new_events(history, self.model.items, self._limits)
         known, has_clock = NO_EVENTS if user_num is None else histories.of(user_num), histories.newest is not None
-        if user_num is not None and not events and not interests:
+        if user_num is not None and not events and wanted is None:
             return Query.of_known(histories, user_num)
         merged = with_new_events(known, events, has_clock)
         seen = merged.item_num
-        if interests:
-            wanted = [NewEvent(number, np.nan, None) for number in self._interests.items(interests)]
-            events = [*wanted, *events]
+        if wanted is not None:
+            own = {event.item_num for event in events}
+            numbers = [number for number in wanted.first(LIMITS.interest_events) if number not in own]
+            events = [*(NewEvent(number, np.nan, None) for number in numbers[::-1]), *events]
             merged = with_new_events(known, events, has_clock)
         in_session = has_clock and bool(events)
         return Query(user_num, merged, has_clock, bool(events), seen, in_session=in_session)
@@ -380,7 +397,7 @@ class Recommender:
         shown = {field: _or_none(found.get(name), len(numbers)) for field, name in self._shown.items()}
         ratings = _or_none(self._predicted(query, items), len(numbers))
         parts: dict[str, Part] = {**self.model.sources, **self.model.features}
-        parts |= {order.name: order for order in (self._trending, self._questions) if order.name in ranked.parts}
+        parts |= ranked.proposers
         reasons: list[list[Because]] = []
         for begin in range(0, len(numbers), AT_ONCE):
             pause()

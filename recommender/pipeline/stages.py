@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from recommender.artifacts.model_folder import Model
 from recommender.candidates.base import Candidates, Source
+from recommender.candidates.fixed_order import FixedOrder, Proposer
 from recommender.components.query import Query
 from recommender.pipeline.applied_rules import AppliedRules
-from recommender.pipeline.fixed_orders import FixedOrder, Proposer
 from recommender.pipeline.rankers import LearnedRanker, PaperRanker, Ranked, Ranker
 from recommender.pipeline.recommendations import NOTHING
 from recommender.pipeline.size import Pause, Size
@@ -61,11 +61,11 @@ class Stages:
         if not proposed:
             return nothing()
         if rules.are_none:
-            return rank(query, proposed, num_candidates)
+            return _named(rank(query, proposed, num_candidates), order)
         for lane in rules.selection.lanes:
             pause()
             self._add_lane(query, lane, sources, proposed, num_candidates)
-        return self._selected(query, rules.selection, sources, rank, proposed, size)
+        return _named(self._selected(query, rules.selection, sources, rank, proposed, size), order)
 
     def ranked(self, query: Query, proposed: Mapping[str, Candidates], num_candidates: int, top_k: int) -> Ranked:
         """Return the final order of the candidates, or else the first fallback's order."""
@@ -94,8 +94,8 @@ class Stages:
     ) -> None:
         """Add the candidates of a lane to those of its sources."""
         of_lane = query.restricted(lane.mask)
-        if lane.source is not None:
-            sources = {lane.source: self._model.sources[lane.source]}
+        if lane.proposer is not None:
+            sources = {lane.proposer.name: lane.proposer}
         _add(proposed, self._proposed(of_lane, sources, num_candidates, _go_on))
 
     def _selected(
@@ -171,6 +171,11 @@ class Stages:
         return query.restricted(mask)
 
 
+def _named(ranked: Ranked, order: FixedOrder | None) -> Ranked:
+    """Return the ranked items with the order that proposed them, for their reasons."""
+    return ranked if order is None else replace(ranked, proposers={**ranked.proposers, order.name: order})
+
+
 def nothing() -> Ranked:
     """Return an empty order."""
     return Ranked(np.empty(0, np.int64), np.empty(0), NOTHING, {}, _shows_nothing, {})
@@ -191,13 +196,13 @@ def _add(proposed: Found, more: Found) -> int:
 
 
 def _lane_scores(selection: Selection, ranked: Ranked, proposed: Found) -> dict[str, NDArray[np.float64]]:
-    """Return the scores of lanes with an own source, by rule; -inf for items that it does not propose."""
+    """Return the scores of lanes with an own proposer, by rule; -inf for items that it does not propose."""
     found = {}
     for lane in selection.lanes:
-        if lane.source is None:
+        if lane.proposer is None:
             continue
         score = np.full(len(ranked.item_num), -np.inf)
-        own = proposed.get(lane.source)
+        own = proposed.get(lane.proposer.name)
         if own is not None and len(own.item_num):
             order = np.argsort(own.item_num)
             place = np.minimum(np.searchsorted(own.item_num, ranked.item_num, sorter=order), len(order) - 1)
@@ -208,16 +213,17 @@ def _lane_scores(selection: Selection, ranked: Ranked, proposed: Found) -> dict[
 
 
 def _with_reasons(ranked: Ranked, selection: Selection) -> Ranked:
-    """Return the order with the reasons of its places: an item with a place by a lane's source has it from there."""
+    """Return the order with the reasons of its places: an item with a place by a lane's proposer has it from there."""
     parts = dict(ranked.parts)
     for lane in selection.lanes:
         is_of_lane = np.array([rule == lane.rule for rule in ranked.rule], bool)
-        if lane.source is None or not is_of_lane.any():
+        if lane.proposer is None or not is_of_lane.any():
             continue
         parts = {name: np.where(is_of_lane, 0.0, values) for name, values in parts.items()}
-        own = parts.get(lane.source, np.zeros(len(ranked.item_num)))
-        parts[lane.source] = np.where(is_of_lane, 1.0, own)
-    return replace(ranked, parts=parts)
+        own = parts.get(lane.proposer.name, np.zeros(len(ranked.item_num)))
+        parts[lane.proposer.name] = np.where(is_of_lane, 1.0, own)
+    orders = {lane.proposer.name: lane.proposer for lane in selection.lanes if isinstance(lane.proposer, FixedOrder)}
+    return replace(ranked, parts=parts, proposers={**ranked.proposers, **orders})
 
 
 def _present(model: Model, names: Sequence[str]) -> dict[str, Source]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.artifacts.model_folder import Model
+from recommender.candidates.fixed_order import Proposer
 from recommender.components.query import Query
 from recommender.models.title_vectors import TitleVectors
 
@@ -56,13 +57,13 @@ class Lane:
         rule: the name of the rule; the response shows it at each item that has its place by it.
         share: from 0 to 1.
         mask: (num_items,) bool, the items of the lane.
-        source: the only source that proposes and orders these items; None: all sources, by the final score.
+        proposer: the only one that proposes and orders these items; None: all sources, by the final score.
     """
 
     rule: str
     share: float
     mask: Mask
-    source: str | None = None
+    proposer: Proposer | None = None
 
 
 class Rule(ABC):

@@ -31,7 +31,7 @@ class Explore(Rule):
     @classmethod
     def of(cls, value: float, model: Model) -> Self:
         """Return the rule with this share."""
-        source = next((name for name, source in model.sources.items() if source.is_content), None)
+        source = next((source for source in model.sources.values() if source.is_content), None)
         if source is None:
             raise RequestError(
                 cls.name,
