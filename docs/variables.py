@@ -36,6 +36,10 @@ def of_the_server() -> str:
             server.MAX_PAYLOAD_IN_MB: (server.DEFAULT_PAYLOAD_IN_MB, f"maximum size of a body in MiB, 0 to {most}"),
             server.BATCH: ("", "`true` in a batch transform: a request may have any number of records"),
             server.USER: ("", "number of the user that the workers become if the server is root; the image sets 65534"),
+            server.DENY_LIST: (
+                "`deny.txt` in the model folder",
+                "file with the IDs of items that no response recommends, one a line; read again when it changes",
+            ),
             server.MODEL_SHA256: ("", "SHA-256 of the `config.json` of the only model to serve"),
         },
     )

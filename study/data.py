@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recommender.data.channels import read_events, read_titles
+from recommender.data.channels import read_events, read_items
 from recommender.data.interactions import Interactions
 from recommender.data.options import EventOptions
 from recommender.data.sources import open_channel
@@ -304,7 +304,7 @@ def _paper_titles(data: Interactions) -> list[str]:
 
 def _titles(data: Interactions, file: Path) -> list[str]:
     with open_channel(file) as files:
-        titles = read_titles(files, EventOptions())
+        titles = read_items(files, EventOptions())
     known = dict(zip(titles["item_id"], titles["title"], strict=True))
     return [known.get(item_id, "") for item_id in data.items]
 

@@ -10,6 +10,7 @@ from recommender.attributes import boolean, number, text, texts, time
 from recommender.attributes.base import Attribute, Mask
 from recommender.common.messages import shown
 from recommender.components.base import ArrayError, Arrays, check_arrays
+from recommender.data.bounds import MAX_ATTRIBUTES, MAX_NAME_CHARACTERS
 from recommender.data.vocabulary import Vocabulary
 from recommender.errors import RequestError
 
@@ -26,8 +27,6 @@ TYPES: dict[str, type[Attribute]] = {
         texts.TextsAttribute,
     )
 }
-MAX_ATTRIBUTES = 50
-MAX_NAME_CHARACTERS = 100
 FILE = "attributes"  # in the file names of an artifact, before the position of the attribute
 MAX_SHOWN = 20  # names in a message
 

@@ -8,6 +8,7 @@ docs/serving.md describes requests and responses.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -16,6 +17,7 @@ from recommender.cli.options import base_dir_option, container_from, sha256_opti
 from recommender.common.output import accept_all_text, complain
 from recommender.errors import RecommenderError
 from recommender.pipeline.recommender import Recommender
+from recommender.rules.deny_list import FILE, DenyList
 from recommender.sagemaker.server_environment import (
     BIND_TO_PORT,
     DEFAULT_PORT,
@@ -39,10 +41,14 @@ def command(model: str | None, base_dir: str | None, port: int | None, sha256: s
     settings, sha256 = ServerSettings.from_environment(), model_sha256(sha256)
     settings = settings if port is None else replace(settings, port=port)
     if model is None:
-        recommender = Recommender.load(container_from({"base_dir": base_dir}).model_dir, sha256)
+        folder = container_from({"base_dir": base_dir}).model_dir
+        recommender = Recommender.load(folder, sha256)
     else:
-        with unpacked(model) as folder:
-            recommender = Recommender.load(folder, sha256)
+        with unpacked(model) as unpacked_folder:
+            recommender = Recommender.load(unpacked_folder, sha256)
+        folder = Path(model)
+    denied = Path(settings.deny_list or folder / FILE)
+    recommender.deny_list = DenyList(denied, recommender.model.items, must_exist=settings.deny_list is not None)
     run(recommender, settings)
 
 

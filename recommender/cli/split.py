@@ -13,7 +13,7 @@ import pandas as pd
 
 from recommender.cli.options import LOCATION, options_of, run
 from recommender.common.output import say
-from recommender.data.channels import read_events, read_titles
+from recommender.data.channels import read_events, read_items
 from recommender.data.interactions import Interactions
 from recommender.data.options import EventOptions
 from recommender.data.sources import open_channel
@@ -52,7 +52,7 @@ def split(events: str, items: str | None, output: str, newest: float | None, **o
     channels = held_out(data, newest, config.seed)
     if items is not None:
         with open_channel(items) as files:
-            channels["items"] = read_titles(files, config)
+            channels["items"] = read_items(files, config)
     with opened(output, engine_writes_s3=False) as destination:
         write(channels, destination)
     say(f"the channels are in {output}")

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from recommender.common.output import say
+from recommender.data.attribute_columns import AttributeColumns
 from recommender.data.bounds import MAX_KEPT_BYTES
 from recommender.data.column_names import as_option
 from recommender.data.columns import Chunk, Chunks, Columns, Id, Number, Time, Title
@@ -24,7 +25,7 @@ from recommender.data.time_units import TimeUnits
 from recommender.data.vocabulary import MAX_TITLE_CHARACTERS
 from recommender.errors import DataError
 
-READERS: dict[Format, Callable[[SourceFile, Columns], Chunks]] = {
+READERS: dict[Format, Callable[[SourceFile, Columns, AttributeColumns | None], Chunks]] = {
     Format.CSV: read_csv,
     Format.JSON_LINES: read_json_lines,
     Format.PARQUET: read_parquet,
@@ -70,13 +71,34 @@ def event_columns(options: EventOptions) -> Columns:
     return named_columns(columns, options.column_names)
 
 
-def read_titles(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFrame:
-    """Read the columns item_id and title (str, '' if missing) of a channel; print how many titles were cut.
+def read_items(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFrame:
+    """Read the columns item_id and title (str, '' if missing) of a channel, and the attributes of the items.
+
+    Print how many titles were cut, and the type of each attribute.
+
+    Returns:
+        item_id, title and a column for each attribute with an Arrow dtype: float64, bool, large_string, a large list of
+        large_string, or timestamp[ms]; null if it is missing.
 
     Raises:
-        DataError: as `read_events`.
+        DataError: as `read_events`. Also if a column that `item_attributes` names can't be an attribute.
     """
-    return cut_titles(frame_of(_chunks(files, title_columns(options)), _channel_name(files)))
+    attributes = AttributeColumns(options.item_attributes)
+    chunks = _chunks(files, title_columns(options), attributes)
+    return items_of(chunks, _channel_name(files), attributes)
+
+
+def items_of(chunks: Chunks, source: str, attributes: AttributeColumns) -> pd.DataFrame:
+    """Join checked chunks of items into one frame; see `read_items`."""
+
+    def collected() -> Chunks:
+        for chunk in chunks:
+            attributes.add(chunk.rows, chunk.attributes, is_typed=chunk.is_typed)
+            yield chunk
+
+    items = cut_titles(frame_of(collected(), source))
+    columns = {name: pd.array(values, pd.ArrowDtype(values.type)) for name, values in attributes.columns().items()}
+    return items.assign(**columns)
 
 
 def title_columns(options: EventOptions) -> Columns:
@@ -115,23 +137,28 @@ def frame_of(chunks: Chunks, source: str) -> pd.DataFrame:
     return pd.DataFrame({name: parts.pop(name).series() for name in list(parts)}, copy=False)
 
 
-def _chunks(files: Iterable[SourceFile], columns: Columns) -> Chunks:
+def _chunks(files: Iterable[SourceFile], columns: Columns, attributes: AttributeColumns | None = None) -> Chunks:
     empty: list[str] = []
-    yield from consistent_chunks((chunk for file in files for chunk in _chunks_of_file(file, columns, empty)), columns)
+    parts = (chunk for file in files for chunk in _chunks_of_file(file, columns, empty, attributes))
+    yield from consistent_chunks(parts, columns)
     if empty:
         say(f"{len(empty):,} files without rows are skipped: {first_names(empty)}")
 
 
-def _chunks_of_file(file: SourceFile, columns: Columns, empty: list[str]) -> Chunks:
+def _chunks_of_file(
+    file: SourceFile, columns: Columns, empty: list[str], attributes: AttributeColumns | None
+) -> Chunks:
     """Yield the chunks of a file; append its name to `empty` if it has no rows.
 
     Raises:
         DataError: the file has too many rows or needs too much memory; or as `read_events`.
     """
     num_rows, num_bytes = 0, 0
-    for chunk in READERS[file.format](file, columns):
+    for chunk in READERS[file.format](file, columns, attributes):
         num_rows += len(chunk)
-        num_bytes += sum(_values_per_row(values).nbytes for values in chunk.values.values())
+        num_bytes += sum(
+            _values_per_row(values).nbytes for values in [*chunk.values.values(), *chunk.attributes.values()]
+        )
         check_rows(file.name, num_rows)
         if num_bytes > MAX_KEPT_BYTES:
             raise DataError(
@@ -174,7 +201,7 @@ def consistent_chunks(chunks: Chunks, columns: Columns) -> Chunks:
 def _say_columns(chunk: Chunk, columns: Columns) -> None:
     """Print the columns that are not read, those that probably have another name, and IDs that look like numbers."""
     names = names_in_file(columns)
-    read = [names[name] for name in chunk.values]
+    read = [*(names[name] for name in chunk.values), *chunk.attributes]
     if ignored := [name for name in chunk.found if name not in read]:
         say(f"{chunk.rows.file}: reads {list_names(read)}; ignores {list_names(ignored)}")
     for name in ("user_id", "item_id"):

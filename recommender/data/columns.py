@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -148,11 +148,15 @@ class Chunk:
         found: the names of all columns in the file.
         values: our name -> values. IDs are a dictionary array (int32 of large_string), titles large_string. Times are
             int64 if the file has numbers, timestamp[ms] if it has dates or times. Other numbers are float32.
+        attributes: name -> values of the columns that are read as attributes of items; texts if they are not typed.
+        is_typed: whether the file says the types of attributes.
     """
 
     rows: Rows
     found: Sequence[str]
     values: dict[str, pa.Array]
+    attributes: dict[str, pa.Array] = field(default_factory=dict)
+    is_typed: bool = True
 
     def __len__(self) -> int:
         return len(self.rows.numbers)

@@ -1,11 +1,14 @@
 """Check data frames of the Python API in the same way as the files of a channel."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import pyarrow as pa
 
 from recommender.common.messages import reason, shown
-from recommender.data.channels import consistent_chunks, cut_titles, event_columns, frame_of, title_columns
-from recommender.data.columns import Columns
+from recommender.data.attribute_columns import AttributeColumns
+from recommender.data.channels import consistent_chunks, event_columns, frame_of, items_of, title_columns
+from recommender.data.columns import Chunks, Columns
 from recommender.data.event_types import weigh
 from recommender.data.formats.parquet import checked_batches
 from recommender.data.headers import FRAME, find_columns
@@ -38,16 +41,21 @@ def to_interactions(events: pd.DataFrame, **options: object) -> Interactions:
     return Interactions.from_frame(checked_events("events", events, config)).without_duplicates(config.duplicates)
 
 
-def checked_titles(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.DataFrame:
-    """Check the titles of a frame and return them as `channels.read_titles` does.
+def checked_items(name: str, frame: pd.DataFrame, options: EventOptions) -> pd.DataFrame:
+    """Check the titles and attributes of a frame and return them as `channels.read_items` does.
 
     Raises:
         DataError: as `checked_events`.
     """
-    return cut_titles(_checked(name, frame, title_columns(options)))
+    attributes = AttributeColumns(options.item_attributes)
+    return items_of(_chunks(name, frame, title_columns(options), attributes), name, attributes)
 
 
 def _checked(name: str, frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    return frame_of(_chunks(name, frame, columns), name)
+
+
+def _chunks(name: str, frame: pd.DataFrame, columns: Columns, attributes: AttributeColumns | None = None) -> Chunks:
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"{name}: expected a pandas DataFrame, got {shown(frame)}: read a file with pandas.read_csv")
     found = [str(column) for column in frame.columns]
@@ -56,5 +64,20 @@ def _checked(name: str, frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
         table = pa.Table.from_pandas(frame[wanted], preserve_index=False)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"{name}: expected columns of one type each: {reason(error)}") from None
+    if attributes is not None:
+        table = _with_attributes(table, name, frame, attributes.names(found, wanted), attributes)
     batches = [batch for batch in table.to_batches() if len(batch)]
-    return frame_of(consistent_chunks(checked_batches(name, found, batches, columns), columns), name)
+    return consistent_chunks(checked_batches(name, found, batches, columns, attributes), columns)
+
+
+def _with_attributes(
+    table: pa.Table, name: str, frame: pd.DataFrame, columns: Sequence[str], attributes: AttributeColumns
+) -> pa.Table:
+    for column in columns:
+        try:
+            values = pa.array(frame[column], from_pandas=True)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            attributes.leave_out(column, reason(error), name)
+            continue
+        table = table.append_column(column, values)
+    return table

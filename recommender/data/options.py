@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from recommender.config import Config, Range, joined
+from recommender.data.bounds import MAX_ATTRIBUTES, MAX_NAME_CHARACTERS
 from recommender.data.column_names import parse_columns
 from recommender.data.event_types import parse_event_weights
 
@@ -63,7 +64,25 @@ class EventOptions(SharedOptions):
         "default every event counts 1",
     )
 
-    _joined = field_validator("columns", "event_weights", mode="before")(joined)
+    item_attributes: str = Field(
+        "*",
+        description="columns of the items channel to keep as attributes for filters and other rules, separated by "
+        "commas; *: all further columns; empty: none",
+    )
+
+    _joined = field_validator("columns", "event_weights", "item_attributes", mode="before")(joined)
+
+    @field_validator("item_attributes")
+    @classmethod
+    def _are_names(cls, text: str) -> str:
+        names = [name.strip() for name in text.split(",")] if text.strip() else []
+        if len(set(names)) < len(names) or len(names) > MAX_ATTRIBUTES:
+            raise ValueError(f"expected at most {MAX_ATTRIBUTES} names, separated by commas, without repeats")
+        if any(not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable() for name in names):
+            raise ValueError(f"expected names of 1 to {MAX_NAME_CHARACTERS} characters, separated by commas")
+        if taken := {"item_id", "title"}.intersection(names):
+            raise ValueError(f"{min(taken)} is no attribute: leave it out")
+        return ",".join(names)
 
     @field_validator("columns")
     @classmethod

@@ -99,7 +99,8 @@ class AppliedRules:
     @property
     def are_none(self) -> bool:
         """Whether no rule has an effect on a response."""
-        return not self.rules and self.selection.keeps_order and self.deny_list is None
+        denies_none = self.deny_list is None or self.deny_list.is_empty
+        return not self.rules and self.selection.keeps_order and denies_none
 
     def restrict(self, query: Query) -> Query:
         """Return the query with the items that all rules allow."""

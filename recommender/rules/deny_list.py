@@ -50,6 +50,11 @@ class DenyList:
                 f"{path}: can't be read as a deny list ({reason(error)}): expected an ID a line"
             ) from None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it denies no item of the catalogue."""
+        return not len(self._current())
+
     def restrict(self, query: Query) -> Query:
         """Return the query without the denied items."""
         denied = self._current()

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from recommender.artifacts.model_folder import Model
-from recommender.attributes.attributes import MAX_NAME_CHARACTERS
 from recommender.components.query import Query
+from recommender.data.bounds import MAX_NAME_CHARACTERS
 from recommender.rules.base import Mask, Rule
 
 MAX_CONDITIONS = 20

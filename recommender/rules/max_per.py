@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from recommender.artifacts.model_folder import Model
-from recommender.attributes.attributes import MAX_NAME_CHARACTERS
 from recommender.attributes.base import Attribute
+from recommender.data.bounds import MAX_NAME_CHARACTERS
 from recommender.errors import RequestError
 from recommender.rules.base import Cap, Mask, Rule
 

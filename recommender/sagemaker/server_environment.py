@@ -26,7 +26,8 @@ MAX_PAYLOAD_IN_MB = "SAGEMAKER_MAX_PAYLOAD_IN_MB"
 HOST = "SERVER_HOST"  # a variable of this project, like the next one; the image sets both
 USER = "SERVER_USER"
 BATCH = "SAGEMAKER_BATCH"  # "true" in a batch transform job (contract S18)
-MODEL_SHA256 = "RECOMMENDER_MODEL_SHA256"  # a variable of this project
+MODEL_SHA256 = "RECOMMENDER_MODEL_SHA256"  # a variable of this project, like the next one
+DENY_LIST = "RECOMMENDER_DENY_LIST"
 # Names without SAGEMAKER_, which Amazon's bring-your-own-container sample uses (S14).
 SHORT_NAMES = {MODEL_SERVER_WORKERS: "MODEL_SERVER_WORKERS", MODEL_SERVER_TIMEOUT: "MODEL_SERVER_TIMEOUT"}
 
@@ -71,6 +72,7 @@ class ServerSettings:
         accept: media type of a response if the request accepts any; None: that of the request.
         max_body_bytes: maximum size of a request body.
         is_batch: whether it serves a batch transform, with any number of records per request.
+        deny_list: path of a file with the IDs of items that are not recommended; None: `deny.txt` in the model folder.
         user: number of the user and group that the workers become if the server is root; None: they stay root.
     """
 
@@ -82,6 +84,7 @@ class ServerSettings:
     accept: MediaType | None = None
     max_body_bytes: int = DEFAULT_PAYLOAD_IN_MB * 2**20
     is_batch: bool = False
+    deny_list: str | None = None
     user: int | None = None
 
     @classmethod
@@ -101,6 +104,7 @@ class ServerSettings:
             log_level=_log_level(environ),
             accept=_accept(environ),
             max_body_bytes=(payload or PAYLOAD_LIMIT_IN_MB) * 2**20,  # 0: SageMaker sets no maximum (S18)
+            deny_list=environ.get(DENY_LIST) or None,
             is_batch=environ.get(BATCH, "").lower() == "true",
         )
 

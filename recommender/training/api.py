@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import pandas as pd
 
-from recommender.attributes.attributes import Attributes
 from recommender.common.extras import missing_package
 from recommender.components.fit_context import FitContext
-from recommender.data.frames import checked_events, checked_titles
+from recommender.data.frames import checked_events, checked_items
 from recommender.data.interactions import Interactions
 from recommender.hyperparameters import TrainConfig
 from recommender.pipeline.recommender import Recommender
 from recommender.training.fit_model import fit_model, titles_of
-from recommender.training.inputs import with_titled_items
+from recommender.training.inputs import item_attributes, with_titled_items
 
 
 def train(
@@ -37,14 +36,15 @@ def train(
         MissingPackageError: a package that training needs is not installed.
     """
     config = TrainConfig.from_hyperparameters(hyperparameters, "train()")
-    titled = None if titles is None else checked_titles("titles", titles, config)
+    titled = None if titles is None else checked_items("titles", titles, config)
     data = Interactions.from_frame(checked_events("events", events, config)).without_duplicates(config.duplicates)
     data = with_titled_items(data, titled, config)
+    attributes = item_attributes(config, data.items, titled)
     known = None
     if validation is not None:
         known = data.known(checked_events("validation", validation, config))
     try:
         model = fit_model(config, FitContext(data, known, titles_of(data, titled)))
-        return Recommender(replace(model, attributes=Attributes.from_frame(data.items, titled)))
+        return Recommender(replace(model, attributes=attributes))
     except ModuleNotFoundError as error:
         raise (missing_package(error) or error) from None

@@ -130,7 +130,7 @@ def titles_of(data: Interactions, titles: pd.DataFrame | None) -> list[str]:
 
     Args:
         data: the data set with the items.
-        titles: columns item_id and title, from `channels.read_titles`.
+        titles: columns item_id and title, from `channels.read_items`.
     """
     known: dict[str, str] = {}
     if titles is not None:

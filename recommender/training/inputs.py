@@ -1,11 +1,16 @@
 """The channels of a training job -> events for training, validation and test, and titles."""
 
+import numpy as np
 import pandas as pd
 
+from recommender.attributes.attributes import Attributes
+from recommender.common.messages import shown
 from recommender.common.output import say
-from recommender.data.channels import read_events, read_titles
+from recommender.data.channels import read_events, read_items
 from recommender.data.interactions import Interactions
 from recommender.data.sources import open_channel
+from recommender.data.vocabulary import Vocabulary
+from recommender.errors import ConfigError
 from recommender.hyperparameters import TrainConfig
 from recommender.sagemaker.environment import Channel, Container
 
@@ -62,7 +67,7 @@ def held_out_events(config: TrainConfig, container: Container, data: Interaction
 
 
 def item_titles(config: TrainConfig, container: Container) -> pd.DataFrame | None:
-    """Read the rows of the items channel with `channels.read_titles`. Return None without the channel.
+    """Read the rows of the items channel with `channels.read_items`. Return None without the channel.
 
     Raises:
         RecommenderError: the channel can't be read.
@@ -71,7 +76,31 @@ def item_titles(config: TrainConfig, container: Container) -> pd.DataFrame | Non
     if channel is None:
         return None
     with open_channel(channel.location, channel.content_type) as files:
-        return read_titles(files, config)
+        return read_items(files, config)
+
+
+def item_attributes(config: TrainConfig, items: Vocabulary, titled: pd.DataFrame | None) -> Attributes:
+    """Return the attributes of the items of the catalogue.
+
+    Args:
+        config: the hyper-parameters.
+        items: the catalogue.
+        titled: the rows of the items channel; None without the channel.
+
+    Raises:
+        ConfigError: the attribute with the parents does not exist, or items do not share its values.
+    """
+    found = Attributes.from_frame(items, titled)
+    name = config.parent_attribute
+    if name and name not in found:
+        there = ", ".join(found) or "none"
+        raise ConfigError(f"hyper-parameter 'parent_attribute': the items have no attribute {shown(name)}, but {there}")
+    if name:
+        try:
+            found[name].groups(np.empty(0, np.int64))
+        except ValueError as error:
+            raise ConfigError(f"hyper-parameter 'parent_attribute': {error}") from None
+    return found
 
 
 def _known_events(data: Interactions, events: pd.DataFrame | None) -> Interactions | None:

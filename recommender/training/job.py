@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import cast
 
 from recommender.artifacts import model_folder
-from recommender.attributes.attributes import Attributes
 from recommender.candidates.popularity import Popularity
 from recommender.common.files import write_text
 from recommender.common.output import say
@@ -18,7 +17,7 @@ from recommender.pipeline.recommender import Recommender
 from recommender.sagemaker.environment import Container
 from recommender.sagemaker.metrics import metric_lines
 from recommender.training.fit_model import fit_model, titles_of
-from recommender.training.inputs import held_out_events, item_titles, training_data
+from recommender.training.inputs import held_out_events, item_attributes, item_titles, training_data
 from recommender.training.measure import measure
 from recommender.training.training_run import TrainingRun
 
@@ -48,6 +47,7 @@ def _train(config: TrainConfig, container: Container) -> TrainingRun | None:
     data, validation = training_data(config, container, titled)
     held_out = held_out_events(config, container, data)
     titles = titles_of(data, titled)
+    attributes = item_attributes(config, data.items, titled)
     watch.lap("read")
 
     cluster = container.cluster()
@@ -56,7 +56,7 @@ def _train(config: TrainConfig, container: Container) -> TrainingRun | None:
         say(f"{cluster.current_host}: waiting for all hosts: {', '.join(cluster.hosts)}")
     context = FitContext(data, validation, titles, hosts, container.checkpoint_dir, watch)
     with hosts.connected():
-        model = replace(fit_model(config, context), attributes=Attributes.from_frame(data.items, titled))
+        model = replace(fit_model(config, context), attributes=attributes)
     watch.lap("fit")
     if hosts.rank > 0:
         say(f"done; {cluster.hosts[0]} writes the model")

@@ -11,7 +11,7 @@ from support.files import SUFFIXES, Columns, encoded
 from support.job import Job
 
 from recommender.data.column_names import COMMON, NAMES, as_option, likely_columns, parse_columns
-from recommender.data.frames import checked_events, checked_titles
+from recommender.data.frames import checked_events, checked_items
 from recommender.data.options import EventOptions
 from recommender.errors import DataError
 
@@ -46,7 +46,7 @@ def test_titles_are_found_by_their_given_names(job: Job, suffix: str) -> None:
     columns = COLUMNS + ",title=name"
     titles = job.titles(columns=columns)
     assert titles.to_dict("list") == {"item_id": ["a", "b"], "title": ["Red shirt", ""]}
-    given = checked_titles("titles", pd.DataFrame(table), EventOptions(columns=columns))
+    given = checked_items("titles", pd.DataFrame(table), EventOptions(columns=columns))
     pd.testing.assert_frame_equal(given, titles)
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.job import Job
 
-from recommender.data.channels import read_titles
+from recommender.data.channels import read_items
 from recommender.data.formats import csv_text
 from recommender.data.options import EventOptions
 from recommender.data.sources import open_channel
@@ -131,7 +131,7 @@ def test_every_text_is_read_as_by_pythons_csv_or_refused(
     file.write_text("item_id,title\n" + text, newline="")
     try:
         with open_channel(file) as files:
-            found = [*read_titles(files, EventOptions()).itertuples(index=False, name=None)]
+            found = [*read_items(files, EventOptions()).itertuples(index=False, name=None)]
     except DataError:
         found = None
     assert found == by_python(text)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.files import SUFFIXES, columns_of, encoded, one_row, parquet
 from support.job import Job
 
-from recommender.data.channels import MIN_NEW, GrowingColumn, read_events, read_titles
+from recommender.data.channels import MIN_NEW, GrowingColumn, read_events, read_items
 from recommender.data.formats import csv_text, json_lines
 from recommender.data.formats import parquet as parquet_files
 from recommender.data.options import EventOptions
@@ -61,7 +61,7 @@ def test_titles_are_the_same_in_every_format(tmp_path_factory: pytest.TempPathFa
         file = tmp_path_factory.mktemp("channel") / f"a{suffix}"
         file.write_bytes(encoded(columns, suffix))
         with open_channel(file) as files:
-            assert read_titles(files, EventOptions()).to_dict("list") == columns, suffix
+            assert read_items(files, EventOptions()).to_dict("list") == columns, suffix
 
 
 @pytest.mark.parametrize("module", [csv_text, json_lines, parquet_files])
@@ -201,7 +201,7 @@ def test_any_bytes_give_rows_or_a_data_error(
 ) -> None:
     file: Path = tmp_path_factory.mktemp("channel") / f"a{suffix}"
     file.write_bytes(data.draw(damaged_files(suffix)))
-    for read in (read_events, read_titles):
+    for read in (read_events, read_items):
         try:
             with open_channel(file) as files:
                 frame: pd.DataFrame | None = read(files, EventOptions())

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from recommender.cli import train
-from recommender.data.channels import read_events, read_titles
+from recommender.data.channels import read_events, read_items
 from recommender.data.options import EventOptions
 from recommender.data.sources import open_channel
 from recommender.errors import DataError
@@ -76,7 +76,7 @@ class Job:
 
     def titles(self, **options: object) -> pd.DataFrame:
         with open_channel(self.container.channel_dir("items")) as files:
-            return read_titles(files, EventOptions.model_validate(options))
+            return read_items(files, EventOptions.model_validate(options))
 
     def write_hyperparameters(self, **values: object) -> None:
         file = self.container.hyperparameters_file

@@ -1,10 +1,13 @@
 """A shop with two tastes: events with times, and titles that name an item's taste."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from recommender.attributes.attributes import Attributes
 from recommender.pipeline.recommender import Recommender
 from recommender.training.api import train
 
@@ -44,3 +47,25 @@ def titles() -> pd.DataFrame:
 def recommender(**hyperparameters: object) -> Recommender:
     """Train on the events and titles of the shop."""
     return train(events(), titles(), **{**SMALL, **hyperparameters})
+
+
+def attributes() -> pd.DataFrame:
+    """Return item_id, title and five typed attributes of all items; some values are missing."""
+    table, numbers = titles(), range(NUM_ITEMS + 2)
+    columns = {
+        "price": pa.array([None if number % 9 == 4 else 5.0 * (number % 6) for number in numbers], pa.float64()),
+        "store": pa.array([None if number % 7 == 3 else "ABC"[number % 3] for number in numbers], pa.large_string()),
+        "categories": pa.array(
+            [None if number % 8 == 5 else [KINDS[number % 2], COLOURS[number // 2 % 6]] for number in numbers],
+            pa.large_list(pa.large_string()),
+        ),
+        "in_stock": pa.array([None if number % 10 == 6 else number % 4 > 0 for number in numbers], pa.bool_()),
+        "released": pa.array([(NEWEST - number * DAY) * 1000 for number in numbers]).cast(pa.timestamp("ms")),
+    }
+    return table.assign(**{name: pd.array(values, pd.ArrowDtype(values.type)) for name, values in columns.items()})
+
+
+def with_attributes(recommender: Recommender) -> Recommender:
+    """Return the recommender of the same model with the attributes of the shop."""
+    found = Attributes.from_frame(recommender.model.items, attributes())
+    return Recommender(replace(recommender.model, attributes=found))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recommender.common.messages import shown
 from recommender.common.output import say
+from recommender.data.attribute_columns import AttributeColumns
 from recommender.data.bounds import MAX_COLUMNS, MAX_LINE_BYTES
 from recommender.data.columns import (
     Chunk,
@@ -42,7 +43,7 @@ BYTES_BEFORE = 10  # number of characters that a message shows before a bad byte
 Row = list[str]
 
 
-def read_csv(source: SourceFile, columns: Columns) -> Chunks:
+def read_csv(source: SourceFile, columns: Columns, attributes: AttributeColumns | None = None) -> Chunks:
     """Yield the checked chunks of a file; print how many rows span several lines.
 
     A file without a header has no rows.
@@ -56,11 +57,18 @@ def read_csv(source: SourceFile, columns: Columns) -> Chunks:
         return
     names = find_columns(source.name, columns, found)
     places = {given: found.index(given) for given in names.values()}
-    for rows, texts in parser.texts(places):
+    while parser.has_more():
+        others = [] if attributes is None else attributes.names(found, names.values())
+        rows, texts, bad = parser.texts(places, {name: found.index(name) for name in others})
+        for name, problem in bad.items():
+            assert attributes is not None
+            attributes.leave_out(name, problem)
         yield Chunk(
             rows,
             found,
             {name: _checked(texts[given], given, columns[name], rows) for name, given in names.items()},
+            {name: texts[name] for name in others if name not in bad},
+            is_typed=False,
         )
     parser.say_spanning()
 
@@ -92,23 +100,38 @@ class Parser:
         self._num_fields, self._num_rows, self._spanning, self._num_spanning = len(rows[0]), 0, [], 0
         return rows[0]
 
-    def texts(self, places: Mapping[str, int]) -> Iterator[tuple[Rows, dict[str, pa.Array]]]:
-        """Yield the row numbers of a block and the texts of its columns; null if a row is too short.
+    def has_more(self) -> bool:
+        """Return whether the file has more rows."""
+        return self._lines.has_more()
+
+    def texts(
+        self, places: Mapping[str, int], others: Mapping[str, int]
+    ) -> tuple[Rows, dict[str, pa.Array], dict[str, str]]:
+        """Return the row numbers of the next block, and the texts of its columns; null if a row is too short.
 
         Args:
             places: column -> its position in the header, for the columns to read.
+            others: the same for columns that may be bad.
+
+        Returns:
+            The row numbers, column -> texts, and for each bad column of `others` its problem.
 
         Raises:
-            DataError: a row is malformed, too long or has too many fields, or a text is not UTF-8.
+            DataError: a row is malformed, too long or has too many fields, or a text of `places` is not UTF-8.
         """
-        while self._lines.has_more():
-            first = self._num_rows + 1
-            texts = self._parse_with_arrow(places)
-            if texts is None:
-                parsed = self._parse_with_csv()
-                rows = self._rows(first)
-                texts = {name: _column(parsed, place, name, rows) for name, place in places.items()}
-            yield self._rows(first), texts
+        first = self._num_rows + 1
+        texts = self._parse_with_arrow({**places, **others})
+        if texts is not None:
+            return self._rows(first), texts, {}
+        parsed = self._parse_with_csv()
+        rows, bad = self._rows(first), {}
+        texts = {name: _column(parsed, place, name, rows) for name, place in places.items()}
+        for name, place in others.items():
+            try:
+                texts[name] = _column(parsed, place, name, rows)
+            except DataError as error:
+                bad[name] = str(error)
+        return rows, texts, bad
 
     def say_spanning(self) -> None:
         """Print which row spans several lines: it may have a quote too many or too few."""

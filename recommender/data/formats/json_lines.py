@@ -1,7 +1,7 @@
 """Read JSON Lines: one JSON object per line."""
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ import pyarrow as pa
 from pydantic_core import from_json
 
 from recommender.common.messages import reason, shown
-from recommender.data.bounds import MAX_LINE_BYTES
+from recommender.data.attribute_columns import AttributeColumns, UnsuitableError, values_of_json
+from recommender.data.bounds import MAX_COLUMNS, MAX_LINE_BYTES
 from recommender.data.columns import (
     MAX_TIME,
     Chunk,
@@ -47,7 +48,7 @@ class Nothing:
 NOTHING = Nothing()
 
 
-def read_json_lines(source: SourceFile, columns: Columns) -> Chunks:
+def read_json_lines(source: SourceFile, columns: Columns, attributes: AttributeColumns | None = None) -> Chunks:
     """Yield the checked chunks of a file. If an object repeats a name, the last value counts. Empty lines are skipped.
 
     Raises:
@@ -55,7 +56,22 @@ def read_json_lines(source: SourceFile, columns: Columns) -> Chunks:
     """
     for lines in _batches(source):
         records = [_record(source.name, number, line) for number, line in lines]
-        yield _chunk(records, columns, Rows(source.name, "line {}", [number for number, _ in lines]))
+        chunk = _chunk(records, columns, Rows(source.name, "line {}", [number for number, _ in lines]))
+        if attributes is not None:
+            _add_attributes(chunk, records, names_in_file(columns).values(), attributes)
+        yield chunk
+
+
+def _add_attributes(
+    chunk: Chunk, records: list[dict[str, Any]], used: Iterable[str], attributes: AttributeColumns
+) -> None:
+    """Add the attributes of the records to their chunk; some records may lack some."""
+    found = list(islice(dict.fromkeys(chain.from_iterable(records)), MAX_COLUMNS))
+    for name in attributes.names(found, used):
+        try:
+            chunk.attributes[name] = values_of_json([record.get(name) for record in records])
+        except UnsuitableError as error:
+            attributes.leave_out(name, str(error), chunk.rows.location(error.row or 0))
 
 
 def _batches(source: SourceFile) -> Iterator[list[Line]]:

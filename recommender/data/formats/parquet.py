@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyarrow import types
 
 from recommender.common.messages import reason
+from recommender.data.attribute_columns import AttributeColumns
 from recommender.data.bounds import MAX_COLUMNS, MAX_LINE_BYTES, MAX_ROW_BYTES
 from recommender.data.columns import (
     Chunk,
@@ -38,7 +39,7 @@ from recommender.errors import DataError
 ROWS_AT_ONCE = 2**17
 
 
-def read_parquet(source: SourceFile, columns: Columns) -> Chunks:
+def read_parquet(source: SourceFile, columns: Columns, attributes: AttributeColumns | None = None) -> Chunks:
     """Yield the checked chunks of a file. A file without bytes has no rows.
 
     Raises:
@@ -50,13 +51,15 @@ def read_parquet(source: SourceFile, columns: Columns) -> Chunks:
         metadata = pq.read_metadata(source.path)
         schema = metadata.schema.to_arrow_schema()
     names = list(find_columns(source.name, columns, schema.names).values())
+    if attributes is not None:
+        names += attributes.names(schema.names, names)
     _check_size(source.name, metadata)
     with _translate_errors(source.name):
         # read_dictionary: read a repeated text once. pre_buffer would load the columns of a whole row group.
         texts = [name for name in names if _is_text(schema.field(name).type)]
         file = pq.ParquetFile(source.path, metadata=metadata, read_dictionary=texts, pre_buffer=False)
     with file:
-        yield from checked_batches(source.name, schema.names, _batches(source.name, file, names), columns)
+        yield from checked_batches(source.name, schema.names, _batches(source.name, file, names), columns, attributes)
 
 
 def _check_size(name: str, metadata: pq.FileMetaData) -> None:
@@ -82,7 +85,13 @@ def _check_size(name: str, metadata: pq.FileMetaData) -> None:
         check_bytes(name, num_bytes)
 
 
-def checked_batches(source: str, found: Sequence[str], batches: Iterable[pa.RecordBatch], columns: Columns) -> Chunks:
+def checked_batches(
+    source: str,
+    found: Sequence[str],
+    batches: Iterable[pa.RecordBatch],
+    columns: Columns,
+    attributes: AttributeColumns | None = None,
+) -> Chunks:
     """Yield the checked chunks of Arrow batches.
 
     Args:
@@ -90,6 +99,7 @@ def checked_batches(source: str, found: Sequence[str], batches: Iterable[pa.Reco
         found: the names of its columns.
         batches: its rows, with the columns to read.
         columns: the columns to read.
+        attributes: says which other columns are attributes of items.
 
     Raises:
         DataError: a column is missing or a value does not meet `columns`; the message begins with `source`.
@@ -98,9 +108,9 @@ def checked_batches(source: str, found: Sequence[str], batches: Iterable[pa.Reco
     first = 1
     for batch in batches:
         rows = Rows(source, "row {}", range(first, first + len(batch)))
-        yield Chunk(
-            rows, found, {name: _checked(batch[given], given, columns[name], rows) for name, given in names.items()}
-        )
+        values = {name: _checked(batch[given], given, columns[name], rows) for name, given in names.items()}
+        others = [] if attributes is None else attributes.names(batch.schema.names, names.values())
+        yield Chunk(rows, found, values, {name: _valid(batch[name], rows) for name in others})
         first += len(batch)
 
 
@@ -142,6 +152,26 @@ def _checked(values: pa.Array, name: str, column: Column, rows: Rows) -> pa.Arra
         return kept_title(text)
     assert isinstance(column, Id)
     return checked_ids(text, name, column, rows)
+
+
+def _valid(values: pa.Array, rows: Rows) -> pa.Array:
+    """Return the values of an attribute; null for texts that are not UTF-8, which Arrow does not check.
+
+    Raises:
+        DataError: a code is outside the dictionary of its column.
+    """
+    if types.is_dictionary(values.type):
+        values = _encoded(values, rows)
+    if not _is_text(values.type):
+        return values
+    encoded = values.dictionary_encode()
+    try:
+        encoded.dictionary.validate(full=True)
+    except pa.ArrowInvalid:
+        parts = [value.as_py() for value in encoded.dictionary.cast(pa.large_binary())]
+        good = [part.decode() if part.decode(errors="ignore").encode() == part else None for part in parts]
+        return pa.array(good, pa.large_string()).take(encoded.indices)
+    return values
 
 
 def _encoded(values: pa.DictionaryArray, rows: Rows) -> pa.DictionaryArray:
