@@ -1,7 +1,7 @@
 """The OpenAPI document of the container -> the tables of docs/reference/requests.md."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,24 @@ def _schemas() -> Mapping[str, Schema]:
     return schemas
 
 
-def of_a_request(name: str) -> str:
-    """Return the fields of a schema that clients send, with their defaults."""
+def of_a_request(name: str, fields: Sequence[str] = ()) -> str:
+    """Return some fields of a schema that clients send, by default all, with their defaults."""
     schema = _schemas()[name]
+    properties = schema["properties"]
     rows = [
-        [f"`{field}`", _type(found), _default(field, found, schema), _text(found)]
-        for field, found in schema["properties"].items()
+        [f"`{field}`", _type(properties[field]), _default(field, properties[field], schema), _text(properties[field])]
+        for field in fields or properties
     ]
     return table(["field", "type", "default", "meaning"], rows)
+
+
+def of_subjects(requests: Mapping[str, str]) -> str:
+    """Return the fields that say what a request is about: field -> its schema."""
+    rows = []
+    for field, name in requests.items():
+        found = _schemas()[name]["properties"][field]
+        rows.append([f"`{field}`", _type(found), _text(found)])
+    return table(["field", "type", "meaning"], rows)
 
 
 def of_a_response(name: str) -> str:
@@ -62,19 +72,23 @@ def _type(found: Schema) -> str:
         return "object"
     if "anyOf" in found:
         return " or ".join(_type(part) for part in found["anyOf"])
-    kind = found["type"]
-    if isinstance(kind, list):
-        return " or ".join(kind)
-    if kind == "array":
+    if "const" in found:
+        return json.dumps(found["const"])
+    if isinstance(found["type"], list):
+        return " or ".join(found["type"])
+    if found["type"] == "array":
         most = f", at most {found['maxItems']:,}" if "maxItems" in found else ""
         return f"list of {_type(found['items'])}{most}"
+    return _plain_type(found)
+
+
+def _plain_type(found: Schema) -> str:
+    kind: str = found["type"]
     if "enum" in found and not all(f"`{value}`" in found.get("description", "") for value in found["enum"]):
         return f"one of {', '.join(found['enum'])}"
     if "minimum" in found and "maximum" in found:
         return f"{kind}, {_number(found['minimum'])} to {_number(found['maximum'])}"
-    if "maxLength" in found:
-        return f"{kind}, at most {found['maxLength']:,} characters"
-    return str(kind)
+    return f"{kind}, at most {found['maxLength']:,} characters" if "maxLength" in found else kind
 
 
 def _number(value: float) -> str:

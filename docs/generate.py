@@ -6,26 +6,37 @@ A part lies between the lines `begin generated: NAME` and `end generated` of a d
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import yaml
 from pydantic.fields import FieldInfo
 
 from docs import commands, hits, limits, variables
 from docs import fields as api
+from docs.tables import table
+from recommender.attributes.attributes import TYPES
 from recommender.candidates import SOURCES
 from recommender.common.files import write_text
 from recommender.components.base import Component
 from recommender.config import Config, as_written, words_of
 from recommender.hyperparameters import COMPONENTS, TrainConfig
+from recommender.pipeline.for_everyone import ORIGINS
+from recommender.pipeline.interests import INTERESTS
 from recommender.pipeline.recommendations import NOTHING, RecommendedItem
 from recommender.prepare.config import PrepareConfig
 from recommender.ranking.base import Feature
+from recommender.rules import RULES
+from recommender.rules.explore import Explore
+from recommender.rules.promote import Promote
+from recommender.service.requests import REQUESTS, HistoryEvent, UserRequest
 
 ROOT = Path(__file__).parents[1]
+OF_A_USER = ["user_id", *(name for name in UserRequest.model_fields if name not in (*RULES, "user_id"))]
+LANES = (Promote.name, Explore.name, INTERESTS)  # the rules that give an item its place
 PART = re.compile(
     r"(?P<begin>^[^\n]*begin generated: (?P<name>[^\n]+?)(?: -->)?\n).*?(?P<end>^[^\n]*end generated)", re.M | re.S
 )
@@ -35,7 +46,8 @@ def range_of(field: FieldInfo) -> str:
     """Return the values that an option may have, as a reader takes them in."""
     if words_of(field):
         return ", ".join(words_of(field))
-    bounds = {type(bound).__name__: getattr(bound, type(bound).__name__.lower()) for bound in field.metadata}
+    found = {type(bound).__name__: bound for bound in field.metadata}
+    bounds = {name: getattr(found[name], name.lower()) for name in ("Ge", "Gt", "Le", "Lt") if name in found}
     if datetime in (field.annotation, *get_args(field.annotation)):
         return "a date"
     if not bounds:
@@ -55,15 +67,51 @@ def options_table(config: type[Config]) -> str:
     return "\n".join(["| name | default | range | what it is |", "| --- | --- | --- | --- |", *rows]) + "\n"
 
 
+def request_schemas() -> str:
+    """Return the schemas of all requests, as OpenAPI."""
+    found: dict[str, Any] = {}
+    for request in REQUESTS.values():
+        schema = request.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= {name: own for name, own in schema.pop("$defs", {}).items() if name != HistoryEvent.__name__}
+        fields = sorted(schema["properties"].items(), key=lambda field: (field[0] in RULES, field[0] not in REQUESTS))
+        found[request.__name__] = {**schema, "properties": dict(fields)}
+    lines = yaml.safe_dump(_without_titles(found), sort_keys=False, width=110, allow_unicode=True)
+    return textwrap.indent(lines, "    ")
+
+
+def _without_titles(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    """Return a schema without the titles that pydantic makes of names."""
+    if isinstance(schema, list):
+        return [_without_titles(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: {field: _without_titles(own) for field, own in part.items()}
+        if name == "properties"
+        else _without_titles(part)
+        for name, part in schema.items()
+        if name != "title"
+    }
+
+
 def source_field() -> str:
     """Return the field `source` of a response, as OpenAPI."""
-    origins = {name: text for source in SOURCES.values() for name, text in source.origins.items()}
+    origins = {name: text for source in SOURCES.values() for name, text in source.origins.items()} | ORIGINS
     origins[NOTHING] = "no source proposes anything"
     listed = "; ".join(f"`{name}`, {text}" for name, text in origins.items())
     text = "\n".join(textwrap.wrap(f"How the items were found: {listed}.", 106))
     lines = ["source:", "  description: >-", textwrap.indent(text, "    "), "  type: string",
              f"  enum: [{', '.join(origins)}]"]  # fmt: skip
     return textwrap.indent("\n".join(lines), "        ") + "\n"
+
+
+def conditions() -> str:
+    """Return the conditions of a filter, by type of the attribute, as a Markdown table."""
+    rows = [
+        [of.name, ", ".join(f"`{name}`: {text}" for name, text in of.conditions.described().items())]
+        for of in TYPES.values()
+    ]
+    return table(["type of the attribute", "a condition has some of"], rows)
 
 
 def shown_fields() -> dict[str, list[type[Component]]]:
@@ -93,13 +141,22 @@ def component_fields() -> str:
     return textwrap.indent(text, "        ")
 
 
-def names_of(components: Mapping[str, type[Component]], indent: int) -> str:
+def names_of(components: Sequence[str], indent: int) -> str:
     """Return a list of names for `enum`, as OpenAPI."""
     text = textwrap.fill(f"enum: [{', '.join(components)}]", 110 - indent, subsequent_indent="       ")
     return textwrap.indent(text, " " * indent) + "\n"
 
 
-DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {  # the tables of requests come from endpoint.yaml
+    "docs/api/endpoint.yaml": {
+        "requests": request_schemas,
+        "source": source_field,
+        "item fields": item_fields,
+        "components": component_fields,
+        "names of sources": lambda: names_of([*SOURCES, *ORIGINS, INTERESTS], 12),
+        "names of rules": lambda: names_of([*LANES, "null"], 10),
+        "names of components": lambda: names_of([*COMPONENTS, *ORIGINS, INTERESTS], 10),
+    },
     "README.md": {
         "hits in short": hits.in_short,
     },
@@ -112,8 +169,11 @@ DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "options of prepare": lambda: options_table(PrepareConfig),
     },
     "docs/reference/requests.md": {
-        "fields of a request": lambda: api.of_a_request("Request"),
+        "fields of a request": lambda: api.of_a_request("UserRequest", OF_A_USER),
         "fields of an event": lambda: api.of_a_request("HistoryEvent"),
+        "other requests": lambda: api.of_subjects({name: of.__name__ for name, of in REQUESTS.items()}),
+        "rules": lambda: api.of_a_request("UserRequest", [*RULES]),
+        "conditions": conditions,
         "fields of a response": lambda: api.of_a_response("Response"),
         "fields of an item": lambda: api.of_a_response("RecommendedItem"),
         "fields of a reason": lambda: api.of_a_response("Because"),
@@ -134,13 +194,6 @@ DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "limits of a request": limits.of_a_request,
         "limits of a worker": limits.of_a_worker,
         "limits of files": limits.of_files,
-    },
-    "docs/api/endpoint.yaml": {
-        "source": source_field,
-        "item fields": item_fields,
-        "components": component_fields,
-        "names of sources": lambda: names_of(SOURCES, 12),
-        "names of components": lambda: names_of(COMPONENTS, 10),
     },
 }
 

@@ -15,6 +15,8 @@ from response import RequestFailedError, Response
 
 MAX_BODY_BYTES = 4_000_000  # limit of a serverless endpoint (contract S20), the smallest on the path
 EXPECTED = 'expected a JSON object like {"user_id": "..."}'
+IDS = ("user_id", "item_id")
+SUBJECTS = (*IDS, "items", "onboarding", "trending")  # a request is about one of these
 METHODS = "POST, OPTIONS"
 # Headers of signed requests and of requests with tokens.
 ALLOWED_HEADERS = "authorization, content-type, x-amz-content-sha256, x-amz-date, x-amz-security-token"
@@ -64,12 +66,17 @@ def request_of(event: Any, caller: Caller) -> bytes:  # noqa: ANN401 - any JSON 
         raise RequestFailedError(
             400, "instances: expected one request here; send several records to the endpoint itself", "instances"
         )
-    if "user_id" not in request:
+    subject = next((name for name in SUBJECTS if name in request), None)
+    if subject is None:
         raise RequestFailedError(400, f"user_id: is missing; {EXPECTED}", "user_id")
-    user_id = request["user_id"]
-    if isinstance(user_id, bool) or not isinstance(user_id, str | int) or user_id == "":
-        raise RequestFailedError(400, "user_id: expected a text, not empty, or a whole number", "user_id")
+    if subject in IDS:
+        _check_id(subject, request[subject])
     return _sized(_encode(request))
+
+
+def _check_id(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise RequestFailedError(400, f"{name}: expected a text, not empty, or a whole number", name)
 
 
 def response_to(caller: Caller, response: Response, request_id: str, cors_origin: str | None) -> dict[str, Any]:

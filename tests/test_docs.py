@@ -100,9 +100,9 @@ def test_every_field_of_an_item_is_in_the_reference_and_in_the_example() -> None
     response = json.loads(next(body for kind, body in CODE.findall(PAGES["docs/serving.md"]) if kind == "json"))
     item = response["items"][0]
     because = [field.name for field in fields(Because)]
-    names = [name for name in ITEM_FIELDS if name not in ("sources", "because")]
+    names = [name for name in ITEM_FIELDS if name not in ("sources", "because", "rule")]
     assert list(response) == ["user_id", "recommended_items", "items", "source"]
-    assert list(item) == [*names, "similarity", "sources", "because"]
+    assert list(item) == [*names, "similarity", "sources", "because", "rule"]
     assert all(list(part) == because for part in item["because"])
     assert {*response, *item, *because, "error", "field"} <= set(listed)
 

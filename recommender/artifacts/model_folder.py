@@ -171,7 +171,8 @@ def array_names(components: Mapping[str, type[Component] | Component]) -> list[s
 
 def clear(folder: Path) -> None:
     """Remove the files of a model, also of one that another version wrote, and no other files."""
-    array_folder.clear(folder, {*array_names(COMPONENTS), *array_folder.listed(folder, FORMAT)})
+    own = [*array_names(COMPONENTS), *item_attributes.all_array_names()]
+    array_folder.clear(folder, {*own, *array_folder.listed(folder, FORMAT)})
 
 
 def load(folder: Path, sha256: str | None = None) -> Model:
@@ -285,6 +286,9 @@ def _assembled(
             yield name, component.checked(own, values[name], options, len(users), len(items))
 
     found = dict(loaded(components))
+    of_items = Attributes.load(attributes, arrays, len(items))
+    if config.parent_attribute:
+        of_items.check_shared(config.parent_attribute)
     _check_ranking(ranking, config, found)
     return Model(
         config=config,
@@ -295,7 +299,7 @@ def _assembled(
         sources={name: part for name, part in found.items() if name in SOURCES},
         features={name: part for name, part in found.items() if name in FEATURES},
         ranking=ranking,
-        attributes=Attributes.load(attributes, arrays, len(items)),
+        attributes=of_items,
         questionnaire=Questionnaire(arrays["questionnaire_item_num"], arrays["questionnaire_share"]),
     )
 

@@ -89,6 +89,16 @@ class Attributes(Mapping[str, Attribute]):
         )
         raise RequestError(where, f"unknown attribute {shown(name)}; {expected}")
 
+    def check_shared(self, name: str) -> None:
+        """Check that there is an attribute with this name, and that items share its values.
+
+        Raises:
+            ValueError: there is not, or they do not.
+        """
+        if name not in self:
+            raise ValueError(f"the items have no attribute {shown(name)}, but {', '.join(self) or 'none'}")
+        self[name].groups(np.empty(0, np.int64))
+
     def arrays(self) -> Arrays:
         """Return the arrays to keep, by file name without .npy."""
         return {
@@ -139,6 +149,11 @@ def file_of(position: int, array: str) -> str:
 def array_names(description: Sequence[Mapping[str, str]]) -> list[str]:
     """Return the file names without .npy of the arrays of these attributes."""
     return [file_of(position, name) for position, one in enumerate(description) for name in TYPES[one["type"]].arrays]
+
+
+def all_array_names() -> list[str]:
+    """Return the file names without .npy of the arrays of any attributes."""
+    return [name for of in TYPES for name in array_names([{"type": of}] * MAX_ATTRIBUTES)]
 
 
 def checked_description(value: Any) -> list[dict[str, str]]:  # noqa: ANN401 - any JSON value

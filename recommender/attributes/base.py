@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recommender.common.messages import UNKNOWN, first_problem, shown
 from recommender.components.base import Array, Arrays
@@ -23,7 +23,7 @@ class Condition(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
-    missing: bool | None = None
+    missing: bool | None = Field(None, description="whether the item has no value")
 
     @model_validator(mode="after")
     def _has_a_part(self) -> Self:
@@ -34,7 +34,12 @@ class Condition(BaseModel):
     @classmethod
     def operators(cls) -> list[str]:
         """Return the names of the parts, as clients write them."""
-        return [field.alias or name for name, field in cls.model_fields.items()]
+        return [*cls.described()]
+
+    @classmethod
+    def described(cls) -> dict[str, str]:
+        """Return the name of each part, as clients write it, and its description."""
+        return {field.alias or name: field.description or "" for name, field in cls.model_fields.items()}
 
 
 class Attribute(ABC):
@@ -98,7 +103,7 @@ class Attribute(ABC):
         Raises:
             ValueError: the type has no values that items share.
         """
-        raise ValueError(f"expected an attribute whose values items share, got one of type {self.name}")
+        raise ValueError(f"expected an attribute with values that items share, got one of type {self.name}")
 
     @classmethod
     def checked(cls, value: object, field: str) -> Condition:

@@ -189,7 +189,7 @@ class Titles(Source):
         return [None if item is None else Reason((item,)) for item in found]
 
     def items_with(self, word: str, titles: StringTable) -> NDArray[np.int32]:
-        """Return the items whose titles have a word, in lower case; O(log terms).
+        """Return the items with a word in their titles, in lower case; O(log terms).
 
         The terms are numbered in alphabetical order, and a title has the texts of its terms.
 

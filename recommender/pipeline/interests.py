@@ -1,4 +1,4 @@
-"""Words of interest -> items whose titles and attributes match them."""
+"""Words of interest -> items with titles and attributes that match them."""
 
 from collections.abc import Iterator, Sequence
 

@@ -148,7 +148,7 @@ class Recommender:
         unknown = [item_id for item_id, number in zip(given, item_num.tolist(), strict=True) if number < 0]
         if "filter" in rules or "allow" in rules:
             unknown = []  # nothing says that they meet a condition
-        items += [RecommendedItem(item_id, None, 0.0, None) for item_id in unknown]
+        items += [RecommendedItem(item_id, None, 0.0, None, dict.fromkeys(self._shown)) for item_id in unknown]
         return Recommendations(user_id, origin, items[: size.top_k])
 
     def related(
@@ -201,18 +201,26 @@ class Recommender:
         given = [text_of(f"items[{place}]", item_id) for place, item_id in enumerate(item_ids)]
         return Recommendations(None, *self._response(self._of_items(given), size, rules))
 
-    def trending(self, *, top_k: int = LIMITS.top_k, pause: Pause | None = None, **rules: object) -> Recommendations:
+    def trending(
+        self,
+        *,
+        top_k: int = LIMITS.top_k,
+        num_candidates: int | None = None,
+        pause: Pause | None = None,
+        **rules: object,
+    ) -> Recommendations:
         """Return the popular items of the last weeks, the same for all users.
 
         Args:
             top_k: items in the response.
+            num_candidates: see `recommend`.
             pause: see `recommend`.
             **rules: see `recommend`; with a filter, the items that are popular among those that meet it.
 
         Raises:
             RequestError: see `recommend`.
         """
-        size = Size.of(top_k, None, 0, pause)
+        size = Size.of(top_k, num_candidates, 0, pause)
         return Recommendations(None, *self._response(Query(), size, rules, self._trending))
 
     def onboarding(self, top_k: int = 10, *, pause: Pause | None = None, **rules: object) -> Recommendations:

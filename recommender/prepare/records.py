@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pyarrow as pa
@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from recommender.data.bounds import MAX_LINE_BYTES
 from recommender.data.vocabulary import MAX_ID_CHARACTERS
+from recommender.prepare.attributes import ATTRIBUTES, NULL
 
 FIRST_MS, END_MS = 788_918_400_000, 4_102_444_800_000  # 1995 to 2100
 MIN_RATING, MAX_RATING = 1, 5
@@ -56,7 +57,8 @@ FIELDS = {
     "verified_purchase": Field(bool, pa.bool_(), "true or false"),
     "title": Field(str | None, pa.string(), "a text or null"),
 }
-MAY_BE_MISSING = {"title"}
+FIELDS |= {name: Field(msgspec.Raw, attribute.column, "any value") for name, attribute in ATTRIBUTES.items()}
+MAY_BE_MISSING: dict[str, object] = {"title": None, **dict.fromkeys(ATTRIBUTES, NULL)}  # with their defaults
 NAMED = re.compile(r"field `(\w+)`$|- at `\$\.(\w+)`$")  # the end of msgspec's messages about a field
 
 
@@ -111,14 +113,18 @@ class Records:
 
     @cached_property
     def _decoder(self) -> msgspec.json.Decoder[msgspec.Struct]:
-        optional = {name: (None,) if field in MAY_BE_MISSING else () for name, field in self.fields.items()}
-        fields = [(name, FIELDS[field].type, *optional[name]) for name, field in self.fields.items()]
+        defaults = {name: [MAY_BE_MISSING[field]] for name, field in self.fields.items() if field in MAY_BE_MISSING}
+        fields: list[Any] = [(name, FIELDS[field].type, *defaults.get(name, [])) for name, field in self.fields.items()]
         return msgspec.json.Decoder(msgspec.defstruct("Record", fields, rename=self.fields, gc=False))
 
     def _parsed(
         self, records: Sequence[msgspec.Struct], bad: list[int] | None = None, problems: list[str] | None = None
     ) -> Parsed:
-        columns = [pa.array([getattr(record, name) for record in records], kind) for name, kind in self.columns]
+        columns = []
+        for name, kind in self.columns:
+            values = [getattr(record, name) for record in records]
+            attribute = ATTRIBUTES.get(self.fields[name])
+            columns.append(pa.array(values if attribute is None else list(map(attribute.of, values)), kind))
         return Parsed(columns, bad or [], problems or [])
 
 
@@ -129,8 +135,8 @@ def reviews(item_key: str) -> Records:
 
 
 def metadata() -> Records:
-    """Return the fields to read from metadata: item ID and title, which may be null (paper, table 2)."""
-    return Records({"item_id": "parent_asin", "title": "title"})
+    """Return the fields to read from metadata (paper, table 2). All but the item ID may be null."""
+    return Records({"item_id": "parent_asin", "title": "title", **{name: name for name in ATTRIBUTES}})
 
 
 def problem_of(error: Exception) -> str:

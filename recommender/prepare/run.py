@@ -16,7 +16,7 @@ from recommender.prepare.config import PrepareConfig
 from recommender.prepare.engine import Engine
 from recommender.prepare.output import FAILED, Output
 from recommender.prepare.page import page
-from recommender.prepare.steps import TITLES, channel_query, steps
+from recommender.prepare.steps import ITEMS, channel_query, steps
 from recommender.prepare.summary import (
     Counts,
     Summary,
@@ -129,7 +129,7 @@ def write_channels(summary: Summary, engine: Engine, folder: str) -> list[str]:
     parts = [dataset.name for dataset in summary.datasets if dataset.name != "ratings"]
     for part in parts:
         engine.write(channel_query(part), f"{folder}/{part}")
-    engine.write(TITLES, f"{folder}/items")
+    engine.write(ITEMS, f"{folder}/items")
     return [*parts, "items"]
 
 

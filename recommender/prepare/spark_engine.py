@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 GLOB = re.compile(r"[*?\[\]{}\\]")
-SQL_TYPES = {pa.string(): "string", pa.float64(): "double", pa.int64(): "bigint", pa.bool_(): "boolean"}
+SQL_TYPES = {
+    pa.string(): "string",
+    pa.float64(): "double",
+    pa.int64(): "bigint",
+    pa.bool_(): "boolean",
+    pa.list_(pa.string()): "array<string>",
+}
 PLACE = "file string, block bigint, number bigint"  # of a line: its file, its block of the file, its number in Spark
 
 

@@ -7,6 +7,7 @@ user's reviews with equal times, as in `recommender.data.splits`. The rating ord
 from dataclasses import dataclass
 
 from recommender.data.vocabulary import MAX_TITLE_CHARACTERS
+from recommender.prepare.attributes import ATTRIBUTES
 from recommender.prepare.config import PrepareConfig
 
 REVIEW = "user_id, item_id, rating, timestamp"
@@ -58,7 +59,8 @@ def filter_steps(config: PrepareConfig, until: int) -> list[Step]:
     return [
         Step(
             "items",
-            f"""SELECT item_id, max(substr(coalesce(title, ''), 1, {MAX_TITLE_CHARACTERS + 1})) AS title
+            f"""SELECT item_id, max(substr(coalesce(title, ''), 1, {MAX_TITLE_CHARACTERS + 1})) AS title,
+                    {", ".join(f"max({name}) AS {name}" for name in ATTRIBUTES)}
                 FROM metadata_lines WHERE problem IS NULL GROUP BY item_id""",
         ),
         Step("reviews", f"SELECT {REVIEW}, verified FROM review_lines WHERE problem IS NULL", "read", False),
@@ -200,5 +202,5 @@ def channel_query(part: str) -> str:
     return f"SELECT {REVIEW} FROM split WHERE part = '{part}' ORDER BY user_id, timestamp, item_id, rating"
 
 
-TITLES = """SELECT item_id, title FROM items
+ITEMS = f"""SELECT item_id, title, {", ".join(ATTRIBUTES)} FROM items
             WHERE item_id IN (SELECT item_id FROM split WHERE part <> 'cold') ORDER BY item_id"""

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recommender.prepare.attributes import ATTRIBUTES
 from recommender.prepare.config import PrepareConfig
 from recommender.prepare.engine import Engine
-from recommender.prepare.steps import PARTS, TITLES, known_until
+from recommender.prepare.steps import ITEMS, PARTS, known_until
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Summary:
         cold: number of reviews since `split_time` with an item that is not in train.
         datasets: the paper's table 3.
         items_without_title: number of items without a title in the channel items.
+        items_with_attribute: attribute -> number of items with a value for it in the channel items.
         users_by_items: (number of distinct items, number of users), before users are filtered (the paper's Figure 2).
         reviews_by_rating: part -> (stars, number of reviews), with ratings rounded down (the paper's Figure 3).
         items_by_reviews: (number of reviews, number of items) in train: the long tail.
@@ -82,6 +84,7 @@ class Summary:
     cold: int
     datasets: list[Dataset]
     items_without_title: int
+    items_with_attribute: dict[str, int]
     users_by_items: list[tuple[int, int]]
     reviews_by_rating: dict[str, list[tuple[int, int]]]
     items_by_reviews: list[tuple[int, int]]
@@ -151,7 +154,8 @@ def summarize(engine: Engine, config: PrepareConfig, lines: dict[str, Lines], co
         steps=counts,
         cold=single_number(engine, "SELECT count(*) FROM split WHERE part = 'cold'"),
         datasets=count_parts(engine, parts),
-        items_without_title=single_number(engine, f"SELECT count(*) FROM ({TITLES}) AS titles WHERE title = ''"),
+        items_without_title=single_number(engine, f"SELECT count(*) FROM ({ITEMS}) AS titles WHERE title = ''"),
+        items_with_attribute=count_attributes(engine),
         users_by_items=histogram(
             engine,
             f"(SELECT * FROM of_known_items WHERE timestamp < {known_until(config)}) AS counted",
@@ -161,6 +165,13 @@ def summarize(engine: Engine, config: PrepareConfig, lines: dict[str, Lines], co
         reviews_by_rating=by_rating,
         items_by_reviews=histogram(engine, "(SELECT * FROM split WHERE part = 'train') AS train", "item_id", "*"),
     )
+
+
+def count_attributes(engine: Engine) -> dict[str, int]:
+    """Count the items that have a value, for each attribute."""
+    counts = ", ".join(f"count({name})" for name in ATTRIBUTES)
+    (found,) = engine.rows(f"SELECT {counts} FROM ({ITEMS}) AS items_of_channel")
+    return dict(zip(ATTRIBUTES, map(int, found), strict=True))
 
 
 def single_number(engine: Engine, query: str) -> int:

@@ -1,4 +1,4 @@
-"""Diversity: items whose titles differ from those before them (Carbonell and Goldstein, SIGIR 1998)."""
+"""Diversity: items with titles unlike those before them (Carbonell and Goldstein, SIGIR 1998)."""
 
 from typing import Annotated, Self
 

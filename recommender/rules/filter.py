@@ -1,4 +1,4 @@
-"""Filter: only items whose attributes meet all conditions."""
+"""Filter: only items with attributes that meet all conditions."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Self

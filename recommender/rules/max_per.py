@@ -10,6 +10,7 @@ from pydantic import Field
 from recommender.artifacts.model_folder import Model
 from recommender.attributes.base import Attribute
 from recommender.data.bounds import MAX_NAME_CHARACTERS
+from recommender.data.identifiers import WholeNumber
 from recommender.errors import RequestError
 from recommender.rules.base import Cap, Mask, Rule
 
@@ -82,7 +83,7 @@ class MaxPer(Rule):
 
     name = "max_per"
     Value = Annotated[
-        dict[Annotated[str, Field(max_length=MAX_NAME_CHARACTERS)], Annotated[int, Field(ge=1, le=MAX_ITEMS)]],
+        dict[Annotated[str, Field(max_length=MAX_NAME_CHARACTERS)], Annotated[WholeNumber, Field(ge=1, le=MAX_ITEMS)]],
         Field(min_length=1, max_length=MAX_ATTRIBUTES),
     ]
     description = (

@@ -12,7 +12,7 @@ from recommender.rules.max_per import PerValue, cap_of
 
 
 class Variants(Rule):
-    """At most one variant of each parent, and none of a parent whose variant is left out as seen.
+    """At most one variant of each parent, and none of a parent with a variant that is left out as seen.
 
     It has no field: the hyper-parameter `parent_attribute` sets it for all requests.
     """

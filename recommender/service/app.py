@@ -21,7 +21,7 @@ from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, PING, M
 from recommender.service.body import read_body
 from recommender.service.load import RETRY_AFTER, SMALL, Held, Load
 from recommender.service.media import Record, RequestBody, Result, as_json, read, write
-from recommender.service.requests import RecommendRequest, decoded_bytes, within_work_limits
+from recommender.service.requests import Request, decoded_bytes, within_work_limits
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
@@ -123,11 +123,11 @@ def _all_results(recommender: Recommender, load: Load, parsed: RequestBody) -> I
     """Return the results of a request in real time; all records are parsed before the first is computed."""
     records = list(within_work_limits(_parsed_in_turns(parsed.records, load) if parsed.count > 1 else parsed.records))
     first = records[0] if len(records) == 1 else None
-    if isinstance(first, RecommendRequest):
-        g.user_id = first.user_id
+    if isinstance(first, Request):
+        g.user_id = first.user
     if not parsed.is_single:
         return _results(recommender, load, records)
-    if not isinstance(first, RecommendRequest):  # an error of the only record is the error of the request
+    if not isinstance(first, Request):  # an error of the only record is the error of the request
         assert first is not None
         raise first
     return [_recommend(recommender, load, first)]
@@ -185,24 +185,9 @@ def _accepted(default: str) -> str:
     return best
 
 
-def _recommend(recommender: Recommender, load: Load, record: RecommendRequest) -> Recommendations:
-    """Return the response to a record, by what it is about."""
-    how = {"top_k": record.count, "pause": load.pause, **record.rules}
+def _recommend(recommender: Recommender, load: Load, record: Request) -> Recommendations:
     with load.turn():
-        if record.onboarding is not None:
-            return recommender.onboarding(**how)
-        if record.trending:
-            return recommender.trending(**how)
-        how["num_candidates"] = record.candidates
-        if record.item_id is not None:
-            return recommender.related(record.item_id, **how)
-        if record.items is not None:
-            return recommender.for_basket(record.items, **how)
-        assert record.user_id is not None
-        how |= {"interests": record.interests, "exclude_seen": record.excludes_seen}
-        if record.rank is not None:
-            return recommender.rank(record.user_id, record.rank, record.events, **how)
-        return recommender.recommend(record.user_id, record.events, **how)
+        return record.respond(recommender, load.pause)
 
 
 def _results(recommender: Recommender, load: Load, records: Iterable[Record]) -> Iterator[Result]:
@@ -237,7 +222,7 @@ def _end(response: Response) -> Response:
 def _log_fields() -> dict[str, Any]:
     """Return the number of records, the user ID of a single record and the client's inference ID, for the log."""
     logged: dict[str, Any] = {"records": g.count} if "count" in g else {}
-    if "user_id" in g:
+    if g.get("user_id") is not None:
         logged["user_id"] = g.user_id
     inference_id = request.headers.get(INFERENCE_ID)
     return logged | ({"inference_id": inference_id[:MAX_INFERENCE_ID]} if inference_id else {})

@@ -20,9 +20,9 @@ from recommender.errors import RequestError
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommendations import Because, Recommendations, RecommendedItem
 from recommender.sagemaker.server_environment import MediaType
-from recommender.service.requests import RecommendRequest, decode, instances
+from recommender.service.requests import Request, decode, instances, parse
 
-Record = RecommendRequest | RequestError  # a record of a request, or its error
+Record = Request | RequestError  # a record of a request, or its error
 Result = Recommendations | RequestError
 
 
@@ -174,7 +174,7 @@ def _lines(body: bytes) -> Iterator[bytes]:
 
 def _record_of_json_line(line: bytes, max_values: int) -> Record:
     try:
-        return RecommendRequest.parse(decode(line, max_values))
+        return parse(decode(line, max_values))
     except RequestError as error:
         return error
 
@@ -197,6 +197,6 @@ def _record_of_csv_line(line: bytes) -> Record:
 
 def _record(value: Any) -> Record:  # noqa: ANN401 - any JSON value
     try:
-        return RecommendRequest.parse(value)
+        return parse(value)
     except RequestError as error:
         return error

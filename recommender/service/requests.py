@@ -1,31 +1,30 @@
 """Request body -> checked values."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError, from_json
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import from_json
 
 from recommender.common.messages import MAX_SHOWN, UNKNOWN, first_problem, shown
-from recommender.data.identifiers import Identifier
+from recommender.data.identifiers import Identifier, WholeNumber
 from recommender.errors import RequestError
 from recommender.pipeline.applied_rules import RuleValues, given_values
 from recommender.pipeline.limits import LIMITS
-from recommender.pipeline.recommendations import Event
+from recommender.pipeline.recommendations import Event, Recommendations
+from recommender.pipeline.recommender import Recommender
+from recommender.pipeline.size import Pause
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 MAX_FIELDS = 30  # fields of an object that are checked; no valid object has as many
-SUBJECTS = ("user_id", "item_id", "items", "onboarding", "trending")  # a request has one of them
-ONE_SUBJECT = f"expected one of {', '.join(SUBJECTS)}"
-OF_A_USER = ("history", "interests", "rank", "exclude_seen")  # fields that only a request with user_id has
 VALUE_BYTES, TEXT_BYTES = 160, 4  # maximum memory of a decoded value, and per byte of its text
 SEVERAL_VALUES = "trailing characters"  # begin of the JSON parser's message about text after the first value
 
 
 MAX_TIME = 1e19  # maximum of a timestamp that is a number: the year 2286 in nanoseconds
 MAX_TIME_LENGTH = 40  # maximum characters of a timestamp that is a text
-Interest = Annotated[str, Field(min_length=1, max_length=LIMITS.max_interest_length)]
 
 
 class HistoryEvent(BaseModel):
@@ -53,34 +52,61 @@ class HistoryEvent(BaseModel):
         return value
 
 
-class RecommendRequest(RuleValues):
-    """One request: what it is about, the history, the rules and the number of recommendations."""
+class Request(RuleValues, ABC):
+    """One request: its rules, and what it is about in a subclass."""
 
     model_config = _STRICT
 
-    user_id: Identifier | None = None
-    item_id: Identifier | None = None
-    items: Annotated[list[Identifier], Field(min_length=1, max_length=LIMITS.max_history, fail_fast=True)] | None = None
-    onboarding: Annotated[int, Field(ge=1, le=LIMITS.max_onboarding)] | None = None
-    trending: Literal[True] | None = None
-    history: list[HistoryEvent] = Field([], max_length=LIMITS.max_history, fail_fast=True)
-    interests: list[Interest] = Field([], max_length=LIMITS.max_interests, fail_fast=True)
-    rank: Annotated[list[Identifier], Field(min_length=1, max_length=LIMITS.max_top_k, fail_fast=True)] | None = None
-    top_k: int = Field(LIMITS.top_k, ge=1, le=LIMITS.max_top_k)
-    num_candidates: int = Field(LIMITS.num_candidates, ge=1, le=LIMITS.max_num_candidates)
-    exclude_seen: bool = LIMITS.exclude_seen
+    @property
+    def count(self) -> int:
+        """The largest number of items in the response."""
+        found: int = self.top_k  # type: ignore[attr-defined]  # most subclasses have it
+        return found
 
-    @field_validator("history")
-    @classmethod
-    def _as_events(cls, history: list[HistoryEvent]) -> list[Event]:
-        """Return the events in the pipeline's form: pydantic's objects take many times the memory."""
-        return [Event(event.item_id, event.rating, event.timestamp) for event in history]
+    @property
+    def candidates(self) -> int:
+        """The number of candidates of each source."""
+        return max(LIMITS.num_candidates, self.count)
 
-    @field_validator("top_k", "num_candidates", mode="before")
-    @classmethod
-    def _whole(cls, value: object) -> object:
-        """Accept 5.0 as 5: in JSON it is a whole number, and some languages write it like this."""
-        return int(value) if isinstance(value, float) and value.is_integer() else value
+    @property
+    def events(self) -> list[Event]:
+        """The events of the request."""
+        return []
+
+    @property
+    def user(self) -> str | None:
+        """The user, for the log."""
+        return None
+
+    @abstractmethod
+    def respond(self, recommender: Recommender, pause: Pause) -> Recommendations:
+        """Return the response.
+
+        Raises:
+            RequestError: the model does not have what the request names.
+        """
+
+    @property
+    def _rules(self) -> dict[str, Any]:
+        return given_values(self)
+
+
+class RequestWithSize(Request, ABC):
+    """A request for items that several sources propose."""
+
+    top_k: WholeNumber = Field(
+        LIMITS.top_k,
+        ge=1,
+        le=LIMITS.max_top_k,
+        description="Number of items; the response has fewer if the catalogue has no more that the rules allow.",
+    )
+    num_candidates: WholeNumber = Field(
+        LIMITS.num_candidates,
+        ge=1,
+        le=LIMITS.max_num_candidates,
+        description="Number of candidates of each source; at least `top_k`. By default "
+        f"{LIMITS.num_candidates} or `top_k`, whichever is more.",
+    )
 
     @field_validator("num_candidates")  # called only if the field was given
     @classmethod
@@ -89,37 +115,47 @@ class RecommendRequest(RuleValues):
             raise ValueError(f"expected at least top_k, which is {info.data['top_k']}")
         return num_candidates
 
-    @model_validator(mode="after")
-    def _is_about_one_thing(self) -> Self:
-        given = [name for name in SUBJECTS if getattr(self, name) is not None]
-        if not given:
-            raise PydanticCustomError("subject", f"is missing; {ONE_SUBJECT}", {"field": SUBJECTS[0]})
-        if len(given) > 1:
-            raise PydanticCustomError("subject", f"{ONE_SUBJECT}, got {' and '.join(given)}", {"field": given[1]})
-        for name in OF_A_USER if given[0] != "user_id" else ():
-            if name in self.model_fields_set:
-                raise PydanticCustomError("subject", "expected only in a request with user_id", {"field": name})
-        return self
+    @property
+    def candidates(self) -> int:
+        """`num_candidates`; at least the number of items if the request leaves it out."""
+        return max(self.num_candidates, self.count)
 
+
+class UserRequest(RequestWithSize):
+    """Recommend items to a user, or order given items for the user."""
+
+    user_id: Identifier = Field(
+        description="The user. A user that is not in the training data is no error. A whole number is taken as its "
+        "digits."
+    )
+    history: list[HistoryEvent] = Field(
+        [],
+        max_length=LIMITS.max_history,
+        fail_fast=True,
+        description="Events that the model has not seen, oldest first. They are the history of a new user, and extend "
+        "that of a known user. An event replaces earlier events of the same item, those of the training data too.",
+    )
+    interests: list[Annotated[str, Field(min_length=1, max_length=LIMITS.max_interest_length)]] = Field(
+        [],
+        max_length=LIMITS.max_interests,
+        fail_fast=True,
+        description="Interests of the user, a few words each, such as `black leather boots`. Items with matching "
+        "titles and attributes count as events of the user, and get a share of the response.",
+    )
+    rank: Annotated[list[Identifier], Field(min_length=1, max_length=LIMITS.max_top_k, fail_fast=True)] | None = Field(
+        None,
+        description="IDs of items to order for the user: the response has these, and no others. By default `top_k` is "
+        "their number, and seen ones stay. Items that the model does not know come last, with score 0.",
+    )
+    exclude_seen: bool = Field(
+        LIMITS.exclude_seen, description="Leave out the items of the user's history, known and new."
+    )
+
+    @field_validator("history")
     @classmethod
-    def parse(cls, value: Any) -> Self:  # noqa: ANN401 - any JSON value
-        """Return the request of a decoded JSON value.
-
-        Raises:
-            RequestError: names the field and what was expected.
-        """
-        if not isinstance(value, dict):
-            hint = ': send several records as {"instances": [...]}' if isinstance(value, list) else ""
-            raise RequestError("", f'expected a JSON object like {{"user_id": "..."}}, got {shown(value)}{hint}')
-        try:
-            return cls.model_validate(_bounded(value))
-        except ValidationError as error:
-            field, message = first_problem(error, cls)
-            if error.errors()[0]["type"] == "subject":
-                field, message = error.errors()[0]["ctx"]["field"], error.errors()[0]["msg"]
-            if field.startswith("history[") and message == UNKNOWN:
-                message += f"; known here are {', '.join(HistoryEvent.model_fields)}"
-            raise RequestError(_shown_name(field), message) from None
+    def _as_events(cls, history: list[HistoryEvent]) -> list[Event]:
+        """Return the events in the pipeline's form: pydantic's objects take many times the memory."""
+        return [Event(event.item_id, event.rating, event.timestamp) for event in history]
 
     @property
     def events(self) -> list[Event]:
@@ -127,26 +163,132 @@ class RecommendRequest(RuleValues):
         return cast("list[Event]", self.history)
 
     @property
-    def candidates(self) -> int:
-        """`num_candidates`; at least the number of items if the request leaves it out."""
-        return max(self.num_candidates, self.count)
+    def count(self) -> int:
+        """`top_k`; the number of items to order if the request leaves it out."""
+        return self.top_k if self.rank is None or "top_k" in self.model_fields_set else len(self.rank)
+
+    @property
+    def user(self) -> str:
+        """The user."""
+        return self.user_id
+
+    def respond(self, recommender: Recommender, pause: Pause) -> Recommendations:
+        """Return the items for the user."""
+        size: dict[str, Any] = {"top_k": self.count, "num_candidates": self.candidates, "pause": pause}
+        if self.rank is None:
+            return recommender.recommend(
+                self.user_id,
+                self.events,
+                interests=self.interests,
+                exclude_seen=self.exclude_seen,
+                **size,
+                **self._rules,
+            )
+        return recommender.rank(
+            self.user_id,
+            self.rank,
+            self.events,
+            interests=self.interests,
+            exclude_seen=self.exclude_seen and "exclude_seen" in self.model_fields_set,
+            **size,
+            **self._rules,
+        )
+
+
+class ItemRequest(RequestWithSize):
+    """Recommend items that go with an item."""
+
+    item_id: Identifier = Field(
+        description="The item, which is left out. An item that the model does not know gets popular items."
+    )
+
+    def respond(self, recommender: Recommender, pause: Pause) -> Recommendations:
+        """Return the items that go with the item."""
+        return recommender.related(
+            self.item_id, top_k=self.top_k, num_candidates=self.candidates, pause=pause, **self._rules
+        )
+
+
+class BasketRequest(RequestWithSize):
+    """Recommend items that go with those of a basket."""
+
+    items: Annotated[list[Identifier], Field(min_length=1, max_length=LIMITS.max_history, fail_fast=True)] = Field(
+        description="The items of the basket, oldest first. They are left out. Those that the model does not know have "
+        "no effect."
+    )
+
+    @property
+    def events(self) -> list[Event]:
+        """The items as events."""
+        return [Event(item_id) for item_id in self.items]
+
+    def respond(self, recommender: Recommender, pause: Pause) -> Recommendations:
+        """Return the items that go with the basket."""
+        return recommender.for_basket(
+            self.items, top_k=self.top_k, num_candidates=self.candidates, pause=pause, **self._rules
+        )
+
+
+class OnboardingRequest(Request):
+    """Return items to ask a new user about."""
+
+    onboarding: WholeNumber = Field(
+        ge=1,
+        le=LIMITS.max_onboarding,
+        description="Number of items to ask a new user about. The answers go on as the `history` of a request.",
+    )
 
     @property
     def count(self) -> int:
-        """The largest number of items in the response."""
-        if self.rank is not None and "top_k" not in self.model_fields_set:
-            return len(self.rank)
-        return self.onboarding or self.top_k
+        """The number of items."""
+        return self.onboarding
 
-    @property
-    def excludes_seen(self) -> bool:
-        """`exclude_seen`; a list to rank keeps its seen items if the request leaves the field out."""
-        return self.exclude_seen and (self.rank is None or "exclude_seen" in self.model_fields_set)
+    def respond(self, recommender: Recommender, pause: Pause) -> Recommendations:
+        """Return the items to ask about."""
+        return recommender.onboarding(self.onboarding, pause=pause, **self._rules)
 
-    @property
-    def rules(self) -> dict[str, Any]:
-        """The values of the rules that the request has, by name."""
-        return given_values(self)
+
+class TrendingRequest(RequestWithSize):
+    """Return the popular items of the last weeks."""
+
+    trending: Literal[True] = Field(
+        description="The popular items of the last weeks, the same for all users; with `filter`, those that meet it."
+    )
+
+    def respond(self, recommender: Recommender, pause: Pause) -> Recommendations:
+        """Return the trending items."""
+        return recommender.trending(top_k=self.top_k, num_candidates=self.candidates, pause=pause, **self._rules)
+
+
+# Field -> the request that it makes; a request has one of them.
+REQUESTS: dict[str, type[Request]] = {
+    "user_id": UserRequest,
+    "item_id": ItemRequest,
+    "items": BasketRequest,
+    "onboarding": OnboardingRequest,
+    "trending": TrendingRequest,
+}
+
+
+def parse(value: Any) -> Request:  # noqa: ANN401 - any JSON value
+    """Return the request of a decoded JSON value.
+
+    Raises:
+        RequestError: names the field and what was expected.
+    """
+    if not isinstance(value, dict):
+        hint = ': send several records as {"instances": [...]}' if isinstance(value, list) else ""
+        raise RequestError("", f'expected a JSON object like {{"user_id": "..."}}, got {shown(value)}{hint}')
+    kind = next((kind for name, kind in REQUESTS.items() if name in value), UserRequest)
+    try:
+        return kind.model_validate(_bounded(value))
+    except ValidationError as error:
+        field, message = first_problem(error, kind)
+        if field in REQUESTS and message.startswith(UNKNOWN):
+            message = f"expected one of {', '.join(REQUESTS)} in a request"
+        if field.startswith("history[") and message == UNKNOWN:
+            message += f"; known here are {', '.join(HistoryEvent.model_fields)}"
+        raise RequestError(_shown_name(field), message) from None
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:
@@ -227,7 +369,7 @@ def _shown_name(field: str) -> str:
     return field if field.isprintable() and len(field) <= MAX_SHOWN else shown(field)
 
 
-def within_work_limits(records: Iterable[RecommendRequest | RequestError]) -> Iterator[RecommendRequest | RequestError]:
+def within_work_limits(records: Iterable[Request | RequestError]) -> Iterator[Request | RequestError]:
     """Yield the records of one request, and limit its work, so that it ends in time and leaves room for others.
 
     Raises:
@@ -235,10 +377,10 @@ def within_work_limits(records: Iterable[RecommendRequest | RequestError]) -> It
     """
     candidates = items = events = 0
     for record in records:
-        if isinstance(record, RecommendRequest):
+        if isinstance(record, Request):
             candidates += record.candidates
             items += record.count
-            events += len(record.history)
+            events += len(record.events)
         _check_sum("num_candidates", candidates, LIMITS.max_candidates_in_all)
         _check_sum("top_k", items, LIMITS.max_items_in_all)
         _check_sum("events of history", events, LIMITS.max_history_in_all)

@@ -57,6 +57,8 @@ def _metadata(
 ) -> Iterator[dict[str, Any]]:
     for item in range(*rows.indices(len(data.title))):
         title, price, asin = data.title[item], float(data.price[item]), str(data.parent_asin[item])
+        words = STYLES[data.style[item]]
+        garment = [name for name in words.garments if title is not None and name in title]
         yield {
             "main_category": "AMAZON FASHION",
             "title": title,
@@ -68,8 +70,8 @@ def _metadata(
             "images": [{"thumb": f"thumb/{asin}.jpg", "large": f"{asin}.jpg", "variant": "MAIN", "hi_res": None}],
             "videos": [],
             "store": title.split()[0] if title else None,
-            "categories": [],
-            "details": {"Department": STYLES[data.style[item]].who},
+            "categories": ["Clothing, Shoes & Jewelry", words.who, *garment],
+            "details": {"Department": words.who},
             "parent_asin": asin,
             "bought_together": None,
         }

@@ -1,10 +1,8 @@
 """The channels of a training job -> events for training, validation and test, and titles."""
 
-import numpy as np
 import pandas as pd
 
 from recommender.attributes.attributes import Attributes
-from recommender.common.messages import shown
 from recommender.common.output import say
 from recommender.data.channels import read_events, read_items
 from recommender.data.interactions import Interactions
@@ -91,13 +89,9 @@ def item_attributes(config: TrainConfig, items: Vocabulary, titled: pd.DataFrame
         ConfigError: the attribute with the parents does not exist, or items do not share its values.
     """
     found = Attributes.from_frame(items, titled)
-    name = config.parent_attribute
-    if name and name not in found:
-        there = ", ".join(found) or "none"
-        raise ConfigError(f"hyper-parameter 'parent_attribute': the items have no attribute {shown(name)}, but {there}")
-    if name:
+    if config.parent_attribute:
         try:
-            found[name].groups(np.empty(0, np.int64))
+            found.check_shared(config.parent_attribute)
         except ValueError as error:
             raise ConfigError(f"hyper-parameter 'parent_attribute': {error}") from None
     return found

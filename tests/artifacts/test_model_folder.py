@@ -13,6 +13,7 @@ import pytest
 from support.job import Job
 
 from recommender.artifacts import model_folder
+from recommender.attributes.attributes import array_names
 from recommender.common import array_folder
 from recommender.errors import ArtifactError
 from recommender.hyperparameters import TrainConfig
@@ -20,7 +21,13 @@ from recommender.pipeline.recommender import Recommender
 from recommender.ranking.features import FEATURES
 from recommender.ranking.features.candidate_score import CandidateScore
 
-ARRAYS = [f"{name}.npy" for name in model_folder.array_names(TrainConfig().components)]
+KINDS = {
+    "main_category": "text", "categories": "texts", "store": "text", "price": "number", "average_rating": "number",
+    "rating_number": "number",
+}  # fmt: skip
+ATTRIBUTES = [{"name": name, "type": kind} for name, kind in KINDS.items()]
+NAMES = [*model_folder.array_names(TrainConfig().components), *array_names(ATTRIBUTES)]
+ARRAYS = [f"{name}.npy" for name in NAMES]
 FILES = sorted([*ARRAYS, array_folder.CONFIG_FILE])
 
 
@@ -40,6 +47,7 @@ def test_loaded_arrays_are_read_only_and_copied_once(trained: Job) -> None:
     arrays = {name: array_of(model) for name, array_of in model_folder.ARRAYS.items()}
     for name, component in model.components.items():
         arrays |= {f"{name}.{array}": values for array, values in component.save()[0].items()}
+    arrays |= model.attributes.arrays()
     assert sorted(f"{name}.npy" for name in arrays) == [name for name in FILES if name != array_folder.CONFIG_FILE]
     empty = {"history_weight"}  # every event counts 1
     assert {name for name, array in arrays.items() if not array.size} == empty
@@ -186,7 +194,7 @@ def drop_fingerprint(config: dict[str, Any]) -> None:
         (drop_newest_event, "newest_event"),
         (ranking_of_another_pipeline, "ranking: expected null in the pipeline paper, got weights"),
         (fallback_is_not_ranked, "ranking: the model has no column 'log popularity'"),
-        (older, "format_version is 3, this version reads 4: train again"),
+        (older, "format_version is 3, this version reads 5: train again"),
         (drop_component, "factorization"),
         (other_width, r"user_embedding.npy: expected the shape users \(\d+\) x embedding_dim \(17\), got \d+ x 16"),
         (unknown_source, "candidate_sources"),

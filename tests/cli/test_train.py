@@ -120,9 +120,14 @@ CHANGED: dict[str, tuple[dict[str, str], str]] = {
     "candidate_sources": ({}, "factorization,popularity"),
     "scored_sources": ({"pipeline": "auto", "candidate_sources": "factorization"}, "popularity"),
     "fallback_sources": ({}, "factorization"),
+    "item_attributes": ({}, "store"),
+    "parent_attribute": ({}, "store"),
 }
 # Besides config.json, they change different files.
-FOLDER_ONLY = ("rerank_weight", "pipeline", "candidate_sources", "scored_sources", "fallback_sources")
+FOLDER_ONLY = (
+    "rerank_weight", "pipeline", "candidate_sources", "scored_sources", "fallback_sources", "item_attributes",
+    "parent_attribute",
+)  # fmt: skip
 OTHERS = [name for name, (owner, _) in TrainConfig.owners.items() if owner in SOURCES.keys() - {Factorization.name}]
 BOARD = [(user, item) for user in range(12) for item in range(12) if (user * 7 + item * 5) % 11]
 
@@ -136,6 +141,9 @@ def test_every_hyper_parameter_has_an_effect(job: Job, name: str) -> None:
         for user, item in [*BOARD, (1, 1)]
     ]
     job.write("train/board.csv", "user_id,item_id,rating,timestamp,event_type\n" + "".join(rows))
+    items = "".join(f"i{item},Item {item},{item % 3},S{item % 2}\n" for item in range(12))
+    if name in ("item_attributes", "parent_attribute"):
+        job.write("items/items.csv", "item_id,title,price,store\n" + items)
     needed, value = CHANGED[name]
     base = {"pipeline": "paper", "embedding_dim": "4", "max_sweeps": "5"} | needed
     job.write_hyperparameters(**base)

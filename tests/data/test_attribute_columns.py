@@ -172,7 +172,7 @@ def test_a_csv_text_that_is_no_number_makes_numbers_of_parquet_texts(tmp_path: P
     assert sorted(values(read(tmp_path), "price")) == ["2.5", "cheap"]
 
 
-UNSUITABLE = {
+UNSUITABLE: dict[str, list[Any]] = {
     "a long text": ["x" * (MAX_ATTRIBUTE_CHARACTERS + 1), "b"],
     "a long list": [["x"] * (MAX_ATTRIBUTE_TEXTS + 1), ["b"]],
     "a long text in a list": [["x" * (MAX_ATTRIBUTE_CHARACTERS + 1)], ["b"]],
@@ -187,7 +187,12 @@ UNSUITABLE = {
 def test_an_unsuitable_column_is_left_out_with_the_reason_and_an_error_if_it_is_named(
     kind: str, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = {"item_id": ["a", "b"], "title": ["A", "B"], "x": UNSUITABLE[kind], "price": [1.0, 2.0]}
+    table: dict[str, list[Any]] = {
+        "item_id": ["a", "b"],
+        "title": ["A", "B"],
+        "x": UNSUITABLE[kind],
+        "price": [1.0, 2.0],
+    }
     path = WRITERS[suffix](tmp_path, table)
     assert [*read(path).columns] == ["item_id", "title", "price"]
     assert "column 'x' is no item attribute: " in capsys.readouterr().out
@@ -221,7 +226,7 @@ def test_wrong_names_of_attributes_are_refused(text: str) -> None:
 
 
 NUMBERS = st.floats(-1e300, 1e300) | st.none()
-TEXTS = st.text(st.characters(codec="utf-8", categories=("L",)), min_size=1, max_size=10).map("x {}".format)
+TEXTS = st.text(st.characters(codec="utf-8", categories=["L"]), min_size=1, max_size=10).map("x {}".format)
 
 
 @given(st.data())

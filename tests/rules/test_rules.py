@@ -271,7 +271,7 @@ def test_variants_of_one_parent_count_as_one_item() -> None:
         ({"filter": {"released": {"min": "soon"}}}, "filter.released.min: expected a date or time such as"),
         ({"filter": {}}, "filter: "),
         ({"filter": []}, "filter: expected an object, got a list of 0"),
-        ({"max_per": {"price": 2}}, "max_per.price: expected an attribute whose values items share, got .* number"),
+        ({"max_per": {"price": 2}}, "max_per.price: expected an attribute with values that items share, got .* number"),
         ({"max_per": {"store": 0}}, "max_per.store: expected greater than or equal to 1, got 0"),
         ({"promote": {"filter": {"price": {"max": 5}}}}, "promote.share: is missing"),
         ({"promote": {"filter": {"x": {"max": 5}}, "share": 0.1}}, "promote.filter: unknown attribute 'x'"),

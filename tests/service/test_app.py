@@ -52,7 +52,7 @@ def test_a_response_has_ids_items_and_its_source(client: FlaskClient, user_id: s
     assert answer["recommended_items"] == [item["item_id"] for item in answer["items"]]
     assert len(set(answer["recommended_items"])) == 5
     for item in answer["items"]:
-        names = ["item_id", "title", "score", "predicted_rating", "similarity", "sources", "because"]
+        names = ["item_id", "title", "score", "predicted_rating", "similarity", "sources", "because", "rule"]
         assert list(item) == names
         assert item["sources"]
         assert item["because"]
@@ -152,7 +152,7 @@ EVENT = {"item_id": "a", "rating": 5}
         ({"user_id": "u", "num_candidates": 10**30}, "num_candidates", "less than or equal to 10000"),
         ({"user_id": "u", "num_candidates": 3}, "num_candidates", "at least top_k, which is 5, got 3"),
         ({"user_id": "u", "exclude_seen": "no"}, "exclude_seen", "valid boolean, got 'no'"),
-        ({"user_id": "u", "colour": "red"}, "colour", "unknown name; known here are user_id"),
+        ({"user_id": "u", "colour": "red"}, "colour", "unknown name; known here are allow, deny"),
         ({"userId": "u"}, "user_id", "is missing; it is required; found 'userId', which is unknown"),
         ([{"user_id": "u"}], "", "got a list of 1: send several records as"),
         ({"user_id": "u", "history": {}}, "history", "valid list"),

@@ -14,6 +14,7 @@ from typing import Any
 
 import schemathesis
 import yaml
+from jsonschema_rs import Draft202012, Draft202012Validator, Registry
 from schemathesis import Case, DeserializationContext, HookContext, Response, SerializationContext
 from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.openapi.checks import RejectedPositiveData
@@ -21,10 +22,14 @@ from support.job import ROOT
 
 from recommender.data.clock import LAST_YEAR, UNITS
 from recommender.pipeline.limits import LIMITS
+from recommender.prepare.attributes import ATTRIBUTES
 from recommender.sagemaker.server_environment import MEDIA_TYPE_ALIASES, MediaType
 
 Json = Any
 ENDPOINT, GATEWAY = ROOT / "docs" / "api" / "endpoint.yaml", ROOT / "docs" / "api" / "gateway.yaml"
+DOCUMENTS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ENDPOINT, GATEWAY)}
+REGISTRY = Registry([(path.as_uri(), DOCUMENTS[path.name]) for path in (ENDPOINT, GATEWAY)], draft=Draft202012)
+INVALID = {"user_id": "visitor-1", "top_k": 0}  # the example of an invalid request
 LINES, CSV = (MediaType.JSON_LINES, *MEDIA_TYPE_ALIASES), MediaType.CSV
 FIRST_TIME = UNITS[0][0]  # smaller numbers are positions, not times
 CHECKS = (
@@ -76,14 +81,35 @@ def filter_failure(_: HookContext, failure: Failure, case: Case[Json], response:
     if isinstance(failure, AcceptedNegativeData):
         return case.media_type not in {*LINES, CSV}  # an invalid line gets an error entry in its place
     if isinstance(failure, RejectedPositiveData):
+        if case.body == INVALID:
+            return False
         field = response.json()["field"]
+        if field.lstrip("'").partition(".")[0] in ("filter", "max_per", "promote"):
+            return not names_unknown_attributes(case.body)
         too_few = field == "num_candidates" and has_fewer_candidates_than_items(case.body)
         return not (too_few or (field.endswith(".timestamp") and has_no_time(case.body)))
     return True
 
 
+def is_valid(value: object, pointer: str) -> bool:
+    """Return whether a value matches the schema at a path such as `endpoint.yaml#/components/schemas/Request`."""
+    schema = {"$ref": f"{ENDPOINT.parent.as_uri()}/{pointer}"}
+    return Draft202012Validator(schema, registry=REGISTRY).is_valid(value)
+
+
 def has_fewer_candidates_than_items(request: Json) -> bool:
-    return "num_candidates" in request and request["num_candidates"] < request.get("top_k", LIMITS.top_k)
+    return request.get("num_candidates", LIMITS.max_top_k) < request.get("top_k", LIMITS.top_k)
+
+
+def names_unknown_attributes(request: Json) -> bool:
+    """Tell whether rules name other attributes than those of the synthetic items."""
+    promote = request.get("promote")
+    named = [
+        request.get("filter"),
+        request.get("max_per"),
+        promote.get("filter") if isinstance(promote, dict) else None,
+    ]
+    return any(isinstance(names, dict) and not names.keys() <= ATTRIBUTES.keys() for names in named)
 
 
 def has_no_time(request: Json) -> bool:

@@ -36,6 +36,7 @@ SUMMARY = Summary(
     cold=5,
     datasets=[Dataset("train", 7, 9, 63, 4, 9, 1.0), Dataset("test", 7, 6, 7, 1, 1, 0.16)],
     items_without_title=17,
+    items_with_attribute={"store": 90, "price": 12},
     users_by_items=[(1, 9), (5, 4), (9, 3)],
     reviews_by_rating={"train": [(1, 3), (5, 60)], "test": [(4, 7)]},
     items_by_reviews=[(1, 4), (20, 5)],

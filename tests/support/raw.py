@@ -134,7 +134,7 @@ class Result:
 
     @property
     def titles(self) -> dict[str, str]:
-        return dict(self.rows("items"))
+        return {row[0]: row[1] for row in self.rows("items")}
 
 
 def papers_steps(reviews: Sequence[Review], items: Sequence[str], min_items: int) -> list[Rating]:
