@@ -1,12 +1,10 @@
 """The command lines -> docs/reference/commands.md."""
 
-from importlib import import_module
-
 import click
 
 from docs.tables import table
 from infra.__main__ import cli
-from recommender.__main__ import COMMANDS
+from recommender.__main__ import COMMANDS, module_of
 from recommender.config import Config
 from recommender.hyperparameters import TrainConfig
 from recommender.prepare.config import PrepareConfig
@@ -28,7 +26,7 @@ def of_infra() -> str:
 
 
 def _command(name: str) -> click.Command:
-    command = import_module(f"recommender.cli.{name}").command
+    command = module_of(name).command
     return command if isinstance(command, click.Command) else command()
 
 

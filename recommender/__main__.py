@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -13,6 +14,7 @@ COMMANDS = {
     "prepare": "Turn raw Amazon reviews into the channels of a training job.",
     "split": "Hold out events of your own data for a test.",
     "train": "Train a model as a SageMaker training job does.",
+    "update-items": "Add new items to a model, and change titles, prices or stock, without training.",
     "serve": "Serve a model over HTTP as a SageMaker endpoint does.",
     "score": "Score all users of a model offline.",
     "tune": "Search for hyper-parameters on one machine.",
@@ -20,6 +22,11 @@ COMMANDS = {
     "download": "Fetch the raw files of a category of Amazon Reviews 2023.",
     "synthesize": "Write a synthetic data set of raw reviews.",
 }
+
+
+def module_of(name: str) -> Any:  # noqa: ANN401 - a module with `main`
+    """Return the module of a sub-command."""
+    return import_module(f"recommender.cli.{name.replace('-', '_')}")
 
 
 class Commands(click.Group):
@@ -37,7 +44,9 @@ class Commands(click.Group):
         @click.pass_context
         def run(context: click.Context) -> None:
             try:
-                code = import_module(f"recommender.cli.{name}").main(list(context.args), f"recommender {name}")
+                code = import_module(f"recommender.cli.{name.replace('-', '_')}").main(
+                    list(context.args), f"recommender {name}"
+                )
             except ModuleNotFoundError as error:
                 missing = missing_package(error)
                 if missing is None:

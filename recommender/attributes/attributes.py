@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.attributes import boolean, number, text, texts, time
 from recommender.attributes.base import Attribute, Mask
@@ -16,6 +17,7 @@ from recommender.errors import RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 TYPES: dict[str, type[Attribute]] = {
     of.name: of
@@ -70,9 +72,38 @@ class Attributes(Mapping[str, Attribute]):
             rows = np.flatnonzero((item_num >= 0) & values.is_valid().to_numpy(zero_copy_only=False))
             row_of = np.full(len(items), -1)
             row_of[item_num[rows[::-1]]] = rows[::-1]  # of equal numbers the last one is kept
-            of = next(of for of in TYPES.values() if of.accepts(values.type))
-            found[name] = of.from_arrow(values.take(pa.array(row_of, mask=row_of < 0)))
+            found[name] = _attribute(values.take(pa.array(row_of, mask=row_of < 0)))
         return cls(found)
+
+    def updated(self, number_of: NDArray[np.int64], items: Vocabulary, frame: "pd.DataFrame") -> Self:
+        """Return the attributes of a larger catalogue, with the values of a frame; a missing one changes nothing.
+
+        Args:
+            number_of: (old number of items,), the new number of each.
+            items: the new catalogue.
+            frame: see `from_frame`; a column that is no attribute yet becomes one.
+
+        Raises:
+            ValueError: a column has another type than the attribute.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        new = type(self).from_frame(items, frame)
+        old_of = np.full(len(items), -1)
+        old_of[number_of] = np.arange(len(number_of))
+        found: dict[str, Attribute] = dict(new.columns)
+        for name, attribute in self.items():
+            values = attribute.to_arrow().take(pa.array(old_of, mask=old_of < 0))
+            if name in new:
+                if new[name].name != attribute.name:
+                    raise ValueError(
+                        f"column {name!r}: expected {attribute.name}, as in the model, got {new[name].name}"
+                    )
+                values = pc.coalesce(new[name].to_arrow(), values)
+            found[name] = _attribute(values)
+        order = [*self, *(name for name in new if name not in self)]
+        return type(self)({name: found[name] for name in order[:MAX_ATTRIBUTES]})
 
     def of(self, name: str, where: str) -> Attribute:
         """Return an attribute that a request names.
@@ -108,6 +139,11 @@ class Attributes(Mapping[str, Attribute]):
         }
 
     @property
+    def arrow_types(self) -> dict[str, "pa.DataType"]:
+        """Name -> the Arrow type of the attribute's column."""
+        return {name: attribute.to_arrow().type for name, attribute in self.items()}
+
+    @property
     def description(self) -> list[dict[str, str]]:
         """The name and type of each, for `load`."""
         return [{"name": name, "type": attribute.name} for name, attribute in self.items()]
@@ -139,6 +175,11 @@ class Attributes(Mapping[str, Attribute]):
         """Compute what filters need, so that the workers of a server share it."""
         for attribute in self.values():
             attribute.prepare()
+
+
+def _attribute(values: "pa.Array") -> Attribute:
+    """Return the attribute of the type that an Arrow array has."""
+    return next(of for of in TYPES.values() if of.accepts(values.type)).from_arrow(values)
 
 
 def file_of(position: int, array: str) -> str:

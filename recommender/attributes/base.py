@@ -81,6 +81,10 @@ class Attribute(ABC):
             ValueError: the arrays do not belong together.
         """
 
+    @abstractmethod
+    def to_arrow(self) -> "pa.Array":
+        """Return the value of each item; null if it is missing. The inverse of `from_arrow`."""
+
     @property
     @abstractmethod
     def known(self) -> Mask:

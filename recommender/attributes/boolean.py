@@ -40,6 +40,12 @@ class BooleanAttribute(Attribute):
         known = values.is_valid().to_numpy(zero_copy_only=False)
         return cls(values.fill_null(False).to_numpy(zero_copy_only=False), known)
 
+    def to_arrow(self) -> "pa.Array":
+        """Return the values."""
+        import pyarrow as pa
+
+        return pa.array(self._value, mask=~self._known)
+
     def save(self) -> Arrays:
         """Return the values, and which are known."""
         return {"value": self._value, "known": self._known}

@@ -47,6 +47,12 @@ class NumberAttribute(Attribute):
         known = values.is_valid().to_numpy(zero_copy_only=False)
         return cls(np.asarray(values.fill_null(0.0).to_numpy(zero_copy_only=False), np.float64), known)
 
+    def to_arrow(self) -> "pa.Array":
+        """Return the values."""
+        import pyarrow as pa
+
+        return pa.array(self._value, mask=~self._known)
+
     def save(self) -> Arrays:
         """Return the numbers, and which are known."""
         return {"value": self._value, "known": self._known}

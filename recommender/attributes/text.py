@@ -57,6 +57,13 @@ class TextAttribute(Attribute):
         texts, code = distinct_texts(values.fill_null(""))
         return cls(code, texts)
 
+    def to_arrow(self) -> "pa.Array":
+        """Return the texts."""
+        import pyarrow as pa
+
+        texts = pa.array([self._texts.id(number) or None for number in range(len(self._texts))], pa.large_string())
+        return texts.take(pa.array(self._code))
+
     def save(self) -> Arrays:
         """Return the codes and the texts."""
         return {"code": self._code, "text": self._texts.table.blob, "text_offsets": self._texts.table.offsets}

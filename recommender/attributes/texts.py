@@ -63,6 +63,14 @@ class TextsAttribute(Attribute):
         pairs = np.unique(pairs[code > 0])
         return cls(row_offsets(pairs // len(texts), num_items), (pairs % len(texts)).astype(np.int32), texts)
 
+    def to_arrow(self) -> "pa.Array":
+        """Return the lists; null for an empty one."""
+        import pyarrow as pa
+
+        texts = pa.array([self._texts.id(number) for number in range(len(self._texts))], pa.large_string())
+        mask = pa.array(~self.known)
+        return pa.LargeListArray.from_arrays(pa.array(self._offsets), texts.take(pa.array(self._code)), mask=mask)
+
     def save(self) -> Arrays:
         """Return the lists and the texts."""
         texts = self._texts.table

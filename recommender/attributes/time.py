@@ -51,3 +51,7 @@ class TimeAttribute(NumberAttribute):
     def from_arrow(cls, values: "pa.Array") -> Self:
         """Return the attribute with these times."""
         return super().from_arrow(values.cast("int64").cast("double"))
+
+    def to_arrow(self) -> "pa.Array":
+        """Return the times."""
+        return super().to_arrow().cast("int64").cast("timestamp[ms]")

@@ -1,6 +1,5 @@
 """Titles: items with titles similar to those of the history, also items without events."""
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,9 +16,9 @@ from recommender.components.base import UNIT, Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import NO_ITEMS, Query
 from recommender.components.recency import RecencyOptions
-from recommender.data.histories import row_offsets
 from recommender.data.vocabulary import StringTable
 from recommender.models.table import Table
+from recommender.models.title_index import TitleIndex, postings
 from recommender.models.title_vectors import TitleVectors
 
 LEAST = float(np.finfo(np.float64).tiny)
@@ -102,10 +101,7 @@ class Titles(Source):
         from recommender.models.title_vectors import fit_titles  # scikit-learn: two seconds
 
         vectors = context.remember(("titles", options.max_words), lambda: fit_titles(context.titles, options.max_words))
-        order = np.argsort(vectors.term, kind="stable")
-        item_num = np.repeat(np.arange(len(vectors.offsets) - 1, dtype=np.int32), np.diff(vectors.offsets))
-        offsets = row_offsets(vectors.term.astype(np.int64), vectors.num_terms)
-        return cls(vectors, offsets, item_num[order], vectors.weight[order], options)
+        return cls(vectors, *postings(vectors), options)
 
     @classmethod
     def choices(cls, context: FitContext, options: TitlesOptions) -> Sequence[Axis]:
@@ -188,29 +184,14 @@ class Titles(Source):
         found = self.vectors.explain(item_num, visits.item_num, self.options.history_weights(query))
         return [None if item is None else Reason((item,)) for item in found]
 
-    def items_with(self, word: str, titles: StringTable) -> NDArray[np.int32]:
-        """Return the items with a word in their titles, in lower case; O(log terms).
+    def index(self, titles: StringTable) -> TitleIndex:
+        """Return the index of the words of the titles, which are those of the fit."""
+        return TitleIndex(self.vectors, titles, *self._postings[:2])
 
-        The terms are numbered in alphabetical order, and a title has the texts of its terms.
-
-        Args:
-            word: the word.
-            titles: those of the fit.
-        """
-        offsets, item_num, _ = self._postings
-
-        def text(term: int) -> str:
-            if offsets[term] == offsets[term + 1]:
-                return ""
-            item = int(item_num[offsets[term]])
-            row = self.vectors.term[self.vectors.offsets[item] : self.vectors.offsets[item + 1]]
-            terms, place = self.vectors.terms_of(item, titles.text(item)), int(np.searchsorted(row, term))
-            return terms[place] if place < len(terms) else ""
-
-        term = bisect_left(range(self.vectors.num_terms), word, key=text)
-        if term == self.vectors.num_terms or text(term) != word:
-            return item_num[:0]
-        return item_num[offsets[term] : offsets[term + 1]]
+    def with_titles(self, item_num: NDArray[np.integer], titles: Sequence[str], before: StringTable) -> Self:
+        """Return the source with other titles of some items; words that no title had before do not count."""
+        vectors = self.index(before).with_titles(item_num, titles, self.options.max_words)
+        return type(self)(vectors, *postings(vectors), self.options)
 
     def title_vectors(self) -> TitleVectors:
         """Return the vectors."""

@@ -2,16 +2,17 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from recommender.common.messages import shown
 from recommender.components.fit_context import FitContext
 from recommender.data.options import SharedOptions
+from recommender.data.vocabulary import StringTable
 from recommender.models.title_vectors import TitleVectors
 
 LARGEST = 1e15  # maximum of a saved number: products of several stay finite, also in float32
@@ -213,6 +214,16 @@ class Component(ABC):
     def title_vectors(self) -> TitleVectors | None:
         """Return the vectors of the items' titles, if it has any."""
         return None
+
+    def with_titles(self, item_num: NDArray[np.integer], titles: Sequence[str], before: StringTable) -> Self:
+        """Return the component after the titles of some items have changed; itself if it does not use titles.
+
+        Args:
+            item_num: (n,), the items, each once.
+            titles: their new titles.
+            before: the titles of all items before.
+        """
+        return self
 
     def word_weights(self, item_num: int, title: str) -> Mapping[str, float]:
         """Return the weight of each word of an item's title, in lower case; empty if unknown."""

@@ -61,12 +61,14 @@ class AttributeColumns:
     A column that can't be an attribute is left out, with a line that says why. If it was named, it is an error.
     """
 
-    def __init__(self, item_attributes: str = "") -> None:
+    def __init__(self, item_attributes: str = "", types: Mapping[str, pa.DataType] | None = None) -> None:
         """Begin without columns.
 
         Args:
             item_attributes: names separated by commas; "*": every further column; "": none.
+            types: name -> type that a column must have, for an update. Named columns may then be missing.
         """
+        self._types, self._is_update = types or {}, types is not None
         self._wanted = None if item_attributes == ALL else [name for name in item_attributes.split(",") if name]
         self._found: dict[str, _Collected] = {}
         self._left_out: set[str] = set()
@@ -146,16 +148,18 @@ class AttributeColumns:
             DataError: a column that the user named is in no file, or can't be an attribute.
         """
         for name in self._wanted or ():
-            if name not in self._found:
+            if name not in self._found and not self._is_update:
                 there = f"; the other columns are {', '.join(map(shown, self._found))}" if self._found else ""
                 raise DataError(f"hyper-parameter 'item_attributes': no file of the items has a column {name!r}{there}")
         found: dict[str, pa.Array] = {}
         for name in [*self._found]:
             one = self._found[name]
             try:
-                values = _unified(one, self._num_rows)
+                values = _unified(one, self._num_rows, self._types.get(name))
                 line = _described(values)
             except UnsuitableError as error:
+                if name in self._types and one.parts and any(part.null_count < len(part) for part in one.parts):
+                    raise DataError(f"column {name!r}: {error}") from None
                 self.leave_out(name, str(error))
                 continue
             say(f"attribute {name}: {line}{_hint(one, values)}")
@@ -261,20 +265,16 @@ def _lists(lists: pa.Array) -> pa.Array:
     return pc.if_else(pa.array(np.diff(offsets) > 0), kept, pa.scalar(None, TEXTS))
 
 
-def _unified(one: _Collected, num_rows: int) -> pa.Array:
-    """Return the values of all parts as one array of one type.
+def _unified(one: _Collected, num_rows: int, wanted: pa.DataType | None) -> pa.Array:
+    """Return the values of all parts as one array of one type: `wanted`, if it is not None.
 
     Raises:
-        UnsuitableError: it has no value, or too many distinct texts.
+        UnsuitableError: it has no value, another type, or too many distinct texts.
     """
     used = [place for place, part in enumerate(one.parts) if part.null_count < len(part)]
     if not used:
         raise UnsuitableError("it has no value")
-    kinds = {one.parts[place].type for place in used if one.typed[place]}
-    raw = [place for place in used if not one.typed[place]]
-    kind = _inferred([one.parts[place] for place in raw], kinds) if raw else next(iter(kinds))
-    if len(kinds) > 1:
-        kind = TEXT
+    kind = _kind(one, used, wanted)
     parts = [_as(part, kind) for part in one.parts]
     if kind == TEXT:
         parts = [_trimmed(part) for part in parts]
@@ -285,6 +285,24 @@ def _unified(one: _Collected, num_rows: int) -> pa.Array:
     if kind in (TEXT, TEXTS) and pc.count_distinct(texts).as_py() > MAX_DISTINCT_TEXTS:
         raise UnsuitableError(f"expected at most {MAX_DISTINCT_TEXTS:,} distinct texts, got more")
     return values
+
+
+def _kind(one: _Collected, used: Sequence[int], wanted: pa.DataType | None) -> pa.DataType:
+    """Return the type of the parts that have values.
+
+    Raises:
+        UnsuitableError: it is not the one that is wanted.
+    """
+    kinds = {one.parts[place].type for place in used if one.typed[place]}
+    raw = [one.parts[place] for place in used if not one.typed[place]]
+    if wanted is not None:
+        kinds = {wanted, *kinds}
+    kind = _inferred(raw, kinds) if raw else next(iter(kinds))
+    if len(kinds) > 1:
+        kind = TEXT
+    if wanted not in (None, kind):
+        raise UnsuitableError(f"expected {NAMES[wanted]}, as in the model, got {NAMES[kind]}")
+    return kind
 
 
 def _inferred(parts: Sequence[pa.Array], kinds: set[pa.DataType]) -> pa.DataType:

@@ -1,6 +1,7 @@
 """Read the files of a channel into one checked pandas frame; every error names file, row and value."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -88,6 +89,22 @@ def read_items(files: Sequence[SourceFile], options: EventOptions) -> pd.DataFra
     return items_of(chunks, _channel_name(files), attributes)
 
 
+def read_update(files: Sequence[SourceFile], options: EventOptions, types: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    """Read the items of an update as `read_items` does; titles and attributes may be missing.
+
+    Args:
+        files: the files.
+        options: those of the model.
+        types: name -> Arrow type of the model's attributes.
+
+    Raises:
+        DataError: as `read_items`. Also if a value has another type than the attribute.
+    """
+    attributes = AttributeColumns(options.item_attributes, types)
+    columns = {name: replace(column, required=name == "item_id") for name, column in title_columns(options).items()}
+    return items_of(_chunks(files, columns, attributes), _channel_name(files), attributes)
+
+
 def items_of(chunks: Chunks, source: str, attributes: AttributeColumns) -> pd.DataFrame:
     """Join checked chunks of items into one frame; see `read_items`."""
 
@@ -96,7 +113,8 @@ def items_of(chunks: Chunks, source: str, attributes: AttributeColumns) -> pd.Da
             attributes.add(chunk.rows, chunk.attributes, is_typed=chunk.is_typed)
             yield chunk
 
-    items = cut_titles(frame_of(collected(), source))
+    items = frame_of(collected(), source)
+    items = cut_titles(items if "title" in items else items.assign(title=""))
     columns = {name: pd.array(values, pd.ArrowDtype(values.type)) for name, values in attributes.columns().items()}
     return items.assign(**columns)
 

@@ -30,7 +30,8 @@ class Interests:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._titles = next((source for source in model.sources.values() if isinstance(source, Titles)), None)
+        titles = next((source for source in model.sources.values() if isinstance(source, Titles)), None)
+        self._index = None if titles is None else titles.index(model.titles)
         self._attributes = [of for of in model.attributes.values() if isinstance(of, TextAttribute | TextsAttribute)]
 
     def order(self, interests: Sequence[str]) -> FixedOrder:
@@ -39,7 +40,7 @@ class Interests:
         Raises:
             RequestError: the model has neither titles nor texts as attributes.
         """
-        if self._titles is None and not self._attributes:
+        if self._index is None and not self._attributes:
             raise RequestError("interests", "expected a model that proposes items by their titles (the source titles)")
         score = np.zeros(len(self._model.items))
         for interest in interests:
@@ -64,11 +65,11 @@ class Interests:
     def _of_titles(self, interest: str) -> NDArray[np.float64]:
         """Return the share of the words that each item's title has, (num_items,) float64; O(items)."""
         score = np.zeros(len(self._model.items))
-        if self._titles is None:
+        if self._index is None:
             return score
         weights = []
         for word in dict.fromkeys(WORD.findall(interest.lower())):
-            item_num = self._titles.items_with(word, self._model.titles)
+            item_num = self._index.items_with(word)
             weight = 1 + np.log((1 + len(score)) / (1 + len(item_num)))  # the inverse document frequency
             score[item_num] += weight
             weights.append(weight)

@@ -12,6 +12,8 @@ from recommender.components.base import UNIT, Array, Arrays, Reason, Values
 from recommender.components.fit_context import FitContext
 from recommender.components.query import Query
 from recommender.data.options import SharedOptions
+from recommender.data.vocabulary import StringTable
+from recommender.models.title_index import TitleIndex
 from recommender.models.title_vectors import TitleVectors, fit_titles
 from recommender.ranking.base import Feature
 
@@ -76,6 +78,10 @@ class TitleSimilarity(Feature):
         """Return the item of the history that adds most to each similarity, by its title and rating."""
         found = self.vectors.explain(item_num, query.item_num, self._ratings(query))
         return [None if item is None else Reason((item,)) for item in found]
+
+    def with_titles(self, item_num: NDArray[np.integer], titles: Sequence[str], before: StringTable) -> Self:
+        """Return the feature with other titles of some items; words that no title had before do not count."""
+        return type(self)(TitleIndex.of(self.vectors, before).with_titles(item_num, titles, 1), self._rating_max)
 
     def title_vectors(self) -> TitleVectors:
         """Return the vectors."""
