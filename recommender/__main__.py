@@ -44,9 +44,7 @@ class Commands(click.Group):
         @click.pass_context
         def run(context: click.Context) -> None:
             try:
-                code = import_module(f"recommender.cli.{name.replace('-', '_')}").main(
-                    list(context.args), f"recommender {name}"
-                )
+                code = module_of(name).main(list(context.args), f"recommender {name}")
             except ModuleNotFoundError as error:
                 missing = missing_package(error)
                 if missing is None:

@@ -1,8 +1,9 @@
 """Millions of strings in two arrays, and a numbering of IDs in such arrays."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from operator import lt
 from typing import overload
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 MAX_ID_CHARACTERS = 1_000
 MAX_TITLE_CHARACTERS = 2_000
 MAX_BYTES = 4  # of one character in UTF-8
+SPACING = 64  # IDs between two that are in a list
 AT_ONCE = 10_000  # strings in one step of the check
 
 
@@ -128,8 +130,14 @@ class Vocabulary:
     def number(self, identifier: str) -> int | None:
         """Return the row number of an ID; None if it is unknown."""
         key = identifier.encode(errors="surrogatepass")
-        number = bisect_left(self.table, key)
+        begin = max(0, (bisect_right(self._some, key) - 1) * SPACING)
+        number = bisect_left(self.table, key, begin, min(begin + SPACING, len(self.table)))
         return number if number < len(self.table) and self.table[number] == key else None
+
+    @cached_property
+    def _some(self) -> list[bytes]:
+        """Some of the IDs, in a list: most steps of a look-up need not read the table."""
+        return [self.table[number] for number in range(0, len(self.table), SPACING)]
 
     def numbers(self, identifiers: Iterable[str]) -> NDArray[np.int64]:
         """Return the row numbers of many IDs; -1 for unknown ones."""

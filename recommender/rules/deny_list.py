@@ -46,9 +46,7 @@ class DenyList:
         try:
             self._read_if_changed()
         except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{path}: can't be read as a deny list ({reason(error)}): expected an ID a line"
-            ) from None
+            raise ConfigError(f"{path}: can't be read as a deny list: {reason(error)}: write an ID a line") from None
 
     @property
     def is_empty(self) -> bool:
