@@ -1,8 +1,8 @@
 """The time of a response with each rule, and of each other kind of request, compared with a plain request.
 
 Two models are served, each by one worker: the default pipeline on the paper's split, with a real title and synthetic
-attributes for every item; and all of its sources at the size of the whole category, where the weights of the ranking are
-fixed and the factors random. Requests of all kinds alternate, so that other load on the machine meets all alike.
+attributes for every item; and sources of the whole category's size, where the weights of the ranking are fixed and the
+factors random. Requests of all kinds alternate, so that other load on the machine meets all alike.
 """
 
 import itertools
@@ -146,7 +146,7 @@ def large_model(base_dir: Path) -> tuple[list[str], list[str]]:
         items=data.items,
         histories=context.histories,
         titles=StringTable.from_strings(context.titles),
-        sources={**sources, **fitted},  # type: ignore[dict-item]  # each is a source
+        sources={**sources, **fitted},
         ranking=LearnedRanking(WEIGHTS),
     )
     model_folder.save(with_attributes(model), Container(base_dir).model_dir)

@@ -29,7 +29,6 @@ from recommender.data.histories import OLDEST, Histories
 from recommender.data.vocabulary import MAX_ID_CHARACTERS, MAX_TITLE_CHARACTERS, StringTable, Vocabulary
 from recommender.errors import ArtifactError, ConfigError
 from recommender.hyperparameters import COMPONENTS, TrainConfig
-from recommender.models.questionnaire import Questionnaire
 from recommender.ranking.base import Feature
 from recommender.ranking.features import FEATURES
 from recommender.ranking.learned import LearnedRanking
@@ -53,7 +52,7 @@ class Model:
         features: the ranking features, by name.
         ranking: the learned ranking of the pipeline auto; None in the pipeline paper.
         attributes: the attributes of the items.
-        questionnaire: the items to ask a new user about.
+        questionnaire: (n,) int32, the items to ask a new user about, in their order.
     """
 
     config: TrainConfig
@@ -65,7 +64,7 @@ class Model:
     features: Mapping[str, Feature] = field(default_factory=dict)
     ranking: LearnedRanking | None = None
     attributes: Attributes = field(default_factory=Attributes)
-    questionnaire: Questionnaire = field(default_factory=lambda: Questionnaire.none())
+    questionnaire: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     @property
     def components(self) -> dict[str, Component]:
@@ -91,8 +90,7 @@ ARRAYS: dict[str, Callable[[Model], np.ndarray]] = {
     "history_weight": lambda model: _or_empty(model.histories.weight),
     "titles": lambda model: model.titles.blob,
     "title_offsets": lambda model: model.titles.offsets,
-    "questionnaire_item_num": lambda model: model.questionnaire.item_num,
-    "questionnaire_share": lambda model: model.questionnaire.share,
+    "questionnaire": lambda model: model.questionnaire,
 }
 MAY_BE_EMPTY = {"history_rating", "history_weight"}  # without ratings; if every event counts 1
 
@@ -300,7 +298,7 @@ def _assembled(
         features={name: part for name, part in found.items() if name in FEATURES},
         ranking=ranking,
         attributes=of_items,
-        questionnaire=Questionnaire(arrays["questionnaire_item_num"], arrays["questionnaire_share"]),
+        questionnaire=arrays["questionnaire"],
     )
 
 
@@ -324,8 +322,7 @@ def _declared(config: TrainConfig, newest: int | None) -> dict[str, Array]:
         "history_weight": Array(np.float32, ("events",), 0, MAX_WEIGHT**2),  # of the event times that of its type
         "titles": Array(np.uint8, ("title_bytes",)),
         "title_offsets": Array(np.int64, ("items+1",), offsets_of="title_bytes"),
-        "questionnaire_item_num": Array(np.int32, ("questions",), below="items"),
-        "questionnaire_share": Array(np.float32, ("questions",), 0, 1),
+        "questionnaire": Array(np.int32, ("questions",), below="items"),
     }
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from recommender.artifacts.model_folder import Model
 from recommender.components.base import Array, Component
 from recommender.data.vocabulary import StringTable, Vocabulary
-from recommender.models.questionnaire import Questionnaire
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +63,7 @@ def with_items(model: Model, frame: "pd.DataFrame") -> Model:
         sources={name: renumbered(source) for name, source in model.sources.items()},
         features={name: renumbered(feature) for name, feature in model.features.items()},
         attributes=model.attributes.updated(number_of, items, frame),
-        questionnaire=Questionnaire(number_of[questions.item_num].astype(np.int32), questions.share),
+        questionnaire=number_of[questions].astype(np.int32),
     )
 
 

@@ -1,6 +1,6 @@
-"""Items to ask a new user about, so that most users know some of them."""
+"""Items to ask a new user about, so that many users know some of them."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +12,9 @@ POOL = 1_000  # the popular items among which questions are chosen
 FACTOR = 0.5  # how much a user counts for the next question after each item that the user has
 
 
-class Questionnaire(NamedTuple):
-    """Items to ask a new user about.
-
-    Attributes:
-        item_num: (n,) int32, in the order of the questions, each once.
-        share: (n,) float32, the weights of the users that have the item, as a share of all users.
-    """
-
-    item_num: NDArray[np.int32]
-    share: NDArray[np.float32]
-
-    @classmethod
-    def none(cls) -> "Questionnaire":
-        """Return a questionnaire without questions."""
-        return cls(np.empty(0, np.int32), np.empty(0, np.float32))
-
-
-def questionnaire(histories: Histories, num_items: int, count: int = SIZE) -> Questionnaire:
+def questionnaire(
+    histories: Histories, num_items: int, first: Sequence[int] = (), count: int = SIZE
+) -> NDArray[np.int32]:
     """Choose items one after the other: the next one is that of most users, who count less if they have one before.
 
     This is popularity times diversity (Rashid et al., Getting to Know You, IUI 2002): diverse are items of different
@@ -38,16 +23,19 @@ def questionnaire(histories: Histories, num_items: int, count: int = SIZE) -> Qu
     Args:
         histories: of all users.
         num_items: the size of the catalogue.
+        first: the first questions, which are chosen already.
         count: the most to choose; fewer if fewer have events.
+
+    Returns:
+        Item numbers, (n,) int32, in the order of the questions.
     """
     num_users = len(histories.offsets) - 1
-    if not len(histories.item_num):
-        return Questionnaire.none()
-    user_num = np.repeat(np.arange(num_users), np.diff(histories.offsets))
     popular = np.argsort(-np.bincount(histories.item_num, minlength=num_items), kind="stable")[:POOL]
+    popular = np.array([*first, *popular[~np.isin(popular, first)]], np.int64)
     place = np.full(num_items, -1)
     place[popular] = np.arange(len(popular))
     own_place = place[histories.item_num]
+    user_num = np.repeat(np.arange(num_users), np.diff(histories.offsets))
     keys = np.unique((user_num * len(popular) + own_place)[own_place >= 0])  # an item counts once for a user
     user, item = np.divmod(keys, len(popular))
     of_user = np.searchsorted(user, np.arange(num_users + 1))  # the pool items of each user
@@ -56,14 +44,11 @@ def questionnaire(histories: Histories, num_items: int, count: int = SIZE) -> Qu
     weight = np.ones(num_users)
     gain = np.diff(of_item).astype(np.float64)
     chosen: list[int] = []
-    gains: list[float] = []
-    for _ in range(min(count, int((gain > 0).sum()))):
-        best = int(gain.argmax())
+    for number in range(min(count, int((gain > 0).sum()))):
+        best = number if number < len(first) else int(gain.argmax())
         chosen.append(best)
-        gains.append(float(gain[best]) / num_users)
         for one in user[by_item[of_item[best] : of_item[best + 1]]].tolist():
-            own = item[of_user[one] : of_user[one + 1]]
-            gain[own] -= weight[one] * (1 - FACTOR)
+            gain[item[of_user[one] : of_user[one + 1]]] -= weight[one] * (1 - FACTOR)
             weight[one] *= FACTOR
         gain[best] = -np.inf
-    return Questionnaire(popular[chosen].astype(np.int32), np.array(gains, np.float32))
+    return popular[chosen].astype(np.int32)

@@ -16,10 +16,10 @@ ORIGINS = {
 
 def questions(model: Model) -> FixedOrder:
     """Return the items to ask a new user about."""
-    item_num, share = model.questionnaire
+    item_num = model.questionnaire
     score = np.zeros(len(model.items))
-    score[item_num] = share
-    return FixedOrder(QUESTIONNAIRE, item_num, score, "had by many users")
+    score[item_num] = 1 - np.arange(len(item_num)) / max(len(item_num), 1)
+    return FixedOrder(QUESTIONNAIRE, item_num, score, "the answer says much")
 
 
 def trending(model: Model) -> FixedOrder:

@@ -1,6 +1,6 @@
 """Training data -> a fitted model: choose options and ranking, then fit each component in use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,11 @@ from recommender.data.interactions import Interactions
 from recommender.data.vocabulary import StringTable
 from recommender.evaluation.metric_names import NUM_TARGETS, validation_name
 from recommender.hyperparameters import TrainConfig
-from recommender.models.questionnaire import questionnaire
+from recommender.models.questionnaire import SIZE, questionnaire
 from recommender.ranking.learned import LearnedRanking
 from recommender.training.choose import MIN_TARGETS, RankingChoice, choose_options, choose_ranking, suitable_sources
 from recommender.training.judge import Judge
+from recommender.training.questions import useful_questions
 
 
 def fit_model(config: TrainConfig, context: FitContext) -> Model:
@@ -43,7 +44,8 @@ def fit_model(config: TrainConfig, context: FitContext) -> Model:
     for name in [name for name in sources if name not in fitted]:
         fitted[name] = sources[name].fit(context, config.of(sources[name].Options))
         context.memo.clear()  # no other source needs the intermediate results of this one
-    return _model(config, context, fitted, _fit(config, context, config.features), choice.ranking.ranking)
+    features = _fit(config, context, config.features)
+    return _model(config, context, fitted, features, choice.ranking.ranking, choice.questions)
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ class Choice:
         config: the configuration with the chosen options.
         ranking: the chosen ranking and its metrics; None on all hosts but the first.
         fitted: the sources that several hosts fit together, fitted to all data.
+        questions: items to ask a new user about, the most useful first.
     """
 
     config: TrainConfig
     ranking: RankingChoice | None
     fitted: Mapping[str, Source]
+    questions: Sequence[int] = ()
 
 
 def choose(config: TrainConfig, context: FitContext, sources: Mapping[str, type[Source]]) -> Choice:
@@ -98,7 +102,7 @@ def choose(config: TrainConfig, context: FitContext, sources: Mapping[str, type[
     if len(judge.targets):
         context.metrics.update({validation_name(name): value for name, value in found.ndcg.items()})
     context.watch.lap("choose_ranking")
-    return Choice(config, found, fitted)
+    return Choice(config, found, fitted, useful_questions(judge, ranked, found.ndcg))
 
 
 def _fit(config: TrainConfig, context: FitContext, components: Mapping[str, type[Component]]) -> dict[str, Any]:
@@ -111,6 +115,7 @@ def _model(
     sources: Mapping[str, Source],
     features: Mapping[str, Any],
     ranking: LearnedRanking | None = None,
+    questions: Sequence[int] = (),
 ) -> Model:
     return Model(
         config,
@@ -121,7 +126,7 @@ def _model(
         {name: sources[name] for name in config.components if name in sources},
         features,
         ranking,
-        questionnaire=questionnaire(context.histories, len(context.data.items)),
+        questionnaire=questionnaire(context.histories, len(context.data.items), questions[:SIZE]),
     )
 
 

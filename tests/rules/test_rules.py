@@ -382,7 +382,7 @@ def test_trending_items_are_those_of_most_recent_events(
         assert recent[ids(found)].tolist() == pytest.approx(best.tolist())
 
 
-def test_questions_are_had_by_many_users_and_alternate_between_the_tastes(auto: Recommender) -> None:
+def test_the_first_questions_are_of_both_tastes(auto: Recommender) -> None:
     found = auto.onboarding(6)
     assert found.source == "questionnaire"
     assert (
