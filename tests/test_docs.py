@@ -14,7 +14,6 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from html.parser import HTMLParser
-from importlib import import_module
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
@@ -33,7 +32,7 @@ from test_structure import ROOMS
 
 from docs import generate, variables
 from infra.__main__ import cli
-from recommender.__main__ import COMMANDS
+from recommender.__main__ import COMMANDS, module_of
 from recommender.pipeline.recommendations import Because
 from recommender.ranking.base import ITEM_FIELDS
 from recommender.sagemaker import environment, server_environment
@@ -211,7 +210,7 @@ def test_every_line_of_the_contract_that_a_comment_cites_is_on_its_page() -> Non
 
 def all_commands() -> Iterator[tuple[str, click.Command]]:
     for name in COMMANDS:
-        command = import_module(f"recommender.cli.{name}").command
+        command = module_of(name).command
         yield f"recommender {name}", command if isinstance(command, click.Command) else command()
     yield from ((f"infra {name}", command) for name, command in cli.commands.items())
 
@@ -225,7 +224,7 @@ def lines_of_code() -> Iterator[tuple[str, str]]:
 
 
 PROGRAMS = {
-    r"(?:\.venv/bin/)?recommender (\w+)": "recommender",
+    r"(?:\.venv/bin/)?recommender ([\w-]+)": "recommender",
     r"(?:\.venv/bin/)?python (train|serve)\.py": "recommender",
     r"docker run .*? recommender (train|serve|score)\b": "recommender",
     r"\.venv-aws/bin/python -m infra (\w+)": "infra",
