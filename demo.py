@@ -23,6 +23,7 @@ from recommender.synthetic.write import METADATA_FILE, REVIEWS_FILE
 
 HERE = Path(__file__).parent
 MAX_SHOWN = 6  # ratings of a history
+SHORT = 3  # items of a response with rules
 PYTHON = os.path.relpath(sys.executable) if Path(sys.prefix).is_relative_to(HERE) else "python"
 QUIET = {CONTAINER_LOG_LEVEL: "WARNING"}
 GARMENT = "Sunglasses"  # a new user of the demo has viewed these
@@ -55,7 +56,14 @@ def main(root: Path, image: str | None) -> None:
     click.echo(f"$ {serve}")
     with running_server(container.base_dir, QUIET, command=command) as server:
         ask_for_recommendations(server, container)
+        heading("5. Rules, and other requests of a shop")
+        ask_with_rules(server, container)
     click.echo(f"\nThe server has stopped (exit code {server.process.returncode}).")
+    heading("6. A new item, without training")
+    new_item = add_item(container)
+    with running_server(container.base_dir, QUIET, command=command) as server:
+        ask_for_new_item(server, container, new_item)
+    heading("7. Metrics")
     report_metrics(container)
     click.echo(f"Done in {time.monotonic() - started:.0f} s. Serve the model again:\n$ {serve}")
 
@@ -118,6 +126,68 @@ def ask_for_recommendations(server: Server, container: Container) -> None:
     request = {"user_id": "another-new-user", "history": views}
     ask(server, titles, f"A new user, who has viewed three {GARMENT.lower()} and rated nothing", request, views)
     ask(server, titles, "A user without any events", {"user_id": "yet-another-user"}, [])
+
+
+def ask_with_rules(server: Server, container: Container) -> None:
+    """Request a response with each rule, and one of each other kind."""
+    train, items = pd.read_parquet(container.channel_dir("train")), pd.read_parquet(container.channel_dir("items"))
+    user_id, stores = contented_users(train)[0], items["store"].value_counts().index.tolist()
+    best = best_known(train, items)
+    garments = {"filter": {"categories": {"any": [f"Polarized {GARMENT}", f"Aviator {GARMENT}"]}}}
+    user = {"user_id": user_id, "top_k": SHORT}
+    for what, request in (
+        ("Only items of a category that have a low price or none", {**user, "filter": {
+            **garments["filter"], "price": {"max": 20, "missing": True}}}),
+        ("Only some items, without one of them", {**user, "allow": best, "deny": best[:1]}),
+        ("At most one item of a store", {**user, **garments, "max_per": {"store": 1}}),
+        ("More diverse titles", {**user, "diversity": 0.5}),
+        ("Half of the places for a promoted store", {
+            **user, "promote": {"filter": {"store": {"any": stores[:1]}}, "share": 0.5}}),
+        ("Half of the places for new and rare items", {**user, "explore": 0.5}),
+        ("Related items", {"item_id": best[0], "top_k": SHORT}),
+        ("Items that go with a basket", {"items": best[:2], "top_k": SHORT}),
+        ("A given list, the best for the user first", {"user_id": user_id, "rank": best}),
+        ("A new user who says what is of interest", {
+            "user_id": "visitor", "interests": [f"black {GARMENT.lower()}"]}),
+        ("Items to ask a new user about", {"onboarding": SHORT}),
+        ("Trending items of a category", {"trending": True, **garments, "top_k": SHORT}),
+    ):  # fmt: skip
+        click.secho(f"\n{what}", bold=True)
+        ask_briefly(server, request)
+
+
+def add_item(container: Container) -> str:
+    """Add a new variant of a known item to the model with `recommender update-items`; return its ID."""
+    train, items = pd.read_parquet(container.channel_dir("train")), pd.read_parquet(container.channel_dir("items"))
+    titles = dict(zip(items["item_id"], items["title"], strict=True))
+    title = f"{titles[best_known(train, items)[0]]} with Gift Box"
+    new_item = {"item_id": "NEW0000001", "title": title, "price": 15.0}
+    file = container.base_dir / "new.csv"
+    pd.DataFrame([new_item]).to_csv(file, index=False)
+    run("-m", "recommender", "update-items", os.path.relpath(file), "--model", os.path.relpath(container.model_dir))
+    return str(new_item["item_id"])
+
+
+def ask_for_new_item(server: Server, container: Container, new_item: str) -> None:
+    """Show that the new item is recommended to a user who has viewed similar ones."""
+    train, items = pd.read_parquet(container.channel_dir("train")), pd.read_parquet(container.channel_dir("items"))
+    views = [{"item_id": item_id} for item_id in best_known(train, items)]
+    click.secho(f"\nA user who has viewed {GARMENT.lower()}, with half of the places for new and rare items", bold=True)
+    found = ask_briefly(server, {"user_id": "visitor", "history": views, "explore": 0.5})
+    if new_item not in found:
+        raise click.ClickException(f"the new item {new_item} is not among the recommendations {found}")
+
+
+def ask_briefly(server: Server, request: dict[str, Any]) -> list[str]:
+    """Send a request, print the items of the response, each in a line, and return their IDs."""
+    click.echo(f"POST /invocations {json.dumps(request)}")
+    status, response = server.invoke(request)
+    if status != 200:
+        raise click.ClickException(f"the server responded with status {status}: {response}")
+    for rank, item in enumerate(response["items"], start=1):
+        rule = f"  (rule: {item['rule']})" if item["rule"] else ""
+        click.echo(f"  {rank}. {item['title'] or item['item_id']}{rule}")
+    return [item["item_id"] for item in response["items"]]
 
 
 def contented_users(train: pd.DataFrame) -> list[str]:

@@ -2,10 +2,12 @@
 
 from docs.tables import table
 from recommender.artifacts import model_archive
+from recommender.attributes import text
 from recommender.common import array_folder
 from recommender.data import bounds, vocabulary
 from recommender.pipeline.limits import LIMITS
 from recommender.prepare import download
+from recommender.rules import allow, deny_list, filter, max_per  # noqa: A004
 from recommender.sagemaker import server_environment as environment
 from recommender.service import app, body, load, requests, server, worker
 
@@ -41,6 +43,15 @@ def of_a_request() -> str:
             ["events of a history", LIMITS.max_history, "", named],
             ["events of the histories of all records", LIMITS.max_history_in_all, "", named],
             ["characters of an ID", LIMITS.max_id_length, "", named],
+            ["items of `allow`, of `deny`", allow.MAX_ITEMS, "", named],
+            ["attributes in a filter", filter.MAX_CONDITIONS, "", named],
+            ["texts in a part of a condition", text.MAX_WANTED, "", named],
+            ["attributes in `max_per`", max_per.MAX_ATTRIBUTES, "", named],
+            ["items of `rank`", LIMITS.max_top_k, "", named],
+            ["items of a basket", LIMITS.max_history, "", named],
+            ["`interests`", LIMITS.max_interests, "", named],
+            ["characters of an interest", LIMITS.max_interest_length, "", named],
+            ["`onboarding`", LIMITS.max_onboarding, "", named],
             ["headers", server.MAX_HEADERS, "", "431"],
             ["bytes of a header", server.MAX_HEADER, "", "431"],
         ],
@@ -86,6 +97,7 @@ def of_a_worker() -> str:
 def of_files() -> str:
     """Return the table of the limits of a file."""
     named = "the job ends; the message names the file, and what to do"
+    left_out = "the column is left out, and the log says so; if `item_attributes` names it, the job ends"
     return table(
         ["what", "at most", "above it"],
         [
@@ -97,6 +109,16 @@ def of_files() -> str:
             ["a row of Parquet, on average", f"{bounds.MAX_ROW_BYTES // MIB} MiB", named],
             ["characters of an ID", vocabulary.MAX_ID_CHARACTERS, named],
             ["characters of a title", vocabulary.MAX_TITLE_CHARACTERS, "the title is cut, and the log says so"],
+            [
+                "item attributes",
+                bounds.MAX_ATTRIBUTES,
+                left_out,
+            ],
+            ["characters of a text of an attribute", bounds.MAX_ATTRIBUTE_CHARACTERS, left_out],
+            ["texts in a list", bounds.MAX_ATTRIBUTE_TEXTS, left_out],
+            ["different texts of an attribute", bounds.MAX_DISTINCT_TEXTS, left_out],
+            ["memory for an attribute", f"{bounds.MAX_ATTRIBUTE_BYTES // GIB} GiB", left_out],
+            ["deny list", f"{deny_list.MAX_BYTES // MIB} MiB", "the last list stays, and the log says so"],
             [
                 "attempts of a download without a new byte",
                 download.ATTEMPTS,

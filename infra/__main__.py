@@ -257,11 +257,15 @@ def transform(location: str, job: str | None, instance_type: str, instance_count
 
 
 @cli.command()
-@click.argument("user_id")
+@click.argument("user_id", required=False)
+@click.option(
+    "--request", "given", metavar="JSON", help="Request of any kind, instead of USER_ID: '{\"trending\": true}'."
+)
 @dry
-def ask(user_id: str, dry_run: bool) -> None:
-    """(9) Request recommendations for USER_ID from the service."""
-    service.ask(account(dry_run, BASE_STACK, NAME), user_id)
+def ask(user_id: str | None, given: str | None, dry_run: bool) -> None:
+    """(9) Request recommendations for USER_ID from the service, or send another --request."""
+    request = service.request_of(user_id, given)
+    service.ask(account(dry_run, BASE_STACK, NAME), request)
 
 
 @cli.command()

@@ -14,7 +14,7 @@ from infra import image, models, package, stacks
 from infra.aws import Aws, LaunchError
 from infra.names import BASE_STACK, NAME, SERVICE_TEMPLATE
 from infra.stacks import Base
-from recommender.common.messages import printable
+from recommender.common.messages import printable, shown
 
 API = "execute-api"  # API Gateway's name in the signature of a request
 SECONDS = 35  # longer than the gateway's own timeout
@@ -68,30 +68,49 @@ def _exists(aws: Aws) -> bool:
     return stack is not None and stack["StackStatus"] not in {stacks.STARTED, *stacks.STUCK}
 
 
-def ask(aws: Aws, user_id: str) -> None:
-    """Request recommendations from the API with a signed request, and print the response.
+def request_of(user_id: str | None, given: str | None) -> dict[str, object]:
+    """Return the request for a user, or the one that is given as JSON.
+
+    Raises:
+        LaunchError: there is none or both, or the JSON is no object.
+    """
+    if (user_id is None) == (given is None):
+        raise LaunchError("expected either USER_ID or --request")
+    if given is None:
+        if not user_id:
+            raise LaunchError("USER_ID: expected a text, got an empty one")
+        return {"user_id": user_id}
+    try:
+        request = json.loads(given)
+    except (ValueError, RecursionError):
+        request = None
+    if not isinstance(request, dict):
+        raise LaunchError(f'--request: expected a JSON object, such as {{"item_id": "B01"}}, got {shown(given)}')
+    return request
+
+
+def ask(aws: Aws, request: Mapping[str, object]) -> None:
+    """Send a signed request to the API, and print the response.
 
     Raises:
         LaunchError: there is no service, or the status of its response is not 200.
     """
-    if not user_id:
-        raise LaunchError("USER_ID: expected a text, got an empty one")
     url = stacks.outputs(aws, NAME, "deploy")["ApiUrl"]
-    body = json.dumps({"user_id": user_id})
+    body = json.dumps(request)
     if aws.dry_run:
         aws.dry_run.show(f"{API}:Invoke", {"Method": "POST", "Url": url, "Body": body})
         return
-    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+    signed = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
     credentials = aws.session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    SigV4Auth(credentials.get_frozen_credentials(), API, aws.region).add_auth(request)
+    SigV4Auth(credentials.get_frozen_credentials(), API, aws.region).add_auth(signed)
     session = URLLib3Session(
         timeout=SECONDS,
         proxies=get_environ_proxies(url),
         verify=os.environ.get("AWS_CA_BUNDLE") or True,  # type: ignore[arg-type]  # a file, too
     )
-    response = session.send(request.prepare())
+    response = session.send(signed.prepare())
     if response.status_code != 200:
         said = REFUSED.get(response.status_code) or printable(" ".join(response.text.split())[:400])
         raise LaunchError(f"{url}: status {response.status_code}: {said}")

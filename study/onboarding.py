@@ -22,6 +22,7 @@ from recommender.pipeline.recommender import Recommender
 from recommender.training.fit_model import fit_model
 from study.common import RESULTS, machine, table
 from study.data import Data, beauty, retail_with_random_ties
+from study.responses import numbers_of
 
 SEEDS = range(3)
 HIDDEN = 0.2
@@ -74,11 +75,11 @@ def measure(data: Data) -> tuple[Hits, dict[str, float]]:
 def questions(recommender: Recommender, count: NDArray[np.int64]) -> dict[str, list[int]]:
     """Return the items of each kind of questions, as numbers."""
     items, histories = recommender.model.items, recommender.model.histories
-    own = [items.number(item.item_id) for item in recommender.onboarding(QUESTIONS).items]
+    own = numbers_of(recommender, recommender.onboarding(QUESTIONS))
     share = np.minimum(count / (len(histories.offsets) - 1), 1 - 1e-12)
     entropy = -(share * np.log(np.maximum(share, 1e-12)) + (1 - share) * np.log(1 - share))
     return {
-        "ours: items that find the next events of most users": [number for number in own if number is not None],
+        "ours: items that find the next events of most users": own,
         "popularity times diversity of users": questionnaire(histories, len(items), (), QUESTIONS).tolist(),
         "popularity times entropy (Rashid 2002)": top(np.log1p(count) * entropy),
         POPULAR: top(count.astype(np.float64)),
@@ -108,8 +109,7 @@ def remembered(recommender: Recommender) -> Callable[[tuple[int, ...]], set[int]
     def recommend(history: tuple[int, ...]) -> set[int]:
         if history not in found:
             events = [Event(items.id(number)) for number in history]
-            response = recommender.recommend("a new user", events, top_k=10)
-            found[history] = {number for one in response.items if (number := items.number(one.item_id)) is not None}
+            found[history] = {*numbers_of(recommender, recommender.recommend("a new user", events, top_k=10))}
         return found[history]
 
     return recommend

@@ -113,5 +113,5 @@ def summary(before: Model, after: Model, frame: "pd.DataFrame") -> str:
     added = len(after.items) - len(before.items)
     known = len({*before.items} & {*frame["item_id"]})
     left_out = frame["item_id"].nunique() - known - added
-    text = f"{added:,} new items, {known:,} known items updated"
-    return text + (f"; {left_out:,} new items without a title are left out" if left_out else "")
+    text = f"new items: {added:,}; known items with a row: {known:,}"
+    return text + (f"; left out, because they have no title: {left_out:,}" if left_out else "")

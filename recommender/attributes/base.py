@@ -19,17 +19,26 @@ Mask = NDArray[np.bool_]  # (num_items,)
 
 
 class Condition(BaseModel):
-    """What a filter demands of one attribute. A missing value meets `missing` and `not`, and nothing else."""
+    """What a filter demands of one attribute. A missing value meets `not`, and `missing` can keep or forbid it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
-    missing: bool | None = Field(None, description="whether the item has no value")
+    missing: bool | None = Field(
+        None,
+        description="false: the item must have a value; true: an item without one is kept too, and without other parts "
+        "only such items",
+    )
 
     @model_validator(mode="after")
     def _has_a_part(self) -> Self:
         if not self.model_fields_set:
             raise ValueError(f"expected at least one of {', '.join(self.operators())}")
         return self
+
+    @property
+    def has_other_parts(self) -> bool:
+        """Whether it demands something of the value, too."""
+        return any(value is not None for name, value in self if name != "missing")
 
     @classmethod
     def operators(cls) -> list[str]:
@@ -137,4 +146,8 @@ def _listed(condition: type[Condition]) -> str:
 
 def with_missing(found: Mask, known: Mask, condition: Condition) -> Mask:
     """Return the mask after the part `missing` of a condition."""
-    return found if condition.missing is None else found & (known ^ condition.missing)
+    if condition.missing is None:
+        return found
+    if not condition.missing:
+        return found & known
+    return found | ~known if condition.has_other_parts else ~known

@@ -25,7 +25,7 @@ class Filter(Rule):
     description = (
         "Conditions on attributes of the items, by name; only items that meet all of them are recommended. A number or "
         "time has `min` and `max`, a boolean `is`, a text `any` and `not`, a list of texts `any`, `all` and `not`. "
-        "Each also has `missing`. An item without a value meets `missing` and `not`, and nothing else."
+        "An item without a value meets only `not`; each condition can have `missing` to keep or forbid such items."
     )
 
     def __init__(self, mask: Mask) -> None:

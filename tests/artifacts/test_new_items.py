@@ -194,7 +194,7 @@ def test_the_command_replaces_the_model(folder: Path, capsys: pytest.CaptureFixt
     assert found.model.items.number("other") is None
     assert (folder / "deny.txt").read_text() == "w00\n"
     said = capsys.readouterr().out
-    assert "1 new items, 1 known items updated; 1 new items without a title are left out" in said
+    assert "new items: 1; known items with a row: 1; left out, because they have no title: 1" in said
 
 
 def test_the_command_can_write_another_folder_and_leaves_the_model(folder: Path, tmp_path: Path) -> None:

@@ -328,7 +328,7 @@ def test_ask_signs_its_request_and_prints_the_response(
     aws: Stubbed, api: type[Api], capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.response = (200, '{"recommended_items": ["Röcke"]}'.encode())
-    service.ask(aws, "A1 B2")
+    service.ask(aws, service.request_of("A1 B2", None))
     path, headers, body = api.received
     assert (path, json.loads(body)) == ("/recommendations", {"user_id": "A1 B2"})
     scope = headers["Authorization"].partition("Credential=x/")[2].partition(",")[0]
@@ -353,7 +353,29 @@ def test_a_status_other_than_200_is_an_error_of_one_line(
 ) -> None:
     api.response = (status, b'{"error":\n"busy"}')
     with pytest.raises(LaunchError) as error:
-        service.ask(aws, "A1")
+        service.ask(aws, {"user_id": "A1"})
+    assert expected in str(error.value)
+
+
+def test_ask_can_send_a_request_of_any_kind(aws: Stubbed, api: type[Api]) -> None:
+    api.response = (200, b'{"recommended_items": []}')
+    service.ask(aws, service.request_of(None, '{"item_id": "B1", "top_k": 3}'))
+    assert json.loads(api.received[2]) == {"item_id": "B1", "top_k": 3}
+
+
+@pytest.mark.parametrize(
+    ("user_id", "given", "expected"),
+    [
+        (None, None, "expected either USER_ID or --request"),
+        ("A1", "{}", "expected either USER_ID or --request"),
+        ("", None, "USER_ID: expected a text, got an empty one"),
+        (None, "[1]", '--request: expected a JSON object, such as {"item_id": "B01"}, got \'[1]\''),
+        (None, "[" * 100_000, "--request: expected a JSON object"),
+    ],
+)
+def test_ask_says_which_request_it_expects(user_id: str | None, given: str | None, expected: str) -> None:
+    with pytest.raises(LaunchError) as error:
+        service.request_of(user_id, given)
     assert expected in str(error.value)
 
 

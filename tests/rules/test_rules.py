@@ -69,8 +69,6 @@ def meets_part(own: Any, texts: set[str], part: str, wanted: Any) -> bool:  # no
     if part in ("any", "all", "not"):
         common = texts & set(wanted)
         return {"any": bool(common), "all": common == set(wanted), "not": not common}[part]
-    if part == "missing":
-        return bool((own is None) == wanted)
     return own is not None and bool({"min": own >= wanted, "max": own <= wanted, "is": own == wanted}[part])
 
 
@@ -78,7 +76,12 @@ def meets(item: str, conditions: dict[str, dict[str, Any]]) -> bool:
     for name, condition in conditions.items():
         own = of(item, name)
         texts = set() if own is None else set(own) if name == "categories" else {own}
-        if not all(meets_part(own, texts, part, wanted) for part, wanted in condition.items()):
+        parts = {part: wanted for part, wanted in condition.items() if part != "missing"}
+        missing = condition.get("missing")
+        if own is None and missing is not None:
+            if not missing:
+                return False
+        elif not all(meets_part(own, texts, part, wanted) for part, wanted in parts.items()) or (missing and not parts):
             return False
     return True
 
