@@ -47,7 +47,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 
 def add(root: Path, number: int) -> None:
-    """Save a file of the page, the first or the second one, as it says."""
+    """Save a file of the page, the first, second or third one, as it says."""
     file = re.findall(r"[Ss]ave this as `(recommender/[\w/]+\.py)`", PAGE)[number]
     assert not (root / file).exists()
     (root / file).write_text(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[number])
@@ -210,3 +210,25 @@ def test_a_feature_is_added_alike_and_older_models_are_served_without_it(house: 
     assert (weights, parts) == ([], [])  # the only part of the score is a feature without reasons
     refused = house.run("recommender", "train", "--base-dir", str(job.base_dir / "x"), *paper, "0.3")
     assert "at most 1, got rerank_weight 1 + well_known_weight 0.3" in refused.stderr
+
+
+ASK = """
+import sys
+from recommender import Recommender
+recommender = Recommender.load(sys.argv[1])
+user_id, count = recommender.model.users.id(0), recommender.model.num_events
+found = recommender.recommend(user_id, top_k=10, min_events=20).items
+print(min(count[recommender.model.items.number(item.item_id)] for item in found))
+recommender.recommend(user_id, min_events=-1)
+"""
+
+
+def test_a_rule_is_added_alike(house: House, job: Job) -> None:
+    add(house.root, 2)
+    command = [sys.executable, "-c", ASK, str(job.container.model_dir)]
+    result = subprocess.run(command, cwd=house.root, capture_output=True, text=True)
+    assert int(result.stdout) >= 20
+    assert "min_events: expected greater than or equal to 0, got -1" in result.stderr
+    shutil.copy(ROOT / "README.md", house.root)
+    assert house.run("docs.generate").returncode == 0
+    assert "min_events" in (house.root / "docs/api/endpoint.yaml").read_text()
