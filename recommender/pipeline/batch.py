@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from recommender.common.files import atomic
 from recommender.common.progress import progress
 from recommender.data.vocabulary import StringTable
+from recommender.pipeline.applied_rules import AppliedRules
 from recommender.pipeline.recommender import Recommender
 
 BLOCK = 128  # users per product; with 14,000 item directions a block takes 7 MB
@@ -27,11 +28,13 @@ SCHEMA = pa.schema(
 )
 
 
-def score(recommender: Recommender, block: range, top_k: int, num_candidates: int) -> pa.RecordBatch:
+def score(
+    recommender: Recommender, block: range, top_k: int, num_candidates: int, rules: AppliedRules | None = None
+) -> pa.RecordBatch:
     """Return the recommendations for a range of user numbers, user by user, best first, as rows of `SCHEMA`."""
     model = recommender.model
     users = np.arange(block.start, block.stop)
-    ranked = list(recommender.recommend_batch(users, num_candidates, top_k))
+    ranked = list(recommender.recommend_batch(users, num_candidates, top_k, rules))
     items, scores, ratings = (np.concatenate(column) for column in zip(*ranked, strict=True))
     lengths = [len(item_num) for item_num, _, _ in ranked]
     rank = np.concatenate([np.arange(1, length + 1, dtype=np.int32) for length in lengths])
@@ -55,7 +58,14 @@ def _numbers(values: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
-def score_all(recommender: Recommender, path: Path, top_k: int, num_candidates: int, workers: int) -> int:
+def score_all(
+    recommender: Recommender,
+    path: Path,
+    top_k: int,
+    num_candidates: int,
+    workers: int,
+    rules: AppliedRules | None = None,
+) -> int:
     """Write the recommendations for all users of a model; the file appears when it is complete.
 
     The processes are forked, so that they share the memory of the model.
@@ -71,7 +81,7 @@ def score_all(recommender: Recommender, path: Path, top_k: int, num_candidates: 
     with (
         atomic(path) as unfinished,
         _writer(unfinished, path.suffix) as writer,
-        ProcessPoolExecutor(workers, get_context("fork"), _begin, (recommender,)) as pool,
+        ProcessPoolExecutor(workers, get_context("fork"), _begin, (recommender, rules)) as pool,
     ):
         batches = pool.map(_score, blocks, *([value] * len(blocks) for value in (top_k, num_candidates)))
         for batch, _ in zip(batches, progress(blocks, "scoring blocks of users"), strict=True):
@@ -84,13 +94,14 @@ def _writer(path: Path, suffix: str) -> pq.ParquetWriter | CSVWriter:
     return CSVWriter(path, SCHEMA) if suffix == ".csv" else pq.ParquetWriter(path, SCHEMA)
 
 
-_inherited: list[Recommender] = []  # in a worker process
+_inherited: list[tuple[Recommender, AppliedRules | None]] = []  # in a worker process
 
 
-def _begin(recommender: Recommender) -> None:
+def _begin(recommender: Recommender, rules: AppliedRules | None) -> None:
     threadpool_limits(1, user_api="blas")  # each core has a worker
-    _inherited.append(recommender)
+    _inherited.append((recommender, rules))
 
 
 def _score(block: range, top_k: int, num_candidates: int) -> pa.RecordBatch:
-    return score(_inherited[0], block, top_k, num_candidates)
+    recommender, rules = _inherited[0]
+    return score(recommender, block, top_k, num_candidates, rules)

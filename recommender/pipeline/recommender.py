@@ -276,6 +276,14 @@ class Recommender:
         """Return the query of a session with events of these items, of a user without others."""
         return self._with_events(None, [Event(item_id) for item_id in item_ids])
 
+    def rules(self, values: Mapping[str, object]) -> AppliedRules:
+        """Return rules for many requests.
+
+        Raises:
+            RequestError: see `recommend`.
+        """
+        return self._applied(checked_values(values))
+
     def _applied(self, rules: Mapping[str, Any], wanted: FixedOrder | None = None) -> AppliedRules:
         return AppliedRules.of(rules, self.model, self._variants, self.deny_list, wanted)
 
@@ -355,16 +363,27 @@ class Recommender:
         return NO_ITEMS.astype(np.int64) if last is None else last.item_num
 
     def recommend_batch(
-        self, user_num: NDArray[np.integer], num_candidates: int, top_k: int
+        self,
+        user_num: NDArray[np.integer],
+        num_candidates: int,
+        top_k: int,
+        rules: AppliedRules | None = None,
     ) -> Iterator[tuple[Items, NDArray[np.float64], NDArray[np.float64]]]:
         """Yield the recommendations for many known users, as from `recommend`.
+
+        Args:
+            user_num: (n,), the users.
+            num_candidates: candidates of each source.
+            top_k: items of each user.
+            rules: see `rules`; None: only those of the model.
 
         Yields:
             For each user in order (item_num, score, predicted_rating), at most `top_k` long; a rating is NaN if no
             source predicts one.
         """
         queries = [Query.of_known(self.model.histories, int(number)) for number in user_num]
-        sources, rules = self._stages.sources, self._applied({})
+        sources = self._stages.sources
+        rules = self._applied({}) if rules is None else rules
         if not rules.are_none:
             for query in queries:
                 ranked = self._stages.listed(query, rules, Size.of(top_k, num_candidates, 0, None))

@@ -1,5 +1,6 @@
 """Batch scoring: one file with the server's recommendations for every user."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import shop
 from support.job import Job
 from support.model import factors_of
 
@@ -105,3 +107,35 @@ def test_a_damaged_or_missing_model_is_an_error_of_one_line_and_no_file(
         assert "--output: expected a local file name that ends in .parquet or .csv" in capsys.readouterr().err
     assert not output.exists()
     shutil.rmtree(folder)
+
+
+def test_rules_count_for_every_user(tmp_path: Path) -> None:
+    shop.with_attributes(shop.recommender()).save(tmp_path / "model")
+    recommender = Recommender.load(tmp_path / "model")
+    rules: dict[str, Any] = {"filter": {"store": {"any": ["A", "B"]}}, "max_per": {"store": 2}, "deny": ["w00"]}
+    output, given = tmp_path / "scores.parquet", ["--rules", json.dumps(rules)]
+    assert score.main(["--model", str(tmp_path / "model"), "--output", str(output), *given]) == 0
+    rows = pd.read_parquet(output)
+    for user_id, own in rows.groupby("user_id"):
+        expected = [item.item_id for item in recommender.recommend(str(user_id), **rules).items]
+        assert own["item_id"].tolist() == expected
+    assert rows["user_id"].nunique() == shop.NUM_USERS
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("[]", "--rules: expected a JSON object, such as {"),
+        ("{", "--rules: expected a JSON object, such as {"),
+        ('{"diversity": 2}', "--rules: diversity: expected less than or equal to 1, got 2"),
+        ('{"filter": {"colour": {"any": ["red"]}}}', "--rules: filter: unknown attribute 'colour'; the items have "),
+    ],
+)
+def test_invalid_rules_are_refused_before_anything_is_written(
+    trained: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str], rules: str, expected: str
+) -> None:
+    output = tmp_path / "scores.csv"
+    command = ["--model", str(trained.container.model_dir), "--output", str(output), "--rules", rules]
+    assert score.main(command) == 1
+    assert expected in capsys.readouterr().err
+    assert not output.exists()
