@@ -120,6 +120,7 @@ class Recommender:
         """Order given items for a user, the best first.
 
         Items that the model does not know follow in the given order, with score 0; so do those that no source proposes.
+        Several variants of one parent can be in the list.
 
         Args:
             user_id: see `recommend`.
@@ -144,10 +145,10 @@ class Recommender:
         item_num = self.model.items.numbers(given)
         mask = np.zeros(len(self.model.items), bool)
         mask[item_num[item_num >= 0]] = True
-        origin, items = self._response(query.restricted(mask), size, rules)
+        values = checked_values(rules)
+        origin, items = self._response(query.restricted(mask), size, values, keeps_variants=True)
         unknown = [item_id for item_id, number in zip(given, item_num.tolist(), strict=True) if number < 0]
-        if "filter" in rules or "allow" in rules:
-            unknown = []  # nothing says that they meet a condition
+        unknown = self._allowed_unknown(unknown, values)
         items += [RecommendedItem(item_id, None, 0.0, None, dict.fromkeys(self._shown)) for item_id in unknown]
         return Recommendations(user_id, origin, items[: size.top_k])
 
@@ -256,6 +257,8 @@ class Recommender:
         rules: Mapping[str, object],
         order: FixedOrder | None = None,
         wanted: FixedOrder | None = None,
+        *,
+        keeps_variants: bool = False,
     ) -> tuple[str, list[RecommendedItem]]:
         """Return how the candidates were found, and the items.
 
@@ -265,12 +268,23 @@ class Recommender:
             rules: its rules.
             order: proposes the items instead of the sources.
             wanted: the items that match the user's interests.
+            keeps_variants: whether it may have several variants of one parent.
         """
-        applied = self._applied(checked_values(rules), wanted)
+        variants = None if keeps_variants else self._variants
+        applied = AppliedRules.of(checked_values(rules), self.model, variants, self.deny_list, wanted)
         size.pause()
         ranked = self._stages.listed(query, applied, size, order)
         size.pause()
         return ranked.origin, self._described(query, ranked, size.top_k, size.pause)
+
+    def _allowed_unknown(self, item_ids: Sequence[str], rules: Mapping[str, Any]) -> list[str]:
+        """Return those of some unknown items that rules allow; nothing says that they meet a filter."""
+        if "filter" in rules:
+            return []
+        allowed, denied = {*rules.get("allow", item_ids)}, {*rules.get("deny", ())}
+        if self.deny_list is not None:
+            denied |= self.deny_list.unknown
+        return [item_id for item_id in item_ids if item_id in allowed and item_id not in denied]
 
     def _of_items(self, item_ids: Sequence[str]) -> Query:
         """Return the query of a session with events of these items, of a user without others."""
@@ -282,10 +296,7 @@ class Recommender:
         Raises:
             RequestError: see `recommend`.
         """
-        return self._applied(checked_values(values))
-
-    def _applied(self, rules: Mapping[str, Any], wanted: FixedOrder | None = None) -> AppliedRules:
-        return AppliedRules.of(rules, self.model, self._variants, self.deny_list, wanted)
+        return AppliedRules.of(checked_values(values), self.model, self._variants, self.deny_list)
 
     def query(
         self,
@@ -383,7 +394,7 @@ class Recommender:
         """
         queries = [Query.of_known(self.model.histories, int(number)) for number in user_num]
         sources = self._stages.sources
-        rules = self._applied({}) if rules is None else rules
+        rules = self.rules({}) if rules is None else rules
         if not rules.are_none:
             for query in queries:
                 ranked = self._stages.listed(query, rules, Size.of(top_k, num_candidates, 0, None))

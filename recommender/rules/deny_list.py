@@ -33,7 +33,7 @@ class DenyList:
 
         Args:
             path: the file.
-            items: the catalogue; IDs that it does not have have no effect.
+            items: the catalogue.
             must_exist: whether a missing file is an error now; later it is an empty list if it need not exist.
 
         Raises:
@@ -43,10 +43,17 @@ class DenyList:
         self._looked = time.monotonic()
         self._signature: Signature | None = None
         self._item_num, self._mask = np.empty(0, np.int64), np.ones(len(items), bool)
+        self._unknown: frozenset[str] = frozenset()
         try:
             self._read_if_changed()
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: can't be read as a deny list: {reason(error)}: write an ID a line") from None
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The denied IDs that the catalogue does not have."""
+        self._current()
+        return self._unknown
 
     @property
     def is_empty(self) -> bool:
@@ -77,7 +84,7 @@ class DenyList:
             if self._must_exist:
                 raise
             self._signature = None
-            self._set(np.empty(0, np.int64))
+            self._set(np.empty(0, np.int64), frozenset())
             return
         signature = (status.st_ino, status.st_mtime_ns, status.st_size)
         if signature == self._signature:
@@ -87,11 +94,13 @@ class DenyList:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ValueError(f"expected at most {MAX_BYTES:,} bytes")
-        lines = [line.strip() for line in content.decode().splitlines()]
-        found = self._items.numbers(line for line in lines if line)
-        self._set(np.unique(found[found >= 0]))
-        log.info("%s: denies %d items, %d IDs are unknown", self._path, len(self._item_num), int((found < 0).sum()))
+        item_ids = [item_id for line in content.decode().splitlines() if (item_id := line.strip())]
+        found = self._items.numbers(item_ids)
+        unknown = frozenset(item_ids[place] for place in np.flatnonzero(found < 0).tolist())
+        self._set(np.unique(found[found >= 0]), unknown)
+        log.info("%s: denies %d items, %d IDs are unknown", self._path, len(self._item_num), len(unknown))
 
-    def _set(self, item_num: NDArray[np.int64]) -> None:
+    def _set(self, item_num: NDArray[np.int64], unknown: frozenset[str]) -> None:
+        self._unknown = unknown
         self._item_num, self._mask = item_num, np.ones(len(self._items), bool)
         self._mask[item_num] = False

@@ -53,6 +53,15 @@ def test_items_of_the_list_are_in_no_response_and_changes_count(recommender: Rec
     assert ids(recommender) == everything
 
 
+def test_a_list_to_rank_has_no_denied_item_even_if_the_model_does_not_know_it(
+    recommender: Recommender, tmp_path: Path
+) -> None:
+    write(tmp_path / "deny.txt", "s01\nrecalled")
+    recommender.deny_list = DenyList(tmp_path / "deny.txt", recommender.model.items, must_exist=True)
+    found = recommender.rank("u03", ["s01", "recalled", "other", "s03"]).items
+    assert [item.item_id for item in found] == ["s03", "other"]
+
+
 def test_each_kind_of_request_obeys_the_list(recommender: Recommender, tmp_path: Path) -> None:
     denied = [shop.item(number) for number in range(12)]
     write(tmp_path / "deny.txt", "\n".join(denied))

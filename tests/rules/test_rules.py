@@ -254,6 +254,7 @@ def test_variants_of_one_parent_count_as_one_item() -> None:
         if number is not None:
             ((batch, _, _),) = found.recommend_batch(np.array([number]), 100, 26)
             assert [found.model.items.id(item) for item in batch.tolist()] == items
+    assert sorted(ids(found.rank("u03", ITEMS[:12]))) == sorted(ITEMS[:12])  # all that were given
 
 
 @pytest.mark.parametrize(
@@ -366,6 +367,8 @@ def test_ranking_obeys_the_rules(auto: Recommender) -> None:
     given_items = ITEMS[:12]
     found = ids(auto.rank("u03", [*given_items, "unknown"], deny=ITEMS[:2], filter={"store": {"any": ["A", "B"]}}))
     assert sorted(found) == sorted(item for item in given_items[2:] if of(item, "store") in ("A", "B"))
+    found = ids(auto.rank("u03", ["new", "newer", "newest"], deny=["new"], allow=["new", "newest"]))
+    assert found == ["newest"]
     found = ids(auto.rank("u03", given_items, exclude_seen=True))
     assert sorted(found) == sorted(set(given_items) - SEEN["u03"])
 
