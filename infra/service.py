@@ -14,7 +14,8 @@ from infra import image, models, package, stacks
 from infra.aws import Aws, LaunchError
 from infra.names import BASE_STACK, NAME, SERVICE_TEMPLATE
 from infra.stacks import Base
-from recommender.common.messages import printable, shown
+from recommender.common.messages import json_object, printable
+from recommender.errors import ConfigError
 
 API = "execute-api"  # API Gateway's name in the signature of a request
 SECONDS = 35  # longer than the gateway's own timeout
@@ -81,12 +82,9 @@ def request_of(user_id: str | None, given: str | None) -> dict[str, object]:
             raise LaunchError("USER_ID: expected a text, got an empty one")
         return {"user_id": user_id}
     try:
-        request = json.loads(given)
-    except (ValueError, RecursionError):
-        request = None
-    if not isinstance(request, dict):
-        raise LaunchError(f'--request: expected a JSON object, such as {{"item_id": "B01"}}, got {shown(given)}')
-    return request
+        return json_object(given, "--request")
+    except ConfigError as error:
+        raise LaunchError(str(error)) from None
 
 
 def ask(aws: Aws, request: Mapping[str, object]) -> None:

@@ -18,16 +18,19 @@ from recommender.data.vocabulary import StringTable, Vocabulary
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_NAMED = 3  # items in a message
 
-def with_items(model: Model, frame: "pd.DataFrame") -> Model:
+
+def with_items(model: Model, frame: "pd.DataFrame", *, clear_empty: bool = False) -> Model:
     """Return the model with the items of a frame.
 
     New items need a title, since only the titles can propose them. A title or a value of an attribute replaces that of
-    a known item; a missing one changes nothing.
+    a known item; a missing one changes nothing, or removes that of the attribute.
 
     Args:
         model: the fitted model.
         frame: from `channels.read_items`.
+        clear_empty: whether a missing value of an attribute removes the item's value.
 
     Raises:
         ValueError: an attribute has another type in the model.
@@ -62,7 +65,7 @@ def with_items(model: Model, frame: "pd.DataFrame") -> Model:
         histories=replace(histories, item_num=number_of[histories.item_num].astype(np.int32)),
         sources={name: renumbered(source) for name, source in model.sources.items()},
         features={name: renumbered(feature) for name, feature in model.features.items()},
-        attributes=model.attributes.updated(number_of, items, frame),
+        attributes=model.attributes.updated(number_of, items, frame, clear_empty=clear_empty),
         questionnaire=number_of[questions].astype(np.int32),
     )
 
@@ -112,6 +115,9 @@ def summary(before: Model, after: Model, frame: "pd.DataFrame") -> str:
     """Return in a few words what an update changed."""
     added = len(after.items) - len(before.items)
     known = len({*before.items} & {*frame["item_id"]})
-    left_out = frame["item_id"].nunique() - known - added
+    left_out = sorted({*frame["item_id"]} - {*after.items})
+    repeated = len(frame) - frame["item_id"].nunique()
     text = f"new items: {added:,}; known items with a row: {known:,}"
-    return text + (f"; left out, because they have no title: {left_out:,}" if left_out else "")
+    if left_out:
+        text += f"; left out, because they have no title: {len(left_out):,}, such as {', '.join(left_out[:MAX_NAMED])}"
+    return text + (f"; rows of an item that has one already: {repeated:,}; the first value counts" if repeated else "")

@@ -75,13 +75,16 @@ class Attributes(Mapping[str, Attribute]):
             found[name] = _attribute(values.take(pa.array(row_of, mask=row_of < 0)))
         return cls(found)
 
-    def updated(self, number_of: NDArray[np.int64], items: Vocabulary, frame: "pd.DataFrame") -> Self:
-        """Return the attributes of a larger catalogue, with the values of a frame; a missing one changes nothing.
+    def updated(
+        self, number_of: NDArray[np.int64], items: Vocabulary, frame: "pd.DataFrame", *, clear_empty: bool = False
+    ) -> Self:
+        """Return the attributes of a larger catalogue, with the values of a frame.
 
         Args:
             number_of: (old number of items,), the new number of each.
             items: the new catalogue.
             frame: see `from_frame`; a column that is no attribute yet becomes one.
+            clear_empty: whether a missing value of the frame removes the old one; else it changes nothing.
 
         Raises:
             ValueError: a column has another type than the attribute.
@@ -92,6 +95,9 @@ class Attributes(Mapping[str, Attribute]):
         new = type(self).from_frame(items, frame)
         old_of = np.full(len(items), -1)
         old_of[number_of] = np.arange(len(number_of))
+        is_kept = np.ones(len(items), bool)
+        given = items.numbers(frame["item_id"])
+        is_kept[given[given >= 0]] = not clear_empty
         found: dict[str, Attribute] = dict(new.columns)
         for name, attribute in self.items():
             values = attribute.to_arrow().take(pa.array(old_of, mask=old_of < 0))
@@ -100,6 +106,7 @@ class Attributes(Mapping[str, Attribute]):
                     raise ValueError(
                         f"column {name!r}: expected {attribute.name}, as in the model, got {new[name].name}"
                     )
+                values = pc.if_else(pa.array(is_kept), values, None)
                 values = pc.coalesce(new[name].to_arrow(), values)
             found[name] = _attribute(values)
         order = [*self, *(name for name in new if name not in self)]

@@ -31,7 +31,7 @@ class Condition(BaseModel):
 
     @model_validator(mode="after")
     def _has_a_part(self) -> Self:
-        if not self.model_fields_set:
+        if self.missing is None and not self.has_other_parts:
             raise ValueError(f"expected at least one of {', '.join(self.operators())}")
         return self
 

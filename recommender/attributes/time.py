@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import BeforeValidator, Field
 
 from recommender.attributes.number import NumberAttribute, Range
-from recommender.common.messages import shown
 from recommender.data.clock import TIME_EXAMPLES, parse_time, seconds_per_unit
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def _milliseconds(value: object) -> object:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_TIME
     unit = seconds_per_unit(abs(float(value))) if is_number else None  # type: ignore[arg-type]  # it is a number
     if value is not None and unit is None:
-        raise ValueError(f"expected seconds or milliseconds since 1970, or {TIME_EXAMPLES}, got {shown(value)}")
+        raise ValueError(f"expected seconds or milliseconds since 1970, or {TIME_EXAMPLES}")
     return None if value is None else float(value) * unit * 1000  # type: ignore[arg-type, operator]
 
 

@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic.fields import FieldInfo
 
 from recommender.common.extras import missing_package
-from recommender.common.output import accept_all_text, complain
+from recommender.common.output import accept_all_text, complain, say
 from recommender.config import Config, as_written, words_of
 from recommender.errors import RecommenderError
 from recommender.sagemaker.environment import BASE_DIR, CHANNELS, DEFAULT_BASE_DIR, Container
 from recommender.sagemaker.server_environment import MODEL_SHA256
+
+if TYPE_CHECKING:
+    from recommender.pipeline.recommender import Recommender
 
 LOCATION = "file, folder, pattern or s3:// URI"
 BASE_DIR_HELP = f"Folder of the job.  [default: ${BASE_DIR}, else {DEFAULT_BASE_DIR}]"
@@ -61,6 +65,13 @@ def container_from(given: dict[str, object]) -> Container:
     if (base_dir := given.pop("base_dir", None)) is not None:
         container = container.at(Path(str(base_dir)))
     return replace(container, locations={name: str(given.pop(name)) for name in CHANNELS if name in given})
+
+
+def say_what_is_denied(recommender: "Recommender") -> None:
+    """Print how many items the deny list has, if there is one."""
+    denied = recommender.deny_list
+    if denied is not None and not denied.is_empty:
+        say(denied.summary)
 
 
 def run(command: click.Command, arguments: list[str] | None, program: str, stopped: str = "") -> int:

@@ -13,11 +13,10 @@ from pathlib import Path
 import click
 
 from recommender.artifacts.model_archive import unpacked
-from recommender.cli.options import base_dir_option, container_from, sha256_option
+from recommender.cli.options import base_dir_option, container_from, say_what_is_denied, sha256_option
 from recommender.common.output import accept_all_text, complain
 from recommender.errors import RecommenderError
 from recommender.pipeline.recommender import Recommender
-from recommender.rules.deny_list import FILE, DenyList
 from recommender.sagemaker.server_environment import (
     BIND_TO_PORT,
     DEFAULT_PORT,
@@ -41,14 +40,15 @@ def command(model: str | None, base_dir: str | None, port: int | None, sha256: s
     settings, sha256 = ServerSettings.from_environment(), model_sha256(sha256)
     settings = settings if port is None else replace(settings, port=port)
     if model is None:
-        folder = container_from({"base_dir": base_dir}).model_dir
-        recommender = Recommender.load(folder, sha256)
+        recommender = Recommender.load(container_from({"base_dir": base_dir}).model_dir, sha256)
     else:
         with unpacked(model) as unpacked_folder:
             recommender = Recommender.load(unpacked_folder, sha256)
-        folder = Path(model)
-    denied = Path(settings.deny_list or folder / FILE)
-    recommender.deny_list = DenyList(denied, recommender.model.items, must_exist=settings.deny_list is not None)
+        if recommender.deny_list is not None and not Path(model).is_dir():
+            recommender.deny_list.keep()  # the unpacked folder is gone
+    if settings.deny_list is not None:
+        recommender.deny(settings.deny_list)
+    say_what_is_denied(recommender)
     run(recommender, settings)
 
 

@@ -8,6 +8,7 @@ The file has the columns of the items channel. New items are recommended by thei
 server keeps the model that it has loaded: restart it.
 """
 
+import shutil
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from recommender.common.output import say
 from recommender.data.channels import read_update
 from recommender.data.sources import open_channel
 from recommender.errors import DataError
+from recommender.rules.deny_list import FILE
 from recommender.sagemaker.server_environment import model_sha256
 
 
@@ -30,18 +32,24 @@ from recommender.sagemaker.server_environment import model_sha256
 @click.option(
     "--output", type=click.Path(path_type=Path), help="Folder for the new model.  [default: replace the old one]"
 )
-def command(items: str, model: Path | None, base_dir: str | None, sha256: str | None, output: Path | None) -> None:
+@click.option("--clear-empty", is_flag=True, help="Let an empty value remove the item's own; else it changes nothing.")
+def command(
+    items: str, model: Path | None, base_dir: str | None, sha256: str | None, output: Path | None, clear_empty: bool
+) -> None:
     """Read the items, and write the model with them."""
     folder = model or container_from({"base_dir": base_dir}).model_dir
     fitted = model_folder.load(folder, model_sha256(sha256))
     with open_channel(items) as files:
         frame = read_update(files, fitted.config, fitted.attributes.arrow_types)
     try:
-        updated = with_items(fitted, frame)
+        updated = with_items(fitted, frame, clear_empty=clear_empty)
     except ValueError as error:
         raise DataError(f"{items}: {error}") from None
     with model_folder.replacing(output or folder):
         model_folder.stage(updated, output or folder)
+    denied = folder / FILE
+    if output is not None and denied.is_file():
+        shutil.copyfile(denied, output / FILE)
     say(f"{output or folder}: {summary(fitted, updated, frame)}")
 
 

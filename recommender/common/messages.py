@@ -54,12 +54,18 @@ def _message(detail: ErrorDetails, known: Iterable[str]) -> str:
     if detail["type"] == "missing":
         return "is missing; it is required"
     if detail["type"] == "too_long":
-        return f"expected at most {detail['ctx']['max_length']} entries, got {detail['ctx']['actual_length']}"
+        return f"expected at most {_entries(detail['ctx']['max_length'])}, got {len(detail['input'])}"
+    if detail["type"] == "too_short":
+        return f"expected at least {_entries(detail['ctx']['min_length'])}, got {len(detail['input'])}"
     if detail["type"] == "string_too_long":
         return f"expected at most {detail['ctx']['max_length']} characters, got {len(detail['input'])}"
     words = _WORDS.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
     got = f", got {shown(detail['input'])}" if detail["loc"] else ""  # a whole body is not shown
     return words.removeprefix("Value error, ") + got
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

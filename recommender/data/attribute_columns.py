@@ -33,6 +33,7 @@ NAMES = {NUMBER: "number", BOOLEAN: "boolean", TEXT: "text", TIME: "time", TEXTS
 ALL = "*"
 NUMBER_PATTERN = r"^[+-]?((0|[1-9][0-9]{0,300})([.][0-9]{0,300})?|[.][0-9]{1,300})([eE][+-]?[0-9]{1,3})?$"
 MAX_LIST_CHARACTERS = MAX_ATTRIBUTE_TEXTS * (MAX_ATTRIBUTE_CHARACTERS + 4)  # of a list of texts in JSON
+MAX_LISTED = 50  # columns of a file in a message
 MOSTLY = 0.9  # share of numbers from which a text column gets a hint
 
 
@@ -72,6 +73,7 @@ class AttributeColumns:
         self._wanted = None if item_attributes == ALL else [name for name in item_attributes.split(",") if name]
         self._found: dict[str, _Collected] = {}
         self._left_out: set[str] = set()
+        self._others: dict[str, None] = {}
         self._num_rows = 0
 
     def names(self, found: Iterable[str], used: Iterable[str]) -> list[str]:
@@ -81,8 +83,10 @@ class AttributeColumns:
             found: the columns of the file.
             used: those that are IDs and titles.
         """
+        found = list(dict.fromkeys(found))
+        self._others |= dict.fromkeys(name for name in found[:MAX_LISTED] if name not in {*used})
         others = {*used, *self._left_out}
-        wanted = [name for name in dict.fromkeys(found) if name not in others and self._is_wanted(name)]
+        wanted = [name for name in found if name not in others and self._is_wanted(name)]
         room = MAX_ATTRIBUTES - len(self._found)
         new = [name for name in wanted if name not in self._found]
         for name in new[room:]:
@@ -98,9 +102,9 @@ class AttributeColumns:
         """Leave a column out, and forget its values.
 
         Raises:
-            DataError: the user named the column.
+            DataError: the user named the column, or the model has the attribute.
         """
-        if self._wanted is not None:
+        if self._wanted is not None or name in self._types:
             raise DataError(f"{where}{', ' if where else ''}column {name!r}: can't be an item attribute: {why}")
         self._found.pop(name, None)
         if name not in self._left_out:
@@ -149,7 +153,7 @@ class AttributeColumns:
         """
         for name in self._wanted or ():
             if name not in self._found and not self._is_update:
-                there = f"; the other columns are {', '.join(map(shown, self._found))}" if self._found else ""
+                there = f"; the other columns are {', '.join(map(shown, self._others))}" if self._others else ""
                 raise DataError(f"hyper-parameter 'item_attributes': no file of the items has a column {name!r}{there}")
         found: dict[str, pa.Array] = {}
         for name in [*self._found]:
@@ -158,8 +162,11 @@ class AttributeColumns:
                 values = _unified(one, self._num_rows, self._types.get(name))
                 line = _described(values)
             except UnsuitableError as error:
-                if name in self._types and one.parts and any(part.null_count < len(part) for part in one.parts):
-                    raise DataError(f"column {name!r}: {error}") from None
+                if name in self._types:
+                    if all(part.null_count == len(part) for part in one.parts):
+                        found[name] = pa.nulls(self._num_rows, self._types[name])
+                        continue
+                    raise DataError(f"{_first_other(one, self._types[name])}column {name!r}: {error}") from None
                 self.leave_out(name, str(error))
                 continue
             say(f"attribute {name}: {line}{_hint(one, values)}")
@@ -189,6 +196,16 @@ def typed_values(array: pa.Array) -> pa.Array:
     if (types.is_list(kind) or types.is_large_list(kind)) and _is_text(kind.value_type):
         return _lists(array.cast(TEXTS))
     raise UnsuitableError(f"expected numbers, true or false, texts, lists of texts or times, got {kind}")
+
+
+def read_texts(array: pa.Array) -> pa.Array:
+    """Return a column of texts in the type that all of them have, as in CSV: numbers, times, lists of texts ...
+
+    Raises:
+        UnsuitableError: a text is too long.
+    """
+    text = _trimmed(array.cast(TEXT), may_be_list=True)
+    return text if text.null_count == len(text) else _as(text, _inferred([text], set()))
 
 
 def values_of_json(values: Sequence[object]) -> pa.Array:
@@ -303,6 +320,21 @@ def _kind(one: _Collected, used: Sequence[int], wanted: pa.DataType | None) -> p
     if wanted not in (None, kind):
         raise UnsuitableError(f"expected {NAMES[wanted]}, as in the model, got {NAMES[kind]}")
     return kind
+
+
+def _first_other(one: _Collected, kind: pa.DataType) -> str:
+    """Return the place of the first text that does not read as a type, as the beginning of a message; '' if none."""
+    for part, is_typed, rows in zip(one.parts, one.typed, one.rows, strict=True):
+        if is_typed or part.type != TEXT:
+            continue
+        encoded = part.dictionary_encode()
+        bad = [_read(encoded.dictionary[place : place + 1], kind) is None for place in range(len(encoded.dictionary))]
+        codes = encoded.indices.fill_null(len(bad)).to_numpy()
+        is_bad = np.append(bad, False)[codes]
+        if is_bad.any():
+            row = int(np.argmax(is_bad))
+            return f"{rows.location(row)}: {shown(part[row].as_py())}: "
+    return ""
 
 
 def _inferred(parts: Sequence[pa.Array], kinds: set[pa.DataType]) -> pa.DataType:

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from recommender.common.messages import reason, shown
-from recommender.data.attribute_columns import AttributeColumns
+from recommender.data.attribute_columns import AttributeColumns, read_texts
 from recommender.data.channels import consistent_chunks, event_columns, frame_of, items_of, title_columns
 from recommender.data.columns import Chunks, Columns
 from recommender.data.event_types import weigh
@@ -76,7 +76,9 @@ def _with_attributes(
     for column in columns:
         try:
             values = pa.array(frame[column], from_pandas=True)
-        except (pa.ArrowException, TypeError, ValueError) as error:
+            if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+                values = read_texts(values)  # pandas reads neither lists nor times
+        except (pa.ArrowException, TypeError, ValueError) as error:  # UnsuitableError is a ValueError
             attributes.leave_out(column, reason(error), name)
             continue
         table = table.append_column(column, values)

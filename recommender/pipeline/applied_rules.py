@@ -1,5 +1,6 @@
 """The rules of a request: checked values -> restrictions of the query, and a selection."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -37,9 +38,22 @@ def checked_values(rules: Mapping[str, object]) -> dict[str, Any]:
     if not rules:
         return {}
     try:
-        return given_values(RuleValues.model_validate(rules))
+        return given_values(RuleValues.model_validate(plain(rules)))
     except ValidationError as error:
         raise RequestError(*first_problem(error, RuleValues)) from None
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - a JSON value, or a value to refuse
+    """Return a value of Python as JSON has it: a tuple, set or array as list, a time as text, numpy's as Python's."""
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(map(plain, value), key=str)
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(one) for one in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def given_values(values: BaseModel) -> dict[str, Any]:
@@ -87,7 +101,9 @@ class AppliedRules:
         rules += [RULES[name].of(value, model) for name, value in values.items()]
         lanes = [lane for rule in rules if (lane := rule.lane()) is not None and lane.share > 0]
         if sum(lane.share for lane in lanes) > 1:
-            raise RequestError(lanes[-1].rule, f"expected shares of at most 1 with that of {lanes[0].rule}")
+            total = sum(lane.share for lane in lanes)
+            names = " and ".join(lane.rule for lane in lanes)
+            raise RequestError(lanes[-1].rule, f"expected shares of {names} of at most 1 together, got {total:g}")
         if wanted is not None:
             mask = np.zeros(len(model.items), bool)
             mask[wanted.first(len(mask))] = True

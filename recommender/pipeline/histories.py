@@ -1,7 +1,7 @@
 """The events of a request -> the user's history as sources and features take it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +102,18 @@ def text_of(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise RequestError(field, f"expected a text, got {shown(value)}")
     return value
+
+
+def texts_of(field: str, values: object) -> list[str]:
+    """Return a list of IDs or other texts; see `text_of`.
+
+    Raises:
+        RequestError: it is a text and no list, or has something else than texts.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise RequestError(field, f"expected a list of texts, got {shown(values)}")
+    found: Iterable[object] = values
+    return [text_of(f"{field}[{place}]", value) for place, value in enumerate(found)]
 
 
 def _rating(rating: float | None, field: str, limits: RequestLimits) -> float:

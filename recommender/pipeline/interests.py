@@ -42,13 +42,19 @@ class Interests:
         """
         if self._index is None and not self._attributes:
             raise RequestError("interests", "expected a model that proposes items by their titles (the source titles)")
+        orders = [self._matching(interest) for interest in dict.fromkeys(interests)]
+        rank = np.concatenate([np.arange(len(order)) for order in orders])
+        items, place = np.unique(np.concatenate(orders)[np.argsort(rank, kind="stable")], return_index=True)
+        order = items[np.argsort(place)]
         score = np.zeros(len(self._model.items))
-        for interest in interests:
-            found = self._score(interest)
-            np.maximum(score, found / (found.max() or 1.0), out=score)
-        matching = np.flatnonzero((score > 0) & (score >= STRONG * score.max()))
-        order = matching[top_k(score[matching], len(matching))]
+        score[order] = 1 - np.arange(len(order)) / max(len(order), 1)
         return FixedOrder(INTERESTS, order, score, "matches the interests")
+
+    def _matching(self, interest: str) -> NDArray[np.int64]:
+        """Return the items that match one interest well, best first."""
+        score = self._score(interest)
+        matching = np.flatnonzero((score > 0) & (score >= STRONG * score.max()))
+        return matching[top_k(score[matching], len(matching))]
 
     def _score(self, interest: str) -> NDArray[np.float64]:
         """Return how well each item matches, (num_items,) float64 from 0; O(items)."""

@@ -48,7 +48,8 @@ class RecommendedItem:
     Attributes:
         item_id: the item.
         title: None if unknown.
-        score: the final ranking score, descending. Items that the features know nothing about follow the others.
+        score: the final ranking score, descending if no rule reserves places. Items that the features know nothing
+            about follow the others.
         predicted_rating: not clipped to the rating scale; None if no source predicts one.
         features: the values that sources and features show, by field; None if unknown.
         sources: the sources that proposed the item.

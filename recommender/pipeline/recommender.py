@@ -21,13 +21,14 @@ from recommender.hyperparameters import COMPONENTS
 from recommender.pipeline.applied_rules import AppliedRules, checked_values
 from recommender.pipeline.explain import Part, explain
 from recommender.pipeline.for_everyone import questions, trending
-from recommender.pipeline.histories import NewEvent, RequestLimits, new_events, text_of, with_new_events
+from recommender.pipeline.histories import NewEvent, RequestLimits, new_events, text_of, texts_of, with_new_events
 from recommender.pipeline.interests import Interests
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.rankers import Ranked
 from recommender.pipeline.recommendations import Because, Event, Recommendations, RecommendedItem
 from recommender.pipeline.size import Pause, Size
 from recommender.pipeline.stages import Stages
+from recommender.rules.deny_list import FILE as DENY_FILE
 from recommender.rules.deny_list import DenyList
 from recommender.rules.variants import Variants
 
@@ -52,12 +53,27 @@ class Recommender:
 
     @classmethod
     def load(cls, folder: Path | str, sha256: str | None = None) -> Self:
-        """Load a model folder; see `model_folder.load`.
+        """Load a model folder, and the deny list in it; see `model_folder.load` and `deny`.
 
         Raises:
             ArtifactError: see `model_folder.load`.
+            ConfigError: the folder's deny.txt can't be read.
         """
-        return cls(model_folder.load(Path(folder), sha256))
+        found = cls(model_folder.load(Path(folder), sha256))
+        found.deny(Path(folder) / DENY_FILE, must_exist=False)
+        return found
+
+    def deny(self, path: Path | str, *, must_exist: bool = True) -> None:
+        """Leave the items of a file out of all responses: one ID a line. A change of the file counts a second later.
+
+        Args:
+            path: the file; it takes the place of the one before.
+            must_exist: whether a missing file is an error now.
+
+        Raises:
+            ConfigError: the file can't be read.
+        """
+        self.deny_list = DenyList(Path(path), self.model.items, must_exist=must_exist)
 
     def save(self, folder: Path | str) -> None:
         """Write the model folder, for `load` and for the server.
@@ -100,7 +116,7 @@ class Recommender:
         """
         size = Size.of(top_k, num_candidates, len(history), pause)
         user_id = text_of("user_id", user_id)
-        wanted = self._interests.order(interests) if interests else None
+        wanted = self._wanted(interests)
         query = self.query(user_id, history, wanted=wanted, exclude_seen=exclude_seen)
         return Recommendations(user_id, *self._response(query, size, rules, wanted=wanted))
 
@@ -136,11 +152,10 @@ class Recommender:
         Raises:
             RequestError: see `recommend`.
         """
-        given = [text_of(f"rank[{place}]", item_id) for place, item_id in enumerate(item_ids)]
-        given = list(dict.fromkeys(given))
+        given = list(dict.fromkeys(texts_of("rank", item_ids)))
         size = Size.of(len(given) if top_k is None else top_k, len(given), len(history), pause)
         user_id = text_of("user_id", user_id)
-        wanted = self._interests.order(interests) if interests else None
+        wanted = self._wanted(interests)
         query = self.query(user_id, history, wanted=wanted, exclude_seen=exclude_seen)
         item_num = self.model.items.numbers(given)
         mask = np.zeros(len(self.model.items), bool)
@@ -198,8 +213,8 @@ class Recommender:
         Raises:
             RequestError: see `recommend`.
         """
-        size = Size.of(top_k, num_candidates, len(item_ids), pause)
-        given = [text_of(f"items[{place}]", item_id) for place, item_id in enumerate(item_ids)]
+        given = texts_of("items", item_ids)
+        size = Size.of(top_k, num_candidates, len(given), pause)
         return Recommendations(None, *self._response(self._of_items(given), size, rules))
 
     def trending(
@@ -249,6 +264,10 @@ class Recommender:
     @cached_property
     def _interests(self) -> Interests:
         return Interests(self.model)
+
+    def _wanted(self, interests: Sequence[str]) -> FixedOrder | None:
+        texts = texts_of("interests", interests)
+        return self._interests.order(texts) if texts else None
 
     def _response(
         self,

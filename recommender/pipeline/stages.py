@@ -60,7 +60,8 @@ class Stages:
             rank = _in_order
         if not proposed:
             return nothing()
-        if rules.are_none:
+        is_short = order is not None and sum(len(one.item_num) for one in proposed.values()) < top_k
+        if rules.are_none and not is_short:
             return _named(rank(query, proposed, num_candidates), order)
         for lane in rules.selection.lanes:
             pause()
@@ -182,9 +183,18 @@ def nothing() -> Ranked:
 
 
 def _in_order(query: Query, proposed: Mapping[str, Candidates], num_candidates: int) -> Ranked:
-    """Return the candidates of one source, in its order."""
-    (name, found), *_ = proposed.items()
-    return Ranked(found.item_num, found.score, found.origin, {name: found.score}, _shows_nothing, proposed)
+    """Return the candidates of the first source in its order, then those of the others, which fill the response."""
+    first, *others = proposed.values()
+    items, scores = [first.item_num], [first.score]
+    for one in others:
+        is_new = ~np.isin(one.item_num, np.concatenate(items))
+        lowest = scores[-1][-1] if len(scores[-1]) else np.inf
+        items.append(one.item_num[is_new])
+        scores.append(np.minimum(one.score[is_new], lowest))
+    owner = np.repeat(np.arange(len(items)), [len(own) for own in items])
+    score = np.concatenate(scores)
+    parts = {name: np.where(owner == place, score, 0.0) for place, name in enumerate(proposed)}
+    return Ranked(np.concatenate(items), score, first.origin, parts, _shows_nothing, proposed)
 
 
 def _add(proposed: Found, more: Found) -> int:

@@ -1,6 +1,7 @@
 """The deny list: a file of item IDs that no response recommends, read again when it changes."""
 
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.common.files import open_regular
-from recommender.common.messages import reason
+from recommender.common.messages import reason, shown
 from recommender.components.query import MANY_EXCLUDED, Query
 from recommender.data.vocabulary import Vocabulary
 from recommender.errors import ConfigError
@@ -16,6 +17,7 @@ from recommender.errors import ConfigError
 FILE = "deny.txt"  # in the model folder
 MAX_BYTES = 2**26
 SECONDS = 1.0  # between two looks at the file
+MAX_NAMED = 3  # unknown IDs in a message
 
 log = logging.getLogger("recommender.rules")
 Signature = tuple[int, int, int]
@@ -48,6 +50,15 @@ class DenyList:
             self._read_if_changed()
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: can't be read as a deny list: {reason(error)}: write an ID a line") from None
+
+    def keep(self) -> None:
+        """Keep the list as it is from now on: the file is not read again."""
+        self._looked = math.inf
+
+    @property
+    def summary(self) -> str:
+        """The file, how many items it denies, and how many of its IDs the catalogue does not have."""
+        return f"{self._path}: denies {len(self._item_num):,} items{_named(self._unknown)}"
 
     @property
     def unknown(self) -> frozenset[str]:
@@ -83,6 +94,8 @@ class DenyList:
         except FileNotFoundError:
             if self._must_exist:
                 raise
+            if self._signature is not None:
+                log.info("%s: is removed: no item is denied", self._path)
             self._signature = None
             self._set(np.empty(0, np.int64), frozenset())
             return
@@ -98,9 +111,17 @@ class DenyList:
         found = self._items.numbers(item_ids)
         unknown = frozenset(item_ids[place] for place in np.flatnonzero(found < 0).tolist())
         self._set(np.unique(found[found >= 0]), unknown)
-        log.info("%s: denies %d items, %d IDs are unknown", self._path, len(self._item_num), len(unknown))
+        log.info(self.summary)
 
     def _set(self, item_num: NDArray[np.int64], unknown: frozenset[str]) -> None:
         self._unknown = unknown
         self._item_num, self._mask = item_num, np.ones(len(self._items), bool)
         self._mask[item_num] = False
+
+
+def _named(unknown: frozenset[str]) -> str:
+    """Return the end of a message: how many IDs the catalogue does not have, and some of them."""
+    if not unknown:
+        return ""
+    some = ", ".join(shown(item_id) for item_id in sorted(unknown)[:MAX_NAMED])
+    return f"; the catalogue does not have {len(unknown)} of the IDs, such as {some}"

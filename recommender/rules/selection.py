@@ -1,8 +1,7 @@
 """Ranked candidates -> the items of a response: caps, lanes and diversity, one place after the other."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +97,7 @@ class _List:
         self._size, self._weight = size, how.weight
         self._is_free = np.ones(len(item_num), bool)
         self._tallies = [cap.begin(item_num, taken) for cap in how.caps]
-        self._lanes = [_Place(lane, item_num, lane_scores.get(lane.rule, score)) for lane in how.lanes]
+        self._lanes = [_Place(lane, item_num, lane_scores.get(lane.rule, score), size) for lane in how.lanes]
         self._relevance = _scaled(score)
         self._penalty = _Penalty(item_num, how.vectors) if how.vectors is not None and how.weight else None
 
@@ -110,12 +109,10 @@ class _List:
         best, rule = self._best(is_open, self._relevance), None
         if best is None:
             return False
-        for lane in _due(self._lanes, len(self.chosen), self._size):
-            of_lane = self._best(is_open & lane.mask, lane.relevance)
-            if of_lane is not None:
-                if not lane.mask[best]:
-                    best, rule = of_lane, lane.rule
-                break
+        lane = _due([lane for lane in self._lanes if (is_open & lane.mask).any()], len(self.chosen))
+        if lane is not None and not lane.mask[best]:
+            best, rule = self._best(is_open & lane.mask, lane.relevance), lane.rule
+            assert best is not None
         self._take(best, rule)
         return True
 
@@ -140,36 +137,44 @@ class _List:
             self._penalty.add(place)
 
 
-@dataclass
 class _Place:
-    """A lane while a list is made."""
+    """A lane while a list is made.
 
-    lane: Lane
-    item_num: Items
-    score: Doubles
-    count: int = 0
-    mask: NDArray[np.bool_] = field(init=False)
-    relevance: Doubles = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rule = self.lane.rule
-        self.mask = self.lane.mask[self.item_num] & (self.score > -np.inf)
-        self.relevance = np.where(self.mask, _scaled(np.where(self.mask, self.score, 0.0)), -np.inf)
-
-    def lacks(self, num_items: int) -> int:
-        """Return how many items of the lane the first `num_items` lack."""
-        return math.floor(self.lane.share * num_items + 1e-9) - self.count
-
-
-def _due(lanes: Sequence[_Place], num_chosen: int, size: int) -> list[_Place]:
-    """Return the lanes that the next place may be kept for, in their order.
-
-    A lane is due if the first items lack one of it, or if all remaining places are needed for lanes.
+    Attributes:
+        rule: the name of the rule.
+        mask: (n,) bool, the candidates of the lane.
+        relevance: (n,) float64, their scores from 0 to 1; of no meaning for others.
+        count: how many were taken.
+        needed: (size + 1,) int64, how many of the first n items must be of the lane.
     """
-    lacking = [max(0, lane.lacks(size)) for lane in lanes]
-    if sum(lacking) >= size - num_chosen:
-        return [lane for lane, lack in zip(lanes, lacking, strict=True) if lack]
-    return [lane for lane in lanes if lane.lacks(num_chosen + 1) > 0]
+
+    def __init__(self, lane: Lane, item_num: Items, score: Doubles, size: int) -> None:
+        self.rule = lane.rule
+        self.mask = lane.mask[item_num] & (score > -np.inf)
+        self.relevance = _scaled(np.where(self.mask, score, 0.0))
+        self.count = 0
+        self.needed = np.floor(lane.share * np.arange(size + 1) + 1e-9).astype(np.int64)
+
+    @property
+    def deadline(self) -> int:
+        """The number of the first items among which the lane's next one must be; beyond all if there is none."""
+        return int(np.searchsorted(self.needed, self.count, side="right"))
+
+
+def _due(lanes: Sequence[_Place], num_chosen: int) -> _Place | None:
+    """Return the lane that the next place must be kept for; None if another item can have it.
+
+    It must be kept if the first n items, for some n, have no more places than the lanes still need there. The lane with
+    the earliest deadline is first, so that all lanes get what they need if that is possible.
+    """
+    if not lanes:
+        return None
+    missing = sum(np.maximum(lane.needed - lane.count, 0) for lane in lanes)
+    places = np.arange(len(missing)) - num_chosen
+    if not (missing >= places)[num_chosen + 1 :].any():
+        return None
+    lane = min(lanes, key=lambda lane: lane.deadline)
+    return lane if lane.deadline < len(lane.needed) else None
 
 
 class _Penalty:

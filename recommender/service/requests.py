@@ -5,7 +5,16 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import from_json
 
 from recommender.common.messages import MAX_SHOWN, UNKNOWN, first_problem, shown
@@ -121,6 +130,9 @@ class RequestWithSize(Request, ABC):
         return max(self.num_candidates, self.count)
 
 
+Interest = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LIMITS.max_interest_length)]
+
+
 class UserRequest(RequestWithSize):
     """Recommend items to a user, or order given items for the user."""
 
@@ -135,7 +147,7 @@ class UserRequest(RequestWithSize):
         description="Events that the model has not seen, oldest first. They are the history of a new user, and extend "
         "that of a known user. An event replaces earlier events of the same item, those of the training data too.",
     )
-    interests: list[Annotated[str, Field(min_length=1, max_length=LIMITS.max_interest_length)]] = Field(
+    interests: list[Interest] = Field(
         [],
         max_length=LIMITS.max_interests,
         fail_fast=True,
@@ -248,10 +260,16 @@ class OnboardingRequest(Request):
         return recommender.onboarding(self.onboarding, pause=pause, **self._rules)
 
 
+def _true(value: object) -> object:
+    if value is not True:  # 1 and 1.0 are equal to it
+        raise ValueError("expected true")
+    return value
+
+
 class TrendingRequest(RequestWithSize):
     """Return the popular items of the last weeks."""
 
-    trending: Literal[True] = Field(
+    trending: Annotated[Literal[True], BeforeValidator(_true)] = Field(
         description="The popular items of the last weeks, the same for all users; with `filter`, those that meet it."
     )
 

@@ -198,18 +198,42 @@ def test_the_command_replaces_the_model(folder: Path, capsys: pytest.CaptureFixt
 
 
 def test_the_command_can_write_another_folder_and_leaves_the_model(folder: Path, tmp_path: Path) -> None:
+    (folder / "deny.txt").write_text("w02\n")
     before = files(folder)
     assert run(folder, "item_id,price\nw00,99\n", "--output", str(tmp_path / "other")) == 0
+    assert (tmp_path / "other" / "deny.txt").read_text() == "w02\n"
     assert files(folder) == before
     found = Recommender.load(tmp_path / "other")
     assert [item.item_id for item in found.recommend("x", filter={"price": {"min": 90}}).items] == ["w00"]
 
 
+def test_an_empty_value_changes_nothing_or_removes_that_of_the_item(folder: Path) -> None:
+    def cheap() -> set[str]:
+        conditions = {"price": {"max": 5}, "store": {"missing": False}}
+        return {item.item_id for item in Recommender.load(folder).recommend("x", top_k=50, filter=conditions).items}
+
+    before = cheap()
+    one, other = sorted(before)[:2]
+    assert run(folder, f"item_id,price,store\n{one},,\n") == 0
+    assert cheap() == before
+    assert run(folder, f"item_id,price\n{one},\n", "--clear-empty") == 0
+    assert cheap() == before - {one}
+    assert run(folder, f"item_id,store\n{other},\n", "--clear-empty") == 0
+    assert cheap() == before - {one, other}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("item_id,price\nw00,cheap\n", "column 'price': expected number, as in the model, got text"),
+        (
+            "item_id,price\ns01,7\nw00,cheap\n",
+            "items.csv: row 2 below the header: 'cheap': column 'price': expected number, as in the model, got text",
+        ),
         ("item_id,in_stock\nw00,7\n", "column 'in_stock': expected boolean, as in the model, got text"),
+        (
+            f"item_id,store\nw00,{'long' * 60}\n",
+            "column 'store': can't be an item attribute: expected texts",
+        ),
         ("id,title\nw00,a\n", "column 'item_id' is missing"),
         ("item_id,title\n", "expected at least one row"),
         ('item_id,title\nw00,"open\n', "quote"),

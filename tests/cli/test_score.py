@@ -21,6 +21,7 @@ from recommender.components.query import Query
 from recommender.pipeline import batch
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommender import Recommender
+from recommender.sagemaker.server_environment import DENY_LIST
 
 
 def test_the_file_has_the_servers_recommendations_for_every_user(
@@ -122,11 +123,28 @@ def test_rules_count_for_every_user(tmp_path: Path) -> None:
     assert rows["user_id"].nunique() == shop.NUM_USERS
 
 
+def test_denied_items_are_in_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.recommender().save(tmp_path / "model")
+    command = ["--model", str(tmp_path / "model"), "--output", str(tmp_path / "scores.parquet"), "--top_k", "26"]
+
+    def scored() -> set[str]:
+        assert score.main(command) == 0
+        return set(pd.read_parquet(tmp_path / "scores.parquet")["item_id"])
+
+    everything = scored()
+    (tmp_path / "model" / "deny.txt").write_text("w00\n")
+    assert scored() == everything - {"w00"}
+    assert "w00" not in {item.item_id for item in Recommender.load(tmp_path / "model").recommend("u01", top_k=26).items}
+    (tmp_path / "other.txt").write_text("s01\n")
+    monkeypatch.setenv(DENY_LIST, str(tmp_path / "other.txt"))
+    assert scored() == everything - {"s01"}
+
+
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [
-        ("[]", "--rules: expected a JSON object, such as {"),
-        ("{", "--rules: expected a JSON object, such as {"),
+        ("[]", "--rules: expected one JSON object"),
+        ("{", "--rules: expected one JSON object"),
         ('{"diversity": 2}', "--rules: diversity: expected less than or equal to 1, got 2"),
         ('{"filter": {"colour": {"any": ["red"]}}}', "--rules: filter: unknown attribute 'colour'; the items have "),
     ],

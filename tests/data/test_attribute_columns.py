@@ -102,6 +102,14 @@ def test_a_frame_of_python_gives_the_same_attributes() -> None:
     assert values(found, "price") == TABLE["price"]
 
 
+def test_texts_of_a_frame_are_read_as_those_of_csv(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, TABLE)
+    of_pandas = checked_items("titles", pd.read_csv(path), EventOptions())
+    assert types_of(of_pandas) == types_of(read(path)) == TYPES
+    for name in TYPES:
+        assert values(of_pandas, name) == values(read(path), name)
+
+
 def test_each_attribute_has_a_line_with_its_type_share_and_distinct_values(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

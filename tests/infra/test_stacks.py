@@ -369,8 +369,8 @@ def test_ask_can_send_a_request_of_any_kind(aws: Stubbed, api: type[Api]) -> Non
         (None, None, "expected either USER_ID or --request"),
         ("A1", "{}", "expected either USER_ID or --request"),
         ("", None, "USER_ID: expected a text, got an empty one"),
-        (None, "[1]", '--request: expected a JSON object, such as {"item_id": "B01"}, got \'[1]\''),
-        (None, "[" * 100_000, "--request: expected a JSON object"),
+        (None, "[1]", "--request: expected one JSON object, got a list of 1"),
+        (None, "[" * 100_000, "--request: expected one JSON object"),
     ],
 )
 def test_ask_says_which_request_it_expects(user_id: str | None, given: str | None, expected: str) -> None:

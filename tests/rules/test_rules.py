@@ -1,5 +1,6 @@
 """Rules: whatever a request demands, the response obeys it and is as long as it can be."""
 
+import datetime
 import math
 from dataclasses import replace
 from typing import Any
@@ -266,6 +267,10 @@ def test_variants_of_one_parent_count_as_one_item() -> None:
         ),
         ({"filter": {"price": {"any": ["A"]}}}, "filter.price.any: unknown name; .* missing, min, max"),
         ({"filter": {"price": {}}}, "filter.price: expected at least one of missing, min, max"),
+        ({"filter": {"store": {"any": []}}}, "filter.store.any: expected at least 1 entry, got 0"),
+        ({"filter": {}}, "filter: expected at least 1 entry, got 0"),
+        ({"filter": {"price": {"max": None}}}, "filter.price: expected at least one of missing, min, max"),
+        ({"filter": {f"a{number}": {"max": 1} for number in range(21)}}, "filter: expected at most 20 entries, got 21"),
         ({"filter": {"price": 5}}, "filter.price: expected an object with some of missing, min, max, got 5"),
         ({"filter": {"price": {"min": 5, "max": 4}}}, "filter.price: expected min of at most max, which is 4, got 5"),
         ({"filter": {"price": {"max": "5"}}}, "filter.price.max: expected a valid number, got '5'"),
@@ -281,7 +286,7 @@ def test_variants_of_one_parent_count_as_one_item() -> None:
         ({"promote": {"filter": {"x": {"max": 5}}, "share": 0.1}}, "promote.filter: unknown attribute 'x'"),
         (
             {"promote": {"filter": {"price": {"max": 5}}, "share": 0.6}, "explore": 0.5},
-            "expected shares of at most 1",
+            "promote: expected shares of explore and promote of at most 1 together, got 1.1",
         ),
         ({"explore": 1.1}, "explore: expected less than or equal to 1, got 1.1"),
         ({"diversity": "1"}, "diversity: expected a valid number, got '1'"),
@@ -295,6 +300,36 @@ def test_the_error_of_a_wrong_rule_names_the_field_and_what_was_expected(
 ) -> None:
     with pytest.raises(RequestError, match=message):
         auto.recommend("u03", **rules)
+
+
+@pytest.mark.parametrize(
+    ("rules", "same"),
+    [
+        ({"filter": {"store": {"any": ("A", "B")}}}, {"filter": {"store": {"any": ["A", "B"]}}}),
+        ({"allow": {"w00", "w02", "s01"}}, {"allow": ["w00", "w02", "s01"]}),
+        ({"deny": np.array(["w00", "w02"])}, {"deny": ["w00", "w02"]}),
+        ({"max_per": {"store": np.int64(1)}}, {"max_per": {"store": 1}}),
+        (
+            {"filter": {"released": {"min": datetime.date(2020, 9, 10)}, "in_stock": {"is": np.bool_(True)}}},
+            {"filter": {"released": {"min": "2020-09-10"}, "in_stock": {"is": True}}},
+        ),
+        ({"diversity": np.float64(0.5)}, {"diversity": 0.5}),
+    ],
+)
+def test_values_of_python_and_numpy_count_as_those_of_json(
+    auto: Recommender, rules: dict[str, Any], same: dict[str, Any]
+) -> None:
+    assert auto.recommend("u03", top_k=10, **rules) == auto.recommend("u03", top_k=10, **same)
+
+
+@pytest.mark.parametrize("wrong", ["boots", b"boots", 5, None, [5.5]])
+def test_a_text_in_the_place_of_a_list_is_refused(auto: Recommender, wrong: Any) -> None:  # noqa: ANN401 - of any type
+    with pytest.raises(RequestError, match=r"interests.*: expected a "):
+        auto.recommend("u03", interests=wrong)
+    with pytest.raises(RequestError, match=r"rank.*: expected a "):
+        auto.rank("u03", wrong)
+    with pytest.raises(RequestError, match=r"items.*: expected a "):
+        auto.for_basket(wrong)
 
 
 def test_a_model_without_attributes_says_so() -> None:
@@ -406,6 +441,21 @@ def test_answers_to_questions_show_the_taste_of_a_new_user(auto: Recommender) ->
 def test_interests_are_met(auto: Recommender, interests: list[str], taste: str) -> None:
     found = auto.recommend("new", interests=interests)
     assert {item[0] for item in ids(found)} == {taste}
+
+
+def test_several_interests_share_the_response(auto: Recommender) -> None:
+    for wanted in (["red wool", "blue silk"], ["blue silk", "red wool"]):
+        found = ids(auto.recommend("stranger", interests=wanted, top_k=10))
+        assert min(sum(item[0] == taste for item in found) for taste in "ws") >= 2
+
+
+def test_questions_fill_the_response_if_rules_leave_few_of_them(auto: Recommender) -> None:
+    few = ITEMS[-3:]
+    found = auto.onboarding(3, allow=few)
+    assert sorted(ids(found)) == sorted(few)
+    scores = [item.score for item in auto.onboarding(26).items]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 26
 
 
 def test_interests_match_attributes_too(auto: Recommender) -> None:
