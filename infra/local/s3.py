@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KEY, SECRET = "test-key", "test-secret"
 START_SECONDS = 60
 GRPC = 10_000  # weed serves gRPC at each port plus this
+PORTS = range(10_000, 22_000)  # below 32,768 with their gRPC ports: Linux gives clients the ports from there on
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _free_ports(count: int) -> list[int]:
     """Return ports that are free now, together with their gRPC ports."""
     ports: list[int] = []
     with ExitStack() as stack:
-        for port in random.sample(range(20_000, 50_000), 1_000):  # at random: concurrent runs try different ports
+        for port in random.sample(PORTS, 1_000):  # at random: concurrent runs try different ports
             try:
                 for wanted in (port, port + GRPC):
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", wanted))
