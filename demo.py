@@ -110,8 +110,7 @@ def write_hyperparameters(container: Container) -> None:
 
 def ask_for_recommendations(server: Server, container: Container) -> None:
     """Request recommendations for a known user, new users with histories and a user without any events."""
-    train = pd.read_parquet(container.channel_dir("train"))
-    items = pd.read_parquet(container.channel_dir("items"))
+    train, items = events_and_items(container)
     titles = dict(zip(items["item_id"], items["title"], strict=True))
     known, donor = contented_users(train)[:2]
 
@@ -130,7 +129,7 @@ def ask_for_recommendations(server: Server, container: Container) -> None:
 
 def ask_with_rules(server: Server, container: Container) -> None:
     """Request a response with each rule, and one of each other kind."""
-    train, items = pd.read_parquet(container.channel_dir("train")), pd.read_parquet(container.channel_dir("items"))
+    train, items = events_and_items(container)
     user_id, stores = contented_users(train)[0], items["store"].value_counts().index.tolist()
     best = best_known(train, items)
     garments = {"filter": {"categories": {"any": [f"Polarized {GARMENT}", f"Aviator {GARMENT}"]}}}
@@ -158,7 +157,7 @@ def ask_with_rules(server: Server, container: Container) -> None:
 
 def add_item(container: Container) -> str:
     """Add a new variant of a known item to the model with `recommender update-items`; return its ID."""
-    train, items = pd.read_parquet(container.channel_dir("train")), pd.read_parquet(container.channel_dir("items"))
+    train, items = events_and_items(container)
     titles = dict(zip(items["item_id"], items["title"], strict=True))
     title = f"{titles[best_known(train, items)[0]]} with Gift Box"
     new_item = {"item_id": "NEW0000001", "title": title, "price": 15.0}
@@ -170,7 +169,7 @@ def add_item(container: Container) -> str:
 
 def ask_for_new_item(server: Server, container: Container, new_item: str) -> None:
     """Show that the new item is recommended to a user who has viewed similar ones."""
-    train, items = pd.read_parquet(container.channel_dir("train")), pd.read_parquet(container.channel_dir("items"))
+    train, items = events_and_items(container)
     views = [{"item_id": item_id} for item_id in best_known(train, items)]
     click.secho(f"\nA user who has viewed {GARMENT.lower()}, with half of the places for new and rare items", bold=True)
     found = ask_briefly(server, {"user_id": "visitor", "history": views, "explore": 0.5})
@@ -188,6 +187,11 @@ def ask_briefly(server: Server, request: dict[str, Any]) -> list[str]:
         rule = f"  (rule: {item['rule']})" if item["rule"] else ""
         click.echo(f"  {rank}. {item['title'] or item['item_id']}{rule}")
     return [item["item_id"] for item in response["items"]]
+
+
+def events_and_items(container: Container) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the events of the training and the items, as the job reads them."""
+    return pd.read_parquet(container.channel_dir("train")), pd.read_parquet(container.channel_dir("items"))
 
 
 def contented_users(train: pd.DataFrame) -> list[str]:

@@ -119,6 +119,7 @@ def of_files() -> str:
             ["different texts of an attribute", bounds.MAX_DISTINCT_TEXTS, left_out],
             ["memory for an attribute", f"{bounds.MAX_ATTRIBUTE_BYTES // GIB} GiB", left_out],
             ["deny list", f"{deny_list.MAX_BYTES // MIB} MiB", "the last list stays, and the log says so"],
+            ["lines of the deny list", deny_list.MAX_IDS, "the last list stays, and the log says so"],
             [
                 "attempts of a download without a new byte",
                 download.ATTEMPTS,

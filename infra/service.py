@@ -73,7 +73,7 @@ def request_of(user_id: str | None, given: str | None) -> dict[str, object]:
     """Return the request for a user, or the one that is given as JSON.
 
     Raises:
-        LaunchError: there is none or both, or the JSON is no object.
+        LaunchError: neither or both are given, or the JSON is not an object.
     """
     if (user_id is None) == (given is None):
         raise LaunchError("expected either USER_ID or --request")

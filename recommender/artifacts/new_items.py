@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.artifacts.model_folder import Model
+from recommender.common.messages import shown
 from recommender.components.base import Array, Component
 from recommender.data.vocabulary import StringTable, Vocabulary
 
@@ -119,5 +120,6 @@ def summary(before: Model, after: Model, frame: "pd.DataFrame") -> str:
     repeated = len(frame) - frame["item_id"].nunique()
     text = f"new items: {added:,}; known items with a row: {known:,}"
     if left_out:
-        text += f"; left out, because they have no title: {len(left_out):,}, such as {', '.join(left_out[:MAX_NAMED])}"
+        some = ", ".join(map(shown, left_out[:MAX_NAMED]))
+        text += f"; left out, because they have no title: {len(left_out):,}, such as {some}"
     return text + (f"; rows of an item that has one already: {repeated:,}; the first value counts" if repeated else "")

@@ -1,5 +1,6 @@
 """Options for a configuration and for the locations of a job; running a command and its exit code."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from recommender.common.output import accept_all_text, complain, say
 from recommender.config import Config, as_written, words_of
 from recommender.errors import RecommenderError
 from recommender.sagemaker.environment import BASE_DIR, CHANNELS, DEFAULT_BASE_DIR, Container
-from recommender.sagemaker.server_environment import MODEL_SHA256
+from recommender.sagemaker.server_environment import DENY_LIST, MODEL_SHA256
 
 if TYPE_CHECKING:
     from recommender.pipeline.recommender import Recommender
@@ -67,8 +68,14 @@ def container_from(given: dict[str, object]) -> Container:
     return replace(container, locations={name: str(given.pop(name)) for name in CHANNELS if name in given})
 
 
-def say_what_is_denied(recommender: "Recommender") -> None:
-    """Print how many items the deny list has, if there is one."""
+def obey_deny_list(recommender: "Recommender") -> None:
+    """Take the deny list that the environment names, if any; print how many items are denied.
+
+    Raises:
+        ConfigError: it can't be read.
+    """
+    if path := os.environ.get(DENY_LIST):
+        recommender.deny(path)
     denied = recommender.deny_list
     if denied is not None and not denied.is_empty:
         say(denied.summary)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from recommender.cli.options import base_dir_option, container_from, run, say_what_is_denied, sha256_option
+from recommender.cli.options import base_dir_option, container_from, obey_deny_list, run, sha256_option
 from recommender.common.cores import available_cores
 from recommender.common.messages import json_object
 from recommender.common.output import say
@@ -21,7 +21,7 @@ from recommender.pipeline.applied_rules import AppliedRules
 from recommender.pipeline.batch import score_all
 from recommender.pipeline.limits import LIMITS
 from recommender.pipeline.recommender import Recommender
-from recommender.sagemaker.server_environment import ServerSettings, model_sha256
+from recommender.sagemaker.server_environment import model_sha256
 
 
 @click.command(help=str(__doc__).replace(r"\b", "\b"))
@@ -53,10 +53,7 @@ def command(
         raise ConfigError(f"--output: expected a local file name that ends in .parquet or .csv, got {output}")
     folder = model or container_from({"base_dir": base_dir}).model_dir
     recommender = Recommender.load(folder, model_sha256(sha256))
-    denied = ServerSettings.from_environment().deny_list
-    if denied is not None:
-        recommender.deny(denied)
-    say_what_is_denied(recommender)
+    obey_deny_list(recommender)
     rules = rules_of(given, recommender)
     output.parent.mkdir(parents=True, exist_ok=True)
     users = score_all(recommender, output, top_k, max(top_k, num_candidates), workers or available_cores(), rules)

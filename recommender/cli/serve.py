@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from recommender.artifacts.model_archive import unpacked
-from recommender.cli.options import base_dir_option, container_from, say_what_is_denied, sha256_option
+from recommender.cli.options import base_dir_option, container_from, obey_deny_list, sha256_option
 from recommender.common.output import accept_all_text, complain
 from recommender.errors import RecommenderError
 from recommender.pipeline.recommender import Recommender
@@ -46,9 +46,7 @@ def command(model: str | None, base_dir: str | None, port: int | None, sha256: s
             recommender = Recommender.load(unpacked_folder, sha256)
         if recommender.deny_list is not None and not Path(model).is_dir():
             recommender.deny_list.keep()  # the unpacked folder is gone
-    if settings.deny_list is not None:
-        recommender.deny(settings.deny_list)
-    say_what_is_denied(recommender)
+    obey_deny_list(recommender)
     run(recommender, settings)
 
 

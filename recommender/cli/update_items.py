@@ -16,6 +16,7 @@ import click
 from recommender.artifacts import model_folder
 from recommender.artifacts.new_items import summary, with_items
 from recommender.cli.options import base_dir_option, container_from, run, sha256_option
+from recommender.common.files import atomic
 from recommender.common.output import say
 from recommender.data.channels import read_update
 from recommender.data.sources import open_channel
@@ -45,12 +46,13 @@ def command(
         updated = with_items(fitted, frame, clear_empty=clear_empty)
     except ValueError as error:
         raise DataError(f"{items}: {error}") from None
-    with model_folder.replacing(output or folder):
-        model_folder.stage(updated, output or folder)
-    denied = folder / FILE
-    if output is not None and denied.is_file():
-        shutil.copyfile(denied, output / FILE)
-    say(f"{output or folder}: {summary(fitted, updated, frame)}")
+    target, denied = output or folder, folder / FILE
+    with model_folder.replacing(target):
+        model_folder.stage(updated, target)
+        if denied.is_file() and not (target / FILE).exists():  # before the model appears
+            with atomic(target / FILE) as unfinished:
+                shutil.copyfile(denied, unfinished)
+    say(f"{target}: {summary(fitted, updated, frame)}")
 
 
 def main(arguments: list[str] | None = None, program: str = "recommender update-items") -> int:

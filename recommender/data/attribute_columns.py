@@ -4,6 +4,7 @@ A column has one type: number, boolean, text, list of texts or time. Parquet, JS
 CSV does not, so it is inferred from all values of the column.
 """
 
+from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -153,7 +154,11 @@ class AttributeColumns:
         """
         for name in self._wanted or ():
             if name not in self._found and not self._is_update:
-                there = f"; the other columns are {', '.join(map(shown, self._others))}" if self._others else ""
+                there = (
+                    f"; the other columns are {', '.join(map(shown, [*self._others][:MAX_LISTED]))}"
+                    if self._others
+                    else ""
+                )
                 raise DataError(f"hyper-parameter 'item_attributes': no file of the items has a column {name!r}{there}")
         found: dict[str, pa.Array] = {}
         for name in [*self._found]:
@@ -199,11 +204,15 @@ def typed_values(array: pa.Array) -> pa.Array:
 
 
 def read_texts(array: pa.Array) -> pa.Array:
-    """Return a column of texts in the type that all of them have, as in CSV: numbers, times, lists of texts ...
+    """Return a column of texts in the type that all of them have, as in CSV: numbers, times, lists of texts.
+
+    A column of another type stays as it is.
 
     Raises:
         UnsuitableError: a text is too long.
     """
+    if not _is_text(array.type):
+        return array
     text = _trimmed(array.cast(TEXT), may_be_list=True)
     return text if text.null_count == len(text) else _as(text, _inferred([text], set()))
 
@@ -327,13 +336,11 @@ def _first_other(one: _Collected, kind: pa.DataType) -> str:
     for part, is_typed, rows in zip(one.parts, one.typed, one.rows, strict=True):
         if is_typed or part.type != TEXT:
             continue
-        encoded = part.dictionary_encode()
-        bad = [_read(encoded.dictionary[place : place + 1], kind) is None for place in range(len(encoded.dictionary))]
-        codes = encoded.indices.fill_null(len(bad)).to_numpy()
-        is_bad = np.append(bad, False)[codes]
-        if is_bad.any():
-            row = int(np.argmax(is_bad))
-            return f"{rows.location(row)}: {shown(part[row].as_py())}: "
+        distinct = pc.unique(part).drop_null()  # in the order of the rows
+        good = bisect(range(len(distinct)), False, key=lambda last: _read(distinct[: last + 1], kind) is None)
+        if good < len(distinct):
+            text = distinct[good]
+            return f"{rows.location(pc.index(part, text).as_py())}: {shown(text.as_py())}: "
     return ""
 
 

@@ -75,9 +75,7 @@ def _with_attributes(
 ) -> pa.Table:
     for column in columns:
         try:
-            values = pa.array(frame[column], from_pandas=True)
-            if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-                values = read_texts(values)  # pandas reads neither lists nor times
+            values = read_texts(pa.array(frame[column], from_pandas=True))  # pandas reads neither lists nor times
         except (pa.ArrowException, TypeError, ValueError) as error:  # UnsuitableError is a ValueError
             attributes.leave_out(column, reason(error), name)
             continue

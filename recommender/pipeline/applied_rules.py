@@ -118,6 +118,11 @@ class AppliedRules:
         denies_none = self.deny_list is None or self.deny_list.is_empty
         return not self.rules and self.selection.keeps_order and denies_none
 
+    def allows_unknown(self, item_id: str) -> bool:
+        """Return whether all rules allow an item that the model does not know."""
+        listed = self.deny_list is None or self.deny_list.allows_unknown(item_id)
+        return listed and all(rule.allows_unknown(item_id) for rule in self.rules)
+
     def restrict(self, query: Query) -> Query:
         """Return the query with the items that all rules allow."""
         for rule in self.rules:

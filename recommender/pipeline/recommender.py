@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +118,7 @@ class Recommender:
         user_id = text_of("user_id", user_id)
         wanted = self._wanted(interests)
         query = self.query(user_id, history, wanted=wanted, exclude_seen=exclude_seen)
-        return Recommendations(user_id, *self._response(query, size, rules, wanted=wanted))
+        return Recommendations(user_id, *self._response(query, size, self.rules(rules, wanted)))
 
     def rank(
         self,
@@ -160,10 +160,10 @@ class Recommender:
         item_num = self.model.items.numbers(given)
         mask = np.zeros(len(self.model.items), bool)
         mask[item_num[item_num >= 0]] = True
-        values = checked_values(rules)
-        origin, items = self._response(query.restricted(mask), size, values, keeps_variants=True)
+        applied = AppliedRules.of(checked_values(rules), self.model, None, self.deny_list)
+        origin, items = self._response(query.restricted(mask), size, applied)
         unknown = [item_id for item_id, number in zip(given, item_num.tolist(), strict=True) if number < 0]
-        unknown = self._allowed_unknown(unknown, values)
+        unknown = [item_id for item_id in unknown if applied.allows_unknown(item_id)]
         items += [RecommendedItem(item_id, None, 0.0, None, dict.fromkeys(self._shown)) for item_id in unknown]
         return Recommendations(user_id, origin, items[: size.top_k])
 
@@ -190,7 +190,7 @@ class Recommender:
         """
         size = Size.of(top_k, num_candidates, 1, pause)
         item_id = text_of("item_id", item_id)
-        return Recommendations(None, *self._response(self._of_items([item_id]), size, rules), item_id)
+        return Recommendations(None, *self._response(self._of_items([item_id]), size, self.rules(rules)), item_id)
 
     def for_basket(
         self,
@@ -215,7 +215,7 @@ class Recommender:
         """
         given = texts_of("items", item_ids)
         size = Size.of(top_k, num_candidates, len(given), pause)
-        return Recommendations(None, *self._response(self._of_items(given), size, rules))
+        return Recommendations(None, *self._response(self._of_items(given), size, self.rules(rules)))
 
     def trending(
         self,
@@ -237,7 +237,7 @@ class Recommender:
             RequestError: see `recommend`.
         """
         size = Size.of(top_k, num_candidates, 0, pause)
-        return Recommendations(None, *self._response(Query(), size, rules, self._trending))
+        return Recommendations(None, *self._response(Query(), size, self.rules(rules), self._trending))
 
     def onboarding(self, top_k: int = 10, *, pause: Pause | None = None, **rules: object) -> Recommendations:
         """Return items to ask a new user about. The answers go on as the history of an ordinary request.
@@ -251,7 +251,7 @@ class Recommender:
             RequestError: see `recommend`.
         """
         size = Size.of(top_k, None, 0, pause)
-        return Recommendations(None, *self._response(Query(), size, rules, self._questions))
+        return Recommendations(None, *self._response(Query(), size, self.rules(rules), self._questions))
 
     @cached_property
     def _trending(self) -> FixedOrder:
@@ -273,11 +273,8 @@ class Recommender:
         self,
         query: Query,
         size: Size,
-        rules: Mapping[str, object],
+        rules: AppliedRules,
         order: FixedOrder | None = None,
-        wanted: FixedOrder | None = None,
-        *,
-        keeps_variants: bool = False,
     ) -> tuple[str, list[RecommendedItem]]:
         """Return how the candidates were found, and the items.
 
@@ -286,36 +283,27 @@ class Recommender:
             size: how much it asks for.
             rules: its rules.
             order: proposes the items instead of the sources.
-            wanted: the items that match the user's interests.
-            keeps_variants: whether it may have several variants of one parent.
         """
-        variants = None if keeps_variants else self._variants
-        applied = AppliedRules.of(checked_values(rules), self.model, variants, self.deny_list, wanted)
         size.pause()
-        ranked = self._stages.listed(query, applied, size, order)
+        ranked = self._stages.listed(query, rules, size, order)
         size.pause()
         return ranked.origin, self._described(query, ranked, size.top_k, size.pause)
-
-    def _allowed_unknown(self, item_ids: Sequence[str], rules: Mapping[str, Any]) -> list[str]:
-        """Return those of some unknown items that rules allow; nothing says that they meet a filter."""
-        if "filter" in rules:
-            return []
-        allowed, denied = {*rules.get("allow", item_ids)}, {*rules.get("deny", ())}
-        if self.deny_list is not None:
-            denied |= self.deny_list.unknown
-        return [item_id for item_id in item_ids if item_id in allowed and item_id not in denied]
 
     def _of_items(self, item_ids: Sequence[str]) -> Query:
         """Return the query of a session with events of these items, of a user without others."""
         return self._with_events(None, [Event(item_id) for item_id in item_ids])
 
-    def rules(self, values: Mapping[str, object]) -> AppliedRules:
-        """Return rules for many requests.
+    def rules(self, values: Mapping[str, object], wanted: FixedOrder | None = None) -> AppliedRules:
+        """Return checked rules; one request uses them, or many.
+
+        Args:
+            values: by name.
+            wanted: the items that match the user's interests.
 
         Raises:
             RequestError: see `recommend`.
         """
-        return AppliedRules.of(checked_values(values), self.model, self._variants, self.deny_list)
+        return AppliedRules.of(checked_values(values), self.model, self._variants, self.deny_list, wanted)
 
     def query(
         self,

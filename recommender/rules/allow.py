@@ -24,19 +24,23 @@ class Allow(Rule):
     Value = ItemIds
     description = "IDs of items; only these are recommended. Unknown ones have no effect."
 
-    def __init__(self, mask: Mask) -> None:
-        self._mask = mask
+    def __init__(self, item_ids: frozenset[str], mask: Mask) -> None:
+        self._item_ids, self._mask = item_ids, mask
 
     @classmethod
     def of(cls, value: Sequence[str], model: Model) -> Self:
         """Return the rule for these items."""
         mask = np.zeros(len(model.items), bool)
         mask[known_items(value, model.items)] = True
-        return cls(mask)
+        return cls(frozenset(value), mask)
 
     def restrict(self, query: Query) -> Query:
         """Allow only the items of the list."""
         return query.restricted(self._mask)
+
+    def allows_unknown(self, item_id: str) -> bool:
+        """Return whether the list has the item."""
+        return item_id in self._item_ids
 
 
 def known_items(item_ids: Sequence[str], items: Vocabulary) -> NDArray[np.int64]:

@@ -92,6 +92,13 @@ class Rule(ABC):
         """Return the query with fewer allowed items."""
         return query
 
+    def allows_unknown(self, item_id: str) -> bool:
+        """Return whether an item that the model does not know may stay in a list to rank.
+
+        By default a rule that restricts allows none, since nothing says that the item meets it.
+        """
+        return type(self).restrict is Rule.restrict
+
     def caps(self) -> Sequence[Cap]:
         """Return the limits on items that are in one response together."""
         return ()

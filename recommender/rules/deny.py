@@ -19,14 +19,18 @@ class Deny(Rule):
     Value = ItemIds
     description = "IDs of items that are not recommended. Unknown ones have no effect."
 
-    def __init__(self, item_num: NDArray[np.int64]) -> None:
-        self._item_num = item_num
+    def __init__(self, item_ids: frozenset[str], item_num: NDArray[np.int64]) -> None:
+        self._item_ids, self._item_num = item_ids, item_num
 
     @classmethod
     def of(cls, value: Sequence[str], model: Model) -> Self:
         """Return the rule for these items."""
-        return cls(known_items(value, model.items))
+        return cls(frozenset(value), known_items(value, model.items))
 
     def restrict(self, query: Query) -> Query:
         """Leave the items of the list out."""
         return query.without(self._item_num)
+
+    def allows_unknown(self, item_id: str) -> bool:
+        """Return whether the list lacks the item."""
+        return item_id not in self._item_ids

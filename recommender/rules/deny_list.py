@@ -17,6 +17,7 @@ from recommender.errors import ConfigError
 FILE = "deny.txt"  # in the model folder
 MAX_BYTES = 2**26
 SECONDS = 1.0  # between two looks at the file
+MAX_IDS = 2_000_000  # some 200 MB in memory
 MAX_NAMED = 3  # unknown IDs in a message
 
 log = logging.getLogger("recommender.rules")
@@ -60,11 +61,10 @@ class DenyList:
         """The file, how many items it denies, and how many of its IDs the catalogue does not have."""
         return f"{self._path}: denies {len(self._item_num):,} items{_named(self._unknown)}"
 
-    @property
-    def unknown(self) -> frozenset[str]:
-        """The denied IDs that the catalogue does not have."""
+    def allows_unknown(self, item_id: str) -> bool:
+        """Return whether the list lacks an item that the catalogue does not have."""
         self._current()
-        return self._unknown
+        return item_id not in self._unknown
 
     @property
     def is_empty(self) -> bool:
@@ -107,6 +107,8 @@ class DenyList:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ValueError(f"expected at most {MAX_BYTES:,} bytes")
+        if content.count(b"\n") > MAX_IDS:
+            raise ValueError(f"expected at most {MAX_IDS:,} lines")
         item_ids = [item_id for line in content.decode().splitlines() if (item_id := line.strip())]
         found = self._items.numbers(item_ids)
         unknown = frozenset(item_ids[place] for place in np.flatnonzero(found < 0).tolist())

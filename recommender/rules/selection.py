@@ -157,7 +157,7 @@ class _Place:
 
     @property
     def deadline(self) -> int:
-        """The number of the first items among which the lane's next one must be; beyond all if there is none."""
+        """How many items the response may have when the lane gets its next one; more than all if it needs no more."""
         return int(np.searchsorted(self.needed, self.count, side="right"))
 
 

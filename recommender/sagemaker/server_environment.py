@@ -72,7 +72,6 @@ class ServerSettings:
         accept: media type of a response if the request accepts any; None: that of the request.
         max_body_bytes: maximum size of a request body.
         is_batch: whether it serves a batch transform, with any number of records per request.
-        deny_list: path of a file with the IDs of items that are not recommended; None: `deny.txt` in the model folder.
         user: number of the user and group that the workers become if the server is root; None: they stay root.
     """
 
@@ -84,7 +83,6 @@ class ServerSettings:
     accept: MediaType | None = None
     max_body_bytes: int = DEFAULT_PAYLOAD_IN_MB * 2**20
     is_batch: bool = False
-    deny_list: str | None = None
     user: int | None = None
 
     @classmethod
@@ -104,7 +102,6 @@ class ServerSettings:
             log_level=_log_level(environ),
             accept=_accept(environ),
             max_body_bytes=(payload or PAYLOAD_LIMIT_IN_MB) * 2**20,  # 0: SageMaker sets no maximum (S18)
-            deny_list=environ.get(DENY_LIST) or None,
             is_batch=environ.get(BATCH, "").lower() == "true",
         )
 

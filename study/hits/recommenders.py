@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from recommender.candidates import SOURCES
 from recommender.components.fit_context import FitContext
 from recommender.data.interactions import Interactions
-from recommender.evaluation.ranking import NO_ITEM, Items
+from recommender.evaluation.ranking import Items
 from recommender.hyperparameters import TrainConfig
 from recommender.pipeline.recommender import Recommender
 from recommender.training.fit_model import fit_model
@@ -18,6 +18,7 @@ from study.data import Data
 from study.hits.contestants import Contestant, Params, Times
 from study.hits.peers import SEEDS
 from study.hits.scoring import DEPTH, Recommend
+from study.responses import padded
 
 
 def pipeline(
@@ -39,7 +40,7 @@ def pipeline(
                 recommender.orders_by_name(train.users.id(user), DEPTH, now=now)["final"]
                 for user, now in zip(users.tolist(), nows, strict=True)
             ]
-        return filled(orders)
+        return padded(orders, DEPTH)
 
     return recommend
 
@@ -48,14 +49,6 @@ def unsuited(name: str, data: Data) -> str | None:
     """Return the reason why a source does not suit a data set; None if it does."""
     source = SOURCES[name]
     return source.unsuited(FitContext(data.train, titles=data.titles), source.Options())
-
-
-def filled(lists: Sequence[NDArray[np.int64]]) -> Items:
-    """Return the lists as one array, (len(lists), DEPTH), filled with -1 after the end of each list."""
-    result = np.full((len(lists), DEPTH), NO_ITEM, np.int64)
-    for row, items in zip(result, lists, strict=True):
-        row[: len(items)] = items
-    return result
 
 
 # The project's own rows. The others are compared with the first.
