@@ -202,6 +202,9 @@ def test_the_command_can_write_another_folder_and_leaves_the_model(folder: Path,
     before = files(folder)
     assert run(folder, "item_id,price\nw00,99\n", "--output", str(tmp_path / "other")) == 0
     assert (tmp_path / "other" / "deny.txt").read_text() == "w02\n"
+    (tmp_path / "other" / "deny.txt").write_text("w04\n")
+    assert run(folder, "item_id,price\nw00,99\n", "--output", str(tmp_path / "other")) == 0
+    assert (tmp_path / "other" / "deny.txt").read_text() == "w04\n"  # the folder's own list stays
     assert files(folder) == before
     found = Recommender.load(tmp_path / "other")
     assert [item.item_id for item in found.recommend("x", filter={"price": {"min": 90}}).items] == ["w00"]

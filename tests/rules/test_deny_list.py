@@ -62,6 +62,15 @@ def test_a_list_to_rank_has_no_denied_item_even_if_the_model_does_not_know_it(
     assert [item.item_id for item in found] == ["s03", "other"]
 
 
+def test_a_list_of_too_many_lines_is_refused_before_it_is_read_as_ids(
+    trained_shop: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deny_list, "MAX_IDS", 3)
+    write(tmp_path / "deny.txt", "a\n" * 4)
+    with pytest.raises(ConfigError, match=r"deny.txt: can't be read as a deny list: expected at most 3 lines"):
+        trained_shop.deny(tmp_path / "deny.txt")
+
+
 def test_each_kind_of_request_obeys_the_list(recommender: Recommender, tmp_path: Path) -> None:
     denied = [shop.item(number) for number in range(12)]
     write(tmp_path / "deny.txt", "\n".join(denied))
